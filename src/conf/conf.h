@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration: ejabberd.yml, read into an immutable, reference-counted snapshot. Loading happens on any one
+ * thread and may block; reading a snapshot is free of locks for every thread that holds a reference.
+ *
+ *   file -> YAML events with marks -> includes, macros, keywords -> option tables -> snapshot
+ *
+ * All problems of a file are reported at once, each with file, line, column, what was expected and, for an unknown
+ * name, the nearest known one.
+ */
+#pragma once
+
+#include <sys/socket.h>
+
+#include "stanzad/jid.h"
+#include "stanzad/option.h"
+
+struct conf;
+
+enum conf_severity {
+	CONF_ERROR,   /* stops the start, refuses the reload */
+	CONF_WARNING, /* accepted, but probably not what was meant */
+	CONF_LATER,   /* known, not available yet: the server runs without it */
+};
+
+struct conf_problem {
+	enum conf_severity severity;
+	const char *file;
+	unsigned line, column; /* from 1; 0 when the whole file is meant */
+	const char *text;
+};
+
+struct conf_report {
+	struct conf_problem *problems; /* in order of file and line */
+	size_t count;
+	size_t errors; /* how many of them are CONF_ERROR */
+	struct arena arena;
+};
+
+void conf_report_fini(struct conf_report *report);
+
+/* The tables that the file is checked against. Registered by main before the first load, read-only afterwards. */
+enum conf_availability { CONF_AVAILABLE, CONF_NOT_YET };
+void conf_register_module(const char *name, const struct option *options, enum conf_availability availability);
+void conf_register_listener(const char *module, const struct option *options, enum conf_availability availability);
+extern const struct option conf_toplevel_options[]; /* every top-level option of ejabberd, and ours */
+
+/*
+ * Reads path. On errors returns < 0 with the report filled and no snapshot; otherwise 0 with *conf_r (one reference),
+ * and the report holds warnings. path NULL: the built-in default (localhost, c2s on 5222 and 5223, usual modules).
+ */
+int conf_load(const char *path, struct conf **conf_r, struct conf_report *report);
+/* The same from memory; name stands for the file in messages. Includes are relative to the working directory. */
+int conf_load_text(struct str text, const char *name, struct conf **conf_r, struct conf_report *report);
+struct conf *conf_ref(struct conf *conf);
+void conf_unref(struct conf **conf);
+
+/* The snapshot in force. conf_current returns a borrowed pointer that stays valid until the calling thread returns to
+ * its loop (old snapshots are freed only after each worker passed its loop; executor jobs take a reference). */
+struct conf *conf_current(void);
+/* Makes it the current one, takes over the reference, returns the previous one's. */
+struct conf *conf_install(struct conf *conf);
+
+/* Virtual hosts, prepared domains, in the order of the file. */
+size_t conf_host_count(const struct conf *conf);
+struct str conf_host_at(const struct conf *conf, size_t index);
+bool conf_is_host(const struct conf *conf, struct str domain);
+
+/*
+ * A top-level option for a host (host_config and append_host_config applied), or globally with host STR_NULL.
+ * Never NULL; name must be in conf_toplevel_options (asserted).
+ */
+const struct option_value *conf_get(const struct conf *conf, struct str host, const char *name);
+static inline bool conf_bool(const struct conf *conf, struct str host, const char *name)
+{
+	return conf_get(conf, host, name)->boolean;
+}
+static inline int64_t conf_int(const struct conf *conf, struct str host, const char *name)
+{
+	return conf_get(conf, host, name)->integer;
+}
+static inline struct str conf_str(const struct conf *conf, struct str host, const char *name)
+{
+	return conf_get(conf, host, name)->string;
+}
+
+/* Modules of a host. */
+struct conf_module;
+size_t conf_module_count(const struct conf *conf, struct str host);
+const struct conf_module *conf_module_at(const struct conf *conf, struct str host, size_t index);
+const struct conf_module *conf_module_find(const struct conf *conf, struct str host, const char *name);
+const char *conf_module_name(const struct conf_module *module);
+enum conf_availability conf_module_availability(const struct conf_module *module);
+/* Never NULL; the name must be in the module's table (asserted). @HOST@ is replaced. */
+const struct option_value *conf_module_get(const struct conf_module *module, const char *name);
+/* Same name and same values: nothing to reload. */
+bool conf_module_same(const struct conf_module *a, const struct conf_module *b);
+
+/* Listeners. */
+struct conf_listener;
+size_t conf_listener_count(const struct conf *conf);
+const struct conf_listener *conf_listener_at(const struct conf *conf, size_t index);
+const char *conf_listener_module(const struct conf_listener *listener);
+enum conf_availability conf_listener_availability(const struct conf_listener *listener);
+/* 'port', 'ip', 'transport', 'backlog', 'use_proxy_protocol', ... and the module's own. */
+const struct option_value *conf_listener_get(const struct conf_listener *listener, const char *name);
+/* "5222 on ::" or "unix:PATH": for messages, and the identity across reloads. */
+const char *conf_listener_label(const struct conf_listener *listener);
+bool conf_listener_same(const struct conf_listener *a, const struct conf_listener *b);
