@@ -13,7 +13,7 @@ struct io {
 	unsigned wanted;
 };
 
-_Static_assert(IO_READ == UV_READABLE && IO_WRITE == UV_WRITABLE, "events are passed through");
+_Static_assert(IO_READ == (int)UV_READABLE && IO_WRITE == (int)UV_WRITABLE, "events are passed through");
 
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
