@@ -41,6 +41,7 @@ struct auth_request {
 	struct str password;
 	enum { AUTH_GET_CREDENTIALS, AUTH_CHECK_PASSWORD, AUTH_USER_EXISTS } kind;
 	void (*done)(struct auth_request *request);
+	void *owner; /* the caller's own */
 	/* results */
 	enum auth_outcome outcome;
 	struct auth_credentials credentials; /* fini by the owner */

@@ -17,7 +17,7 @@ struct envelope *envelope_new(const struct jid *from, const struct jid *to, stru
 	envelope->from.text = envelope->text;
 	envelope->to = *to;
 	envelope->to.text = envelope->text + from_text.len;
-	envelope->stanza = stanza_ref(stanza);
+	envelope->stanza = stanza ? stanza_ref(stanza) : NULL;
 	envelope->trace = trace_carry();
 	return envelope;
 }

@@ -4,12 +4,13 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/rand.h"
 #include "conf/access.h"
 #include "route/host_private.h"
 #include "route/modules_life.h"
-#include "route/trace.h"
+#include "route/router.h"
 #include "route/user_private.h"
 #include "stanzad/log.h"
 
@@ -201,6 +202,35 @@ void session_deliver(struct session *session, const struct jid *from, const stru
 			spool(session, from, to, event.stanza);
 	}
 	stanza_unref(&event.stanza);
+}
+
+static void slow_down_here(const struct jid *from)
+{
+	struct user *user = user_find(jid_bare(from));
+	struct session *session = user ? user_session(user, jid_resource(from)) : NULL;
+	if (session)
+		session->ops->slow_down(session->stream);
+}
+
+static void on_slow_mail(struct mail *mail)
+{
+	struct envelope *envelope = (struct envelope *)mail;
+	slow_down_here(&envelope->from);
+	free(envelope);
+}
+
+void session_slow_sender(const struct jid *from)
+{
+	if (!from->resource_len || !host_find(jid_domain(from)))
+		return;
+	struct worker *home = worker_home(map_hash(jid_bare(from)));
+	if (home == worker_self()) {
+		slow_down_here(from);
+		return;
+	}
+	struct envelope *envelope = envelope_new(from, from, NULL);
+	envelope->mail.receive = on_slow_mail;
+	worker_post(home, &envelope->mail);
 }
 
 void session_close(struct session *session, const char *stream_condition, const char *text)

@@ -43,6 +43,8 @@ struct session_bind {
  * with the same resource is ended (conflict), the new one refused, or given another resource.
  */
 void session_bind_start(struct session_bind *bind);
+/* The recipient of something from this JID cannot keep up: its session, when it is one of ours, is slowed down. */
+void session_slow_sender(const struct jid *from);
 /* The stream is going: hooks run, unavailable presence goes out, the session is freed. */
 void session_unbind(struct session **session);
 

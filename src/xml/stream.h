@@ -46,6 +46,8 @@ void xml_stream_reset(struct xml_stream *stream);
  */
 int xml_stream_next(struct xml_stream *stream, const char **bytes, const char *end, size_t head_room,
     struct xml_tree **tree_r);
+/* The default namespace that the stream's start tag declared; empty before it or when it declared none. */
+struct str xml_stream_content_ns(const struct xml_stream *stream);
 /* Words for a failure. */
 const char *xml_stream_strerror(int result);
 /* True within an element: at the end of the input this is a stanza that was cut off. */
