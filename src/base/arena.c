@@ -106,17 +106,22 @@ struct str arena_str(struct arena *arena, struct str s)
 
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
+	char brief[128] = "";
 	va_list args, again;
+	size_t size;
 	char *text;
 	int len;
 
 	va_start(args, format);
 	va_copy(again, args);
-	len = vsnprintf(NULL, 0, format, args);
+	len = vsnprintf(brief, sizeof(brief), format, args);
 	va_end(args);
-	text = arena_zalloc(arena, len > 0 ? (size_t)len + 1 : 1);
-	if (len > 0)
-		vsnprintf(text, (size_t)len + 1, format, again);
+	size = len > 0 ? (size_t)len + 1 : 1;
+	text = arena_alloc(arena, size);
+	if (size <= sizeof(brief))
+		memcpy(text, brief, size);
+	else
+		vsnprintf(text, size, format, again);
 	va_end(again);
 	return text;
 }

@@ -25,7 +25,8 @@ void base64_encode(struct strbuf *out, const void *bytes, size_t len)
 	out->len += (size_t)(to - first);
 }
 
-/* Arithmetic instead of a table: no memory access depends on what may be a password. < 0 for a foreign character. */
+/* Arithmetic instead of a table: no memory access depends on what may be a password. < 0 for a foreign
+ * character. */
 static int base64_value(unsigned char c)
 {
 	int value = -1;

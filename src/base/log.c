@@ -18,7 +18,8 @@ enum { VALUE_MAX = 2048 };
 enum log_level log_threshold = LOG_LEVEL_INFO;
 
 static atomic_int log_format = LOG_FORMAT_LOGFMT;
-/* Once it is a file of our own it keeps its number: files are changed under it, so that no writer meets a closed one. */
+/* Once it is a file of our own it keeps its number: files are changed under it, so that no writer meets a
+ * closed one. */
 static atomic_int log_fd = STDERR_FILENO;
 static pthread_mutex_t path_lock = PTHREAD_MUTEX_INITIALIZER;
 static char *log_path;
@@ -202,7 +203,8 @@ static void format_time(char *out, size_t size)
 	snprintf(out + len, size - len, ".%03dZ", (int)(ms - (int64_t)seconds * 1000));
 }
 
-/* One write per line, so that lines of several threads and processes do not mix. What cannot be written is lost. */
+/* One write per line, so that lines of several threads and processes do not mix. What cannot be written is
+ * lost. */
 static void write_line(const struct strbuf *line)
 {
 	int fd = atomic_load(&log_fd);
@@ -225,7 +227,8 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 
 	format_time(time_text, sizeof(time_text));
 	strbuf_reserve(&line, 255);
-	strbuf_printf(&line, json ? "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"" : "time=%s level=%s event=%s",
+	strbuf_printf(&line,
+	    json ? "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"" : "time=%s level=%s event=%s",
 	    time_text, log_level_name(level), event);
 	for (; fields && fields->key; fields++)
 		add_field(&line, fields, json);

@@ -186,9 +186,10 @@ void *map_remove(struct map *map, struct str key)
 }
 
 /*
- * A removal moves entries only from higher slots to lower ones, except those that wrapped round the end of the table.
- * So the wrapped ones are visited first (they lie before the first free slot), then all others from the last slot
- * down: what moves has been seen. Position is the number of slots left in the pass, with a bit for the second one.
+ * A removal moves entries only from higher slots to lower ones, except those that wrapped round the end of
+ * the table. So the wrapped ones are visited first (they lie before the first free slot), then all others
+ * from the last slot down: what moves has been seen. Position is the number of slots left in the pass, with a
+ * bit for the second one.
  */
 #define SECOND_PASS (UINT32_C(1) << 31)
 
