@@ -49,9 +49,9 @@ static int map_text(struct strbuf *out, struct str text, struct err *err)
 	for (int width; p < end; p += width) {
 		uint32_t rune;
 		width = utf8_next(p, end, &rune);
-		if (width <= 0) {
+		if (width <= 0 || rune == 0) { /* libidn2 takes NUL for the end */
 			strbuf_fini(&narrow);
-			return err_set(err, "not UTF-8");
+			return err_set(err, width <= 0 ? "not UTF-8" : "U+0000 is not allowed");
 		}
 		narrow.len += (size_t)utf8_put(strbuf_reserve(&narrow, 4), is_full_stop(rune) ? '.' : precis_narrow(rune));
 	}

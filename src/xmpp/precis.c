@@ -122,7 +122,7 @@ static bool runes_eq(const struct runes *a, const struct runes *b)
 static int enforce_until_stable(const struct profile *profile, struct runes *runes, struct err *err)
 {
 	for (int round = 0; round < ROUNDS_MAX; round++) {
-		struct runes before = {mem_dup(runes->ptr, (runes->len + 1) * sizeof(*runes->ptr)), runes->len};
+		struct runes before = {mem_dup(runes->ptr, runes->len * sizeof(*runes->ptr)), runes->len};
 		int result = enforce(profile, runes, err);
 		bool same = runes_eq(&before, runes);
 
