@@ -43,8 +43,8 @@ static int64_t days_of_civil(int64_t year, int month, int day)
 void datetime_format(char *out, int64_t real_us, int digits)
 {
 	int64_t seconds = floor_div(real_us, US_PER_SECOND), days = floor_div(seconds, SECONDS_PER_DAY), year;
-	int fraction = (int)(real_us - seconds * US_PER_SECOND), of_day = (int)(seconds - days * SECONDS_PER_DAY);
-	int month, day, len;
+	int fraction = (int)((real_us % US_PER_SECOND + US_PER_SECOND) % US_PER_SECOND);
+	int of_day = (int)(seconds - days * SECONDS_PER_DAY), month, day, len;
 
 	civil_of_days(days, &year, &month, &day);
 	len = snprintf(out, DATETIME_MAX, "%04lld-%02d-%02dT%02d:%02d:%02d", (long long)year, month, day, of_day / 3600,

@@ -8,7 +8,7 @@
 #define NS_XML "http://www.w3.org/XML/1998/namespace"
 
 static const char *const escapes[256] = {
-    ['\t'] = "&#x9;", ['\n'] = "&#xA;", ['\r'] = "&#xD;", ['&'] = "&amp;",
+    ['\t'] = "&#9;", ['\n'] = "&#10;", ['\r'] = "&#13;", ['&'] = "&amp;",
     ['<'] = "&lt;", ['>'] = "&gt;", ['\''] = "&apos;", ['"'] = "&quot;",
 };
 
