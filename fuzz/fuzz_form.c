@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any XML as a data form: every way of reading is tried, and what can be read is written anew as a form, in which the
- * same must be found.
+ * Any XML as a data form: every way of reading is tried, and what can be read is written anew as a form, in
+ * which the same must be found.
  */
 #include "fuzz.h"
 #include "stanzad/form.h"

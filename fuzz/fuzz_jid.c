@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a JID. What is accepted must be valid UTF-8 within the limits, stay as it is when it is prepared again
- * (without a copy), and come out the same when it is made from its parts.
+ * Any bytes as a JID. What is accepted must be valid UTF-8 within the limits, stay as it is when it is
+ * prepared again (without a copy), and come out the same when it is made from its parts.
  */
 #include "base/utf8.h"
 #include "fuzz.h"
 #include "stanzad/jid.h"
 
 static void check_part(struct str part,
-    int (*prepare)(struct str text, struct arena *arena, struct str *part_r, struct err *err), struct arena *arena)
+    int (*prepare)(struct str text, struct arena *arena, struct str *part_r, struct err *err),
+    struct arena *arena)
 {
 	struct str again;
 

@@ -11,7 +11,8 @@
  * Who owns what. The bytes of a stanza are in one of three places:
  *   - taken: in the tree behind the stanza, in one block, which goes with the tree;
  *   - parsed from text: in a tree apart;
- *   - derived: in another stanza, base; there is no tree, and what differs lies behind the struct in the same block.
+ *   - derived: in another stanza, base; there is no tree, and what differs lies behind the struct in the same
+ * block.
  */
 const size_t stanza_head_room = (sizeof(struct stanza) + 15) / 16 * 16;
 

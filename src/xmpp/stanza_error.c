@@ -57,7 +57,8 @@ static void put_error(struct xml_writer *writer, const struct stanza_error *erro
 	xml_close(writer);
 }
 
-/* The same stanza with a tree of its own, in which its tail is too; itself where it is beyond what a tree can hold. */
+/* The same stanza with a tree of its own, in which its tail is too; itself where it is beyond what a tree can
+ * hold. */
 static struct stanza *reparse(struct stanza *stanza)
 {
 	struct strbuf bytes = {0};
@@ -69,7 +70,8 @@ static struct stanza *reparse(struct stanza *stanza)
 	return parsed ? parsed : stanza_ref(stanza);
 }
 
-struct stanza *stanza_make_error(struct stanza *original, const struct stanza_error *error, const struct jid *by)
+struct stanza *stanza_make_error(
+    struct stanza *original, const struct stanza_error *error, const struct jid *by)
 {
 	struct xml_writer writer = {.default_ns = NS_CLIENT};
 	struct stanza *typed, *tailed, *reply;

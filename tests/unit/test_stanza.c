@@ -98,8 +98,9 @@ static void test_no_stanza(void)
 
 static void test_attributes(void)
 {
-	struct stanza *stanza = parse("<message xmlns:n='urn:n' n:id='no' n:type='chat' n:lang='no' lang='no' id='a&amp;b'"
-				      " xml:lang='de'><body>x</body></message>");
+	struct stanza *stanza =
+	    parse("<message xmlns:n='urn:n' n:id='no' n:type='chat' n:lang='no' lang='no' id='a&amp;b'"
+		  " xml:lang='de'><body>x</body></message>");
 
 	is_text(stanza->id, "a&b");
 	is_text(stanza->lang, "de");
@@ -117,11 +118,13 @@ static void test_attributes(void)
 
 static void test_write(void)
 {
-	struct stanza *stanza = parse("<message to='old@x' from='older@x' id='1' type='chat' xml:lang='en' other='o'>"
-				      "<body>a &lt; b</body><x xmlns='urn:x'/></message>");
+	struct stanza *stanza =
+	    parse("<message to='old@x' from='older@x' id='1' type='chat' xml:lang='en' other='o'>"
+		  "<body>a &lt; b</body><x xmlns='urn:x'/></message>");
 
-	is_text(written(stanza, "a@b/c", "d@e"), "<message from='a@b/c' to='d@e' type='chat' id='1' xml:lang='en' other='o'>"
-						 "<body>a &lt; b</body><x xmlns='urn:x'/></message>");
+	is_text(written(stanza, "a@b/c", "d@e"),
+	    "<message from='a@b/c' to='d@e' type='chat' id='1' xml:lang='en' other='o'>"
+	    "<body>a &lt; b</body><x xmlns='urn:x'/></message>");
 	is_text(written(stanza, NULL, NULL), "<message type='chat' id='1' xml:lang='en' other='o'>"
 					     "<body>a &lt; b</body><x xmlns='urn:x'/></message>");
 	stanza_unref(&stanza);
@@ -135,10 +138,12 @@ static void test_write(void)
 
 static void test_write_escapes(void)
 {
-	struct stanza *stanza = parse("<iq type='get' id='&lt;&apos;&quot;&gt;&amp;&#9;&#10;&#13;'/>"), *again;
+	struct stanza *stanza = parse("<iq type='get' id='&lt;&apos;&quot;&gt;&amp;&#9;&#10;&#13;'/>"),
+		      *again;
 	struct str text = written(stanza, NULL, "x/it's \"<&>\"");
 
-	is_text(text, "<iq to='x/it&apos;s &quot;&lt;&amp;&gt;&quot;' type='get' id='&lt;&apos;&quot;&gt;&amp;&#9;&#10;&#13;'/>");
+	is_text(text, "<iq to='x/it&apos;s &quot;&lt;&amp;&gt;&quot;' type='get' "
+		      "id='&lt;&apos;&quot;&gt;&amp;&#9;&#10;&#13;'/>");
 	again = parse(text.ptr);
 	is_str(again->id, stanza->id);
 	is_text(xml_attr(again->root, "to"), "x/it's \"<&>\"");
@@ -148,7 +153,9 @@ static void test_write_escapes(void)
 
 static void test_write_foreign_attributes(void)
 {
-	struct stanza *stanza = parse("<message xmlns:n='urn:n&apos;' n:type='a' xml:space='preserve' n:b='&lt;'/>"), *again;
+	struct stanza *stanza = parse(
+			  "<message xmlns:n='urn:n&apos;' n:type='a' xml:space='preserve' n:b='&lt;'/>"),
+		      *again;
 
 	again = parse(written(stanza, NULL, NULL).ptr);
 	is_text(xml_attr_ns(again->root, "urn:n'", "type"), "a");
@@ -161,7 +168,8 @@ static void test_write_foreign_attributes(void)
 
 static void test_prefixes(void)
 {
-	struct stanza *stanza = parse("<message xmlns:n='urn:n'><n:x a='1'/><body>b</body></message>"), *again;
+	struct stanza *stanza = parse("<message xmlns:n='urn:n'><n:x a='1'/><body>b</body></message>"),
+		      *again;
 
 	again = parse(written(stanza, NULL, NULL).ptr);
 	ok(xml_child(again->root, "x", "urn:n") != NULL);
@@ -210,7 +218,8 @@ static void test_long_chain(void)
 
 static void test_with_type(void)
 {
-	struct stanza *base = parse("<message type='chat' id='1' xml:lang='de'><body>b</body></message>"), *other;
+	struct stanza *base = parse("<message type='chat' id='1' xml:lang='de'><body>b</body></message>"),
+		      *other;
 
 	other = stanza_with_type(base, MESSAGE_HEADLINE, STR("2'"));
 	is_int(other->kind, STANZA_MESSAGE);
@@ -227,8 +236,9 @@ static void test_with_type(void)
 
 static void test_take(void)
 {
-	static const char bytes[] = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
-				    "<message id='1'><body>b</body></message><other/>";
+	static const char bytes[] =
+	    "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
+	    "<message id='1'><body>b</body></message><other/>";
 	const char *p = bytes, *end = bytes + strlen(bytes);
 	struct xml_stream *stream = xml_stream_new(XNS_CLIENT, &xml_limits_default);
 	struct xml_tree *tree = NULL;
@@ -265,7 +275,8 @@ static void test_from_writer(void)
 		xml_close(&writer);
 		stanza = stanza_from_writer(&writer);
 		is_int(stanza->type, MESSAGE_CHAT);
-		is_text(written(stanza, NULL, NULL), "<message type='chat'><body>&lt;hi&gt;</body></message>");
+		is_text(
+		    written(stanza, NULL, NULL), "<message type='chat'><body>&lt;hi&gt;</body></message>");
 		stanza_unref(&stanza);
 	}
 	xml_writer_fini(&writer);

@@ -40,14 +40,16 @@ static struct stanza *error_to(const char *text, struct stanza_error error, cons
 static void test_reply(void)
 {
 	struct jid by = {"example.com", 0, 11, 0};
-	struct stanza *reply = error_to("<iq type='get' id='a1' from='x@y' to='z' xml:lang='de'><q xmlns='urn:q'><i/></q></iq>",
-	    (struct stanza_error){.condition = SE_item_not_found, .text = "No <such> thing"}, &by);
+	struct stanza *reply =
+	    error_to("<iq type='get' id='a1' from='x@y' to='z' xml:lang='de'><q xmlns='urn:q'><i/></q></iq>",
+		(struct stanza_error){.condition = SE_item_not_found, .text = "No <such> thing"}, &by);
 	const struct xml *error;
 
-	is_text(written(reply), "<iq type='error' id='a1' xml:lang='de'><q xmlns='urn:q'><i/></q>"
-				"<error code='404' type='cancel' by='example.com'>"
-				"<item-not-found xmlns='" STANZAS "'/>"
-				"<text xmlns='" STANZAS "' xml:lang='en'>No &lt;such&gt; thing</text></error></iq>");
+	is_text(written(reply),
+	    "<iq type='error' id='a1' xml:lang='de'><q xmlns='urn:q'><i/></q>"
+	    "<error code='404' type='cancel' by='example.com'>"
+	    "<item-not-found xmlns='" STANZAS "'/>"
+	    "<text xmlns='" STANZAS "' xml:lang='en'>No &lt;such&gt; thing</text></error></iq>");
 	is_int(reply->type, STANZA_ERROR);
 	is_int(reply->kind, STANZA_IQ);
 	is_text(reply->id, "a1");
@@ -60,11 +62,14 @@ static void test_reply(void)
 static void test_details(void)
 {
 	struct stanza *reply = error_to("<message><body>b</body></message>",
-	    (struct stanza_error){.condition = SE_gone, .redirect = STR("xmpp:a@b?x&y"), .app_xml = STR("<moved xmlns='urn:m'/>")},
+	    (struct stanza_error){.condition = SE_gone,
+		.redirect = STR("xmpp:a@b?x&y"),
+		.app_xml = STR("<moved xmlns='urn:m'/>")},
 	    NULL);
 
-	is_text(written(reply), "<message type='error'><body>b</body><error code='302' type='cancel'>"
-				"<gone xmlns='" STANZAS "'>xmpp:a@b?x&amp;y</gone><moved xmlns='urn:m'/></error></message>");
+	is_text(written(reply),
+	    "<message type='error'><body>b</body><error code='302' type='cancel'>"
+	    "<gone xmlns='" STANZAS "'>xmpp:a@b?x&amp;y</gone><moved xmlns='urn:m'/></error></message>");
 	stanza_unref(&reply);
 }
 
@@ -72,7 +77,8 @@ static void test_tail_is_part(void)
 {
 	struct stanza *base = parse("<message id='1'><body>b</body></message>");
 	struct stanza *stamped = stanza_with_tail(base, STR("<x xmlns='urn:x'/>"));
-	struct stanza *reply = stanza_make_error(stamped, &(struct stanza_error){.condition = SE_forbidden}, NULL);
+	struct stanza *reply =
+	    stanza_make_error(stamped, &(struct stanza_error){.condition = SE_forbidden}, NULL);
 
 	ok(xml_child(reply->root, "x", "urn:x") != NULL);
 	is_text(reply->tail, "");
@@ -94,7 +100,8 @@ static void test_conditions(void)
 
 	is_int(sizeof(rows) / sizeof(rows[0]), SE_COUNT);
 	for (size_t i = 0; i < SE_COUNT; i++) {
-		struct stanza *reply = error_to("<presence/>", (struct stanza_error){.condition = rows[i].condition}, NULL);
+		struct stanza *reply =
+		    error_to("<presence/>", (struct stanza_error){.condition = rows[i].condition}, NULL);
 		const struct xml *error = xml_child(reply->root, "error", NULL);
 
 		is_cstr(stanza_condition_text(rows[i].condition), rows[i].name);
@@ -113,8 +120,8 @@ static void test_types(void)
 	} types[] = {{'a', "auth"}, {'c', "cancel"}, {'n', "continue"}, {'m', "modify"}, {'w', "wait"}};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-		struct stanza *reply = error_to(
-		    "<presence/>", (struct stanza_error){.condition = SE_conflict, .type = types[i].letter}, NULL);
+		struct stanza *reply = error_to("<presence/>",
+		    (struct stanza_error){.condition = SE_conflict, .type = types[i].letter}, NULL);
 
 		is_text(xml_attr(xml_child(reply->root, "error", NULL), "type"), types[i].word);
 		stanza_unref(&reply);
@@ -166,7 +173,8 @@ static void test_result(void)
 		xml_put_element(&children, "i", NULL, STR("1"));
 		xml_close(&children);
 		result = stanza_make_result(request, &children);
-		is_text(written(result), "<iq type='result' id='it&apos;s'><q xmlns='urn:q'><i>1</i></q></iq>");
+		is_text(
+		    written(result), "<iq type='result' id='it&apos;s'><q xmlns='urn:q'><i>1</i></q></iq>");
 		is_text(stanza_payload(result)->ns, "urn:q");
 		stanza_unref(&result);
 	}
