@@ -150,7 +150,7 @@ static enum sasl_result take_binding_flag(struct scram_exchange *exchange, struc
 		return SASL_CHALLENGE;
 	}
 	if (!str_is(flag, "n") && !str_is(flag, "y"))
-		return malformed(sasl, "The channel binding flag is none");
+		return malformed(sasl, "The channel binding flag is not one");
 	if (sasl->mechanism->binds_channel)
 		return malformed(sasl, "This mechanism needs a channel binding");
 	/* RFC 5802 6: a client that could bind did not see our offer, so someone removed it. */
