@@ -52,6 +52,7 @@ struct str str_cut(struct str s, char separator, struct str *rest_r);
 char *str_dup(struct str s);
 /* Decimal digits only, no sign; false when it is not a number or does not fit. */
 bool str_to_u64(struct str s, uint64_t *value_r);
+/* The same with an optional '-' in front. */
 bool str_to_i64(struct str s, int64_t *value_r);
 /* The time it takes depends on the lengths only, never on the contents. For secrets. */
 bool str_eq_consttime(struct str a, struct str b);
