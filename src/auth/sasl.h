@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SASL mechanisms, server side, as values without I/O: RFC 4422, 4616 (PLAIN), 5802/7677 (SCRAM), 4505 (ANONYMOUS),
+ * XEP-0178 (EXTERNAL), XEP-0440, XEP-0474. Bytes go in and out already without base64. What a mechanism needs from
+ * outside (stored keys, a password check) it asks for by its result, and the stream brings it. One thread at a time.
+ */
+#pragma once
+
+#include "auth/credentials.h"
+#include "stanzad/arena.h"
+#include "stanzad/err.h"
+
+enum sasl_result {
+	SASL_CHALLENGE,        /* send the output, call sasl_step with the answer */
+	SASL_WANT_CREDENTIALS, /* look up sasl_user, then call sasl_credentials */
+	SASL_WANT_PASSWORD,    /* check sasl_user and sasl_password, then call sasl_password_checked */
+	SASL_SUCCESS,          /* sasl_user is authenticated; the output is the additional data, may be empty */
+	SASL_FAILURE,          /* sasl_condition says which */
+};
+
+/* RFC 6120 6.5, one element name each. */
+enum sasl_condition {
+	SASL_ABORTED,
+	SASL_ACCOUNT_DISABLED,
+	SASL_CREDENTIALS_EXPIRED,
+	SASL_ENCRYPTION_REQUIRED,
+	SASL_INCORRECT_ENCODING,
+	SASL_INVALID_AUTHZID,
+	SASL_INVALID_MECHANISM,
+	SASL_MALFORMED_REQUEST,
+	SASL_MECHANISM_TOO_WEAK,
+	SASL_NOT_AUTHORIZED,
+	SASL_TEMPORARY_AUTH_FAILURE,
+};
+const char *sasl_condition_text(enum sasl_condition condition);
+
+enum sasl_binding { SASL_TLS_EXPORTER, SASL_TLS_SERVER_END_POINT, SASL_TLS_UNIQUE, SASL_BINDINGS };
+const char *sasl_binding_text(enum sasl_binding binding); /* "tls-exporter", ... */
+
+/* What the stream knows. Borrowed until sasl_free. */
+struct sasl_context {
+	struct str host;                       /* prepared domain of the virtual host */
+	bool tls;                              /* the stream is encrypted */
+	bool allow_plain_text;                 /* PLAIN without TLS is allowed (starttls_required false and not disabled) */
+	struct str bindings[SASL_BINDINGS];    /* channel binding data; empty: not available on this stream */
+	const struct jid *certificate_jids;    /* verified XmppAddr / SRV identities of the client's certificate */
+	size_t certificate_jid_count;
+	const struct auth_methods *methods;    /* what the host's back ends can do */
+	struct str offered_mechanisms;         /* XEP-0474: the names as offered, sorted and joined as the XEP says */
+	struct str offered_bindings;           /* XEP-0474 */
+	bool downgrade_protection;             /* XEP-0474 is on */
+};
+
+/* The names to offer to this stream in the order of preference, NULL-terminated, static strings; names_r holds 16. */
+void sasl_offer(const struct sasl_context *context, const struct str *disabled, size_t disabled_count,
+    const char **names_r);
+
+struct sasl;
+
+/* NULL when there is no such mechanism or it may not be used here. */
+struct sasl *sasl_new(struct str mechanism, const struct sasl_context *context);
+/* Overwrites secrets. */
+void sasl_free(struct sasl **sasl);
+/* The client's (initial) response. has_response false: none was given with <auth/>. */
+enum sasl_result sasl_step(struct sasl *sasl, struct str input, bool has_input, struct strbuf *output);
+/* After SASL_WANT_CREDENTIALS. credentials NULL: no such user (the exchange goes on and fails as with a wrong
+ * password, at the same cost). unavailable: the back end failed -> temporary-auth-failure. */
+enum sasl_result sasl_credentials(struct sasl *sasl, const struct auth_credentials *credentials, bool unavailable,
+    struct strbuf *output);
+/* After SASL_WANT_PASSWORD. */
+enum sasl_result sasl_password_checked(struct sasl *sasl, enum auth_outcome outcome, struct strbuf *output);
+struct str sasl_user(const struct sasl *sasl);     /* prepared local part; for ANONYMOUS a made-up one */
+struct str sasl_password(const struct sasl *sasl); /* prepared password of PLAIN */
+const char *sasl_mechanism(const struct sasl *sasl);
+enum sasl_condition sasl_condition(const struct sasl *sasl);
+/* A sentence for the client's <text/>, NULL when there is none. Never says whether the user exists. */
+const char *sasl_failure_text(const struct sasl *sasl);
