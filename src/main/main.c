@@ -6,10 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/version.h"
 #include "main/catalog.h"
 #include "main/report.h"
 #include "main/server.h"
-#include "main/version.h"
 
 static const char usage[] =
     "usage: stanzad [--config FILE] [--data-dir DIR]\n"

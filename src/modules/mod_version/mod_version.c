@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <sys/utsname.h>
 
-#include "main/version.h"
+#include "base/version.h"
 #include "stanzad/module.h"
 
 /* XEP-0092. */
