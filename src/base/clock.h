@@ -10,8 +10,8 @@ uint64_t clock_mono_us(void);
 /* Microseconds since 1970-01-01 UTC. Can step. For stamps that people see. */
 int64_t clock_real_us(void);
 /*
- * From now on both clocks stand still and move only by clock_fake_advance. Called again it sets the real clock alone, as
- * when an administrator corrects it. Tests only.
+ * From now on both clocks stand still and move only by clock_fake_advance. Called again it sets the real
+ * clock alone, as when an administrator corrects it. Tests only.
  */
 void clock_fake(int64_t real_us);
 void clock_fake_advance(uint64_t ms);

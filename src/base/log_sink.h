@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where log lines go and which are written. Set up by main and by reload; stanzad/log.h is for everyone else. Any thread.
- * A line is a time stamp (RFC 3339, UTC, milliseconds), the level, the event and the fields, in one write(2). Controls
- * and characters that reorder text become \uXXXX, bytes that are not UTF-8 \xXX (in JSON the four characters "\xXX").
- * A value over 2 KiB is cut and ends in "...[+N bytes]".
+ * Where log lines go and which are written. Set up by main and by reload; stanzad/log.h is for everyone else.
+ * Any thread. A line is a time stamp (RFC 3339, UTC, milliseconds), the level, the event and the fields, in one
+ * write(2). Controls and characters that reorder text become \uXXXX, bytes that are not UTF-8 \xXX (in JSON:
+ * the four characters "\xXX"). A value over 2 KiB is cut and ends in "...[+N bytes]".
  */
 #pragma once
 

@@ -24,9 +24,9 @@ void *map_put(struct map *map, struct str key, void *value);
 /* Returns the value that was there or NULL. */
 void *map_remove(struct map *map, struct str key);
 /*
- * Iterates: start with *position = 0; NULL at the end. When nothing changes, or only the entry returned last is
- * removed, every other entry is returned exactly once. When further entries are removed, each one that stays is
- * returned at least once. Putting a key that is not in the map ends these promises: start again.
+ * Iterates: start with *position = 0; NULL at the end. When nothing changes, or only the entry returned last
+ * is removed, every other entry is returned exactly once. When further entries are removed, each one that
+ * stays is returned at least once. Putting a key that is not in the map ends these promises: start again.
  */
 void *map_next(const struct map *map, uint32_t *position, struct str *key_r);
 /* The keyed hash that the map uses. key NULL-safe. Stable within a process only. */
