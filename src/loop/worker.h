@@ -47,8 +47,6 @@ struct worker *worker_home(uint64_t hash);
 void worker_post(struct worker *worker, struct mail *mail);
 /* On the own worker only; a queued one is not queued twice. */
 void worker_defer(struct deferred *deferred);
-/* Milliseconds, monotonic, as of the beginning of this turn of the loop. */
-uint64_t worker_now(void);
 /*
  * Runs fn(arg) once on each worker, then done(arg) on the calling worker. For reload and for counting.
  */

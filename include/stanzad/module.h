@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Modules: one const struct with everything that they bring, as data. The core starts and stops them per virtual host,
+ * registers and undoes their handlers, hooks, commands and features, and can list and explain them.
+ */
+#pragma once
+
+#include "stanzad/command.h"
+#include "stanzad/hooks.h"
+#include "stanzad/iq.h"
+#include "stanzad/option.h"
+#include "stanzad/route.h"
+#include "stanzad/user.h"
+
+#define STANZAD_MODULE_ABI 1
+
+struct module_iq {
+	const char *ns; /* NULL ends the list */
+	enum iq_component component;
+	iq_handler *handler;
+	enum iq_discipline discipline;
+	bool needs_user;   /* IQ_SM: load the user first; a user without account gets service-unavailable anyway */
+	bool owner_only;   /* IQ_SM: others than the user themselves get forbidden */
+	bool announce;     /* ns is a disco#info feature of the component */
+};
+
+struct module {
+	unsigned abi;     /* STANZAD_MODULE_ABI */
+	unsigned size;    /* sizeof(struct module) */
+	const char *name; /* "mod_ping" */
+	const char *doc;  /* one sentence */
+	const struct option *options;     /* ends with name NULL; may be NULL */
+	const struct module_iq *iqs;      /* ends with ns NULL; may be NULL */
+	const struct hook_entry *hooks;   /* ends with used false; may be NULL */
+	const struct command *commands;   /* ends with name NULL; may be NULL */
+	const char *const *features;      /* further disco#info features of the server, NULL-terminated */
+	const char *const *user_features; /* of users' bare JIDs */
+	const char *const *needs;         /* modules that must run on the same host, NULL-terminated */
+	bool user_slot, session_slot;     /* wants a slot in each user, in each session */
+	/* Worker 0, before any of its functions is called. < 0 with err: the module does not run on this host. */
+	int (*start)(struct module_instance *instance, struct err *err);
+	/* Worker 0, after its last function returned. Frees instance state. */
+	void (*stop)(struct module_instance *instance);
+	/* Worker 0: options changed; module_option gives the new ones. NULL: stopped and started instead. < 0: the old
+	 * ones stay in force and the reload says why. */
+	int (*reload)(struct module_instance *instance, struct err *err);
+};
+
+const struct module *module_of(const struct module_instance *instance);
+struct host *module_host(const struct module_instance *instance);
+/* Never NULL; the name must be in the module's table. Valid until the next reload of this instance. */
+const struct option_value *module_option(const struct module_instance *instance, const char *name);
+void *module_state(const struct module_instance *instance);
+void module_set_state(struct module_instance *instance, void *state);
+
+/* A virtual host. */
+struct str host_name(const struct host *host);
+/* NULL when domain is not one of ours. Valid until the calling worker returns to its loop. */
+struct host *host_find(struct str domain);
+struct module_instance *host_module(const struct host *host, const char *name);
+/* The bare JID of the host. */
+const struct jid *host_jid(const struct host *host);
