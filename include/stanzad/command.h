@@ -10,6 +10,8 @@
 #include "stanzad/err.h"
 #include "stanzad/str.h"
 
+struct user;
+
 enum command_type { COMMAND_STRING, COMMAND_INTEGER, COMMAND_STRINGS };
 
 struct command_argument {

@@ -32,6 +32,7 @@ struct hook_c2s_stream_features {
 
 struct hook_c2s_unauthenticated_iq {
 	struct stanza *stanza;
+	struct host *host;
 	const struct sockaddr *address;
 	bool tls;
 	/*

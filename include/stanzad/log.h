@@ -29,7 +29,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 
 #define LOG_AT(level, event, ...) \
 	do { \
-		if ((level) <= log_threshold) \
+		if ((level) <= __atomic_load_n(&log_threshold, __ATOMIC_RELAXED)) \
 			log_write((level), (event), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ) {0}}); \
 	} while (0)
 #define LOG_CRITICAL(event, ...) LOG_AT(LOG_LEVEL_CRITICAL, event, __VA_ARGS__)

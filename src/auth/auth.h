@@ -34,6 +34,7 @@ struct auth_request {
 			      * stored; sasl_hash says it. AUTH_HASHES: only what is stored */
 	enum { AUTH_GET_CREDENTIALS, AUTH_CHECK_PASSWORD, AUTH_USER_EXISTS } kind;
 	void (*done)(struct auth_request *request);
+	void *owner; /* the caller's own */
 	/* results */
 	enum auth_outcome outcome;           /* never AUTH_EXISTS */
 	struct auth_credentials credentials; /* with AUTH_OK; fini by the owner */

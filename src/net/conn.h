@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One accepted connection: TCP or Unix socket, with or without TLS, bytes in and bytes out, never blocking.
+ *
+ * Reading uses one large buffer per worker, so an idle connection owns none; output collects in pooled chunks and goes
+ * out once per turn of the loop, in one write. A connection belongs to one worker and can be moved to another.
+ */
+#pragma once
+
+#include <sys/socket.h>
+
+#include "stanzad/err.h"
+#include "stanzad/str.h"
+
+struct conn;
+struct tls_context;
+struct worker;
+
+/* What a stream does with its connection. owner is what conn_set_owner said. On the connection's worker. */
+struct conn_ops {
+	/*
+	 * Bytes arrived (decrypted); valid for the call. May write, pause, start TLS, close. Returns how many bytes
+	 * it used: fewer only after conn_pause or conn_start_tls, the rest is presented again after conn_resume, or is
+	 * the beginning of the TLS handshake.
+	 */
+	size_t (*received)(void *owner, const char *bytes, size_t len);
+	/* The TLS handshake that conn_start_tls began (or a direct TLS listener's) is complete. */
+	void (*secured)(void *owner);
+	/* The peer ended its direction (TCP FIN or close_notify); output still works. */
+	void (*ended)(void *owner);
+	/* The output queue fell below the low mark after conn_output had been over the high one. */
+	void (*drained)(void *owner);
+	/* It is gone, for whatever reason ("closed", "reset by peer", a TLS error): last call. The conn is freed after it. */
+	void (*gone)(void *owner, const char *reason);
+};
+
+void conn_set_owner(struct conn *conn, const struct conn_ops *ops, void *owner);
+
+/* Queues bytes; they leave at the end of this turn of the loop. Never fails: a broken connection reports gone. */
+void conn_write(struct conn *conn, struct str bytes);
+/* Room for len bytes at the end of the output queue, to be filled at once, then conn_wrote(written <= len). */
+char *conn_reserve(struct conn *conn, size_t len);
+void conn_wrote(struct conn *conn, size_t written);
+/* Bytes that wait to be sent. */
+size_t conn_output(const struct conn *conn);
+/* How long (ms) the oldest of them has waited without any progress; 0 when the queue is empty. */
+uint64_t conn_stalled_ms(const struct conn *conn);
+
+/* No more received calls until resume; counted. */
+void conn_pause(struct conn *conn);
+void conn_resume(struct conn *conn);
+/* At most rate bytes per second are read (0: no limit), burst at once: reading pauses, nothing is lost. */
+void conn_set_shaper(struct conn *conn, int64_t rate, int64_t burst);
+
+/* Sends what is queued, then TLS close_notify and FIN, waits up to linger_ms for both, then gone. No received calls. */
+void conn_close(struct conn *conn, unsigned linger_ms);
+/* At once. gone is called from the loop, never from within this call. */
+void conn_abort(struct conn *conn, const char *reason);
+
+/* Server side of STARTTLS, after the <proceed/> was queued: output so far goes out in the clear first. */
+void conn_start_tls(struct conn *conn, struct tls_context *context);
+bool conn_is_tls(const struct conn *conn);
+/* tls-exporter (1.3, or 1.2 with extended master secret), tls-server-end-point, tls-unique (1.2 only) into out (64 bytes
+ * at least); returns the length, 0 when there is none. RFC 9266, RFC 5929. */
+enum conn_binding { CONN_TLS_EXPORTER, CONN_TLS_SERVER_END_POINT, CONN_TLS_UNIQUE };
+size_t conn_channel_binding(const struct conn *conn, enum conn_binding kind, unsigned char out[64]);
+/* "TLSv1.3", "TLS_AES_256_GCM_SHA384"; NULL without TLS. The server name that the client asked for, or empty. */
+const char *conn_tls_version(const struct conn *conn);
+const char *conn_tls_cipher(const struct conn *conn);
+struct str conn_tls_server_name(const struct conn *conn);
+/*
+ * The client's certificate: calls each for every id-on-xmppAddr (kind "xmpp"), SRVName, dNSName of a certificate that
+ * verified against the trust store. Returns how many; 0 also without a certificate or when it did not verify.
+ */
+unsigned conn_peer_identities(const struct conn *conn, void (*each)(void *arg, const char *kind, struct str value),
+    void *arg);
+bool conn_peer_verified(const struct conn *conn);
+
+/* The peer; after a PROXY header the address that it names. */
+const struct sockaddr *conn_peer(const struct conn *conn);
+struct str conn_peer_text(const struct conn *conn); /* "192.0.2.1" or "unix" */
+unsigned conn_peer_port(const struct conn *conn);
+
+/*
+ * Moves it to another worker: from now on no call on this worker; moved(owner) is the first one there. Output and unread
+ * input come along. Only when no TLS handshake is under way.
+ */
+void conn_move(struct conn *conn, struct worker *worker, void (*moved)(void *owner));
+
+struct conn_counts {
+	uint64_t bytes_in, bytes_out;
+};

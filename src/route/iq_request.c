@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "route/iq_request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/rand.h"
+#include "route/router.h"
+
+#define ID_RANDOM 20
+
+struct request {
+	struct timer timer;
+	struct jid to; /* heap */
+	void (*answered)(void *arg, struct stanza *answer);
+	void *arg;
+	char id[ID_RANDOM + 16]; /* worker index, '.', random: the answer may arrive on another worker */
+};
+
+static struct map requests[256]; /* one a worker */
+
+static void finish(struct request *request, struct stanza *answer)
+{
+	map_remove(&requests[worker_index(worker_self())], str_of(request->id));
+	timer_stop(&request->timer);
+	request->answered(request->arg, answer);
+	free((char *)request->to.text);
+	free(request);
+}
+
+static void on_timeout(struct timer *timer)
+{
+	finish(list_entry(timer, struct request, timer), NULL);
+}
+
+void iq_request(const struct jid *from, const struct jid *to, enum stanza_type type, struct xml_writer *payload,
+    unsigned timeout_ms, void (*answered)(void *arg, struct stanza *answer), void *arg)
+{
+	struct request *request = mem_zalloc(sizeof(*request));
+	char random[ID_RANDOM + 1];
+	rand_id(random, ID_RANDOM);
+	snprintf(request->id, sizeof(request->id), "%u.%s", worker_index(worker_self()), random);
+	request->to = jid_dup_heap(to);
+	request->answered = answered;
+	request->arg = arg;
+	map_put(&requests[worker_index(worker_self())], str_of(request->id), request);
+	timer_start(&request->timer, timeout_ms, on_timeout);
+	struct xml_writer writer = {.default_ns = NS_CLIENT};
+	xml_open(&writer, "iq", NULL);
+	xml_put_attr(&writer, "type", str_of(stanza_type_text(type)));
+	xml_put_attr(&writer, "id", str_of(request->id));
+	xml_put_raw(&writer, strbuf_view(&payload->buf));
+	xml_close(&writer);
+	struct stanza *stanza = stanza_from_writer(&writer);
+	xml_writer_fini(&writer);
+	route(from, to, stanza);
+	stanza_unref(&stanza);
+}
+
+static void answered_here(const struct jid *from, struct stanza *stanza)
+{
+	struct request *request = map_get(&requests[worker_index(worker_self())], stanza->id);
+	if (request && jid_eq(&request->to, from))
+		finish(request, stanza);
+}
+
+static void on_answer(struct mail *mail)
+{
+	struct envelope *envelope = (struct envelope *)mail;
+	answered_here(&envelope->from, envelope->stanza);
+	envelope_free(envelope);
+}
+
+void iq_request_answered(const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	struct str rest;
+	uint64_t index;
+	TRACE(STAGE_HANDLED, "as the answer to a request of the server");
+	if (trace_on() || !stanza->id.ptr || !str_to_u64(str_cut(stanza->id, '.', &rest), &index) ||
+	    index >= worker_count())
+		return;
+	if (worker_at((unsigned)index) == worker_self()) {
+		answered_here(from, stanza);
+		return;
+	}
+	struct envelope *envelope = envelope_new(from, to, stanza);
+	envelope->mail.receive = on_answer;
+	worker_post(worker_at((unsigned)index), &envelope->mail);
+}
+
+void iq_requests_fini(void)
+{
+	for (unsigned i = 0; i < 256; i++) {
+		uint32_t position = 0;
+		struct request *request;
+		while ((request = map_next(&requests[i], &position, NULL))) {
+			free((char *)request->to.text);
+			free(request);
+		}
+		map_fini(&requests[i]);
+	}
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "route/router.h"
+
+#include <stdlib.h>
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "route/host_private.h"
+
+struct envelope *envelope_new(const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	struct str from_text = jid_full(from), to_text = jid_full(to);
+	struct envelope *envelope = mem_alloc(sizeof(*envelope) + from_text.len + to_text.len);
+	memcpy(envelope->text, from_text.ptr, from_text.len);
+	memcpy(envelope->text + from_text.len, to_text.ptr, to_text.len);
+	envelope->from = *from;
+	envelope->from.text = envelope->text;
+	envelope->to = *to;
+	envelope->to.text = envelope->text + from_text.len;
+	envelope->stanza = stanza ? stanza_ref(stanza) : NULL;
+	envelope->trace = trace_carry();
+	return envelope;
+}
+
+void envelope_free(struct envelope *envelope)
+{
+	stanza_unref(&envelope->stanza);
+	free(envelope);
+}
+
+/* On the recipient's home worker. */
+static void deliver_home(const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	struct host *host = host_find(jid_domain(to));
+	if (host)
+		sm_deliver(host, from, to, stanza);
+	else if (!local_route_deliver(from, to, stanza))
+		s2s_deliver(from, to, stanza);
+}
+
+static void on_home(struct mail *mail)
+{
+	struct envelope *envelope = (struct envelope *)mail;
+	struct trace *before;
+	trace_enter(envelope->trace, &before);
+	deliver_home(&envelope->from, &envelope->to, envelope->stanza);
+	envelope_free(envelope);
+	trace_leave(before);
+}
+
+static void send_home(const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	struct worker *self = worker_self();
+	struct worker *home = worker_count() == 1 ? self : worker_home(map_hash(jid_bare(to)));
+	TRACE(STAGE_HOMED, "worker %u", worker_index(home));
+	if (home == self) {
+		deliver_home(from, to, stanza);
+		return;
+	}
+	struct envelope *envelope = envelope_new(from, to, stanza);
+	envelope->mail.receive = on_home;
+	worker_post(home, &envelope->mail);
+}
+
+static void route_unfiltered(const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	struct str domain = jid_domain(to);
+	struct host *host = host_find(domain);
+	if (host && !to->local_len) {
+		TRACE(STAGE_ROUTED, "%.*s is a host of this server: local router", STR_FMT(domain));
+		local_deliver(host, from, to, stanza);
+	} else if (host) {
+		TRACE(STAGE_ROUTED, "%.*s is a host of this server: session manager", STR_FMT(domain));
+		send_home(from, to, stanza);
+	} else if (local_route_serves(domain)) {
+		TRACE(STAGE_ROUTED, "%.*s is a service of this server", STR_FMT(domain));
+		send_home(from, to, stanza);
+	} else {
+		TRACE(STAGE_ROUTED, "%.*s is not served here: S2S manager", STR_FMT(domain));
+		s2s_deliver(from, to, stanza);
+	}
+}
+
+/* The hook runs for the sender's host, or for the recipient's when the sender is from elsewhere. */
+static struct host *filter_host(const struct jid *from, const struct jid *to)
+{
+	struct host *host = host_find(jid_domain(from));
+	if (!host)
+		host = host_find(jid_domain(to));
+	return host && host_hooks(host, HOOK_filter)->count ? host : NULL;
+}
+
+void route(const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	struct host *host = filter_host(from, to);
+	if (!host) {
+		route_unfiltered(from, to, stanza);
+		return;
+	}
+	struct hook_stanza event = {.from = from, .to = to, .stanza = stanza_ref(stanza)};
+	enum hook_verdict verdict = hook_run_filter(host, &event);
+	if (verdict == HOOK_PASS)
+		route_unfiltered(event.from, event.to, event.stanza);
+	else if (verdict == HOOK_BOUNCE)
+		route_error(from, to, stanza, &event.error);
+	else
+		TRACE(STAGE_DROPPED, "hook filter: %s", event.reason ? event.reason : "a module took it");
+	stanza_unref(&event.stanza);
+}
+
+static void on_post(struct mail *mail)
+{
+	struct envelope *envelope = (struct envelope *)mail;
+	struct trace *before;
+	trace_enter(envelope->trace, &before);
+	route(&envelope->from, &envelope->to, envelope->stanza);
+	envelope_free(envelope);
+	trace_leave(before);
+}
+
+void route_post(const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	struct envelope *envelope = envelope_new(from, to, stanza);
+	envelope->mail.receive = on_post;
+	worker_post(worker_home(map_hash(jid_bare(from))), &envelope->mail);
+}
+
+void route_error(const struct jid *from, const struct jid *to, struct stanza *original,
+    const struct stanza_error *error)
+{
+	struct stanza *answer = stanza_make_error(original, error, NULL);
+	if (!answer) {
+		TRACE(STAGE_DROPPED, "%s, and this stanza may not be answered", stanza_condition_text(error->condition));
+		return;
+	}
+	TRACE(STAGE_BOUNCED, "%s%s%s", stanza_condition_text(error->condition), error->text ? ": " : "",
+	    error->text ? error->text : "");
+	if (!trace_on())
+		route(to, from, answer);
+	stanza_unref(&answer);
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "route/session.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "base/rand.h"
+#include "conf/access.h"
+#include "route/host_private.h"
+#include "route/modules_life.h"
+#include "route/router.h"
+#include "route/user_private.h"
+#include "stanzad/log.h"
+
+#define RESOURCE_MADE_LEN 16 /* 80 random bits */
+
+/* --- binding ------------------------------------------------------------------------------------------------------ */
+
+static struct session *session_new(struct user *user, struct str resource, const struct session_bind *bind)
+{
+	struct session *session = mem_zalloc(sizeof(*session) + modules_session_slots() * sizeof(void *));
+	session->magic = SESSION_MAGIC;
+	session->user = user;
+	session->ops = bind->ops;
+	session->stream = bind->stream;
+	struct arena arena = {0};
+	struct jid full = jid_with_resource(&user->jid, resource, &arena);
+	session->jid = jid_dup_heap(&full);
+	arena_fini(&arena);
+	struct session **end = &user->sessions;
+	while (*end)
+		end = &(*end)->next;
+	*end = session;
+	return session;
+}
+
+static void session_detach(struct session *session)
+{
+	struct session **at = &session->user->sessions;
+	while (*at != session)
+		at = &(*at)->next;
+	*at = session->next;
+	session->next = NULL;
+}
+
+/* The words of the option, in the order of its table. */
+static bool conflict_is(struct user *user, const char *word)
+{
+	return str_is(conf_str(conf_current(), host_name(user->host), "resource_conflict"), word);
+}
+
+static struct session *oldest_over_limit(struct user *user)
+{
+	struct access_subject subject = {.jid = &user->jid};
+	int64_t limit = access_rule_number(conf_current(), host_name(user->host), "max_user_sessions", &subject, 10);
+	if (limit == OPTION_INFINITE || (int64_t)user_session_count(user) < limit)
+		return NULL;
+	return user->sessions;
+}
+
+static void bind_to(struct session_bind *bind, struct user *user)
+{
+	char made[RESOURCE_MADE_LEN + 1];
+	struct str resource = bind->resource;
+	struct session *old = resource.len ? user_session(user, resource) : NULL;
+	if (old && conflict_is(user, "closenew")) {
+		bind->done(bind, SESSION_CONFLICT, NULL);
+		return;
+	}
+	if (!resource.len || (old && conflict_is(user, "setresource"))) {
+		rand_id(made, RESOURCE_MADE_LEN);
+		resource = str_of(made);
+		old = NULL;
+	}
+	user->holds++;
+	if (old)
+		session_close(old, "conflict", "replaced by a new connection");
+	else if ((old = oldest_over_limit(user)))
+		session_close(old, "policy-violation", "too many sessions of this user; the oldest was closed");
+	user->holds--;
+	struct session *session = session_new(user, resource, bind);
+	timer_stop(&user->idle);
+	hook_run_session_opened(user->host, &(struct hook_session){session});
+	bind->done(bind, SESSION_BOUND, session);
+}
+
+struct bind_wait {
+	struct user_waiter waiter;
+	struct session_bind *bind;
+};
+
+static void on_bind_ready(struct user_waiter *waiter, struct user *user)
+{
+	struct session_bind *bind = ((struct bind_wait *)waiter)->bind;
+	free(waiter);
+	if (!user)
+		bind->done(bind, SESSION_UNAVAILABLE, NULL);
+	else if (!user->exists && !bind->anonymous)
+		bind->done(bind, SESSION_GONE, NULL);
+	else
+		bind_to(bind, user);
+}
+
+void session_bind_start(struct session_bind *bind)
+{
+	struct host *host = host_find(jid_domain(bind->user));
+	if (!host) {
+		bind->done(bind, SESSION_GONE, NULL);
+		return;
+	}
+	struct bind_wait *wait = mem_zalloc(sizeof(*wait));
+	wait->waiter.ready = on_bind_ready;
+	wait->bind = bind;
+	user_wait(bind->user, host, &wait->waiter);
+}
+
+void session_unbind(struct session **session_ptr)
+{
+	struct session *session = *session_ptr;
+	*session_ptr = NULL;
+	if (!session)
+		return;
+	assert(session->magic == SESSION_MAGIC);
+	struct user *user = session->user;
+	session_detach(session);
+	user->holds++;
+	hook_run_session_closed(user->host, &(struct hook_session){session});
+	user->holds--;
+	stanza_unref(&session->presence);
+	free((char *)session->jid.text);
+	session->magic = 0;
+	free(session);
+	user_settle(user);
+}
+
+/* --- presence ------------------------------------------------------------------------------------------------------ */
+
+static int presence_priority(const struct stanza *stanza, int *priority_r)
+{
+	struct strbuf buf = {0};
+	const struct xml *child = xml_child_token(stanza->root, XN_priority, XNS_CLIENT);
+	struct str text = child ? str_trim(xml_text(child, &buf)) : STR("0");
+	int64_t priority = 0;
+	bool good = str_to_i64(text.len ? text : STR("0"), &priority) && priority >= -128 && priority <= 127;
+	strbuf_fini(&buf);
+	*priority_r = (int)priority;
+	return good ? 0 : -1;
+}
+
+int session_set_presence(struct session *session, struct stanza *stanza)
+{
+	int priority = 0;
+	bool available = stanza->type == PRESENCE_AVAILABLE;
+	if (available && presence_priority(stanza, &priority) < 0)
+		return -1;
+	struct stanza *previous = session->presence;
+	session->presence = available ? stanza_ref(stanza) : NULL;
+	session->priority = (int8_t)(available ? priority : 0);
+	struct hook_presence_out event = {session, stanza, previous};
+	hook_run_presence_out(session->user->host, &event);
+	stanza_unref(&previous);
+	return 0;
+}
+
+/* --- delivering ----------------------------------------------------------------------------------------------------- */
+
+static void spool(struct session *session, const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	struct user *user = session->user;
+	LOG_DEBUG("session.queue_full", LOG_STR("session", jid_full(&session->jid)));
+	if (stanza->kind == STANZA_MESSAGE && stanza->type != STANZA_ERROR) {
+		struct hook_user_stanza event = {.user = user, .from = from, .to = to, .stanza = stanza};
+		if (hook_run_message_offline(user->host, &event) == HOOK_STOP)
+			return;
+	}
+	struct stanza_error error = {.condition = SE_resource_constraint, .text = "the recipient's queue is full"};
+	route_error(from, to, stanza, &error);
+}
+
+static enum hook_verdict receive_hook(struct session *session, struct hook_stanza *event)
+{
+	if (host_hooks(session->user->host, HOOK_user_receive)->count == 0)
+		return HOOK_PASS;
+	enum hook_verdict verdict = hook_run_user_receive(session->user->host, event);
+	if (verdict == HOOK_STOP)
+		TRACE(STAGE_DROPPED, "hook user_receive: %s", event->reason ? event->reason : "a module took it");
+	return verdict;
+}
+
+void session_deliver(struct session *session, const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	struct hook_stanza event = {.from = from, .to = to, .stanza = stanza_ref(stanza), .session = session};
+	enum hook_verdict verdict = receive_hook(session, &event);
+	if (verdict == HOOK_BOUNCE) {
+		route_error(from, to, stanza, &event.error);
+	} else if (verdict == HOOK_PASS) {
+		if (trace_on())
+			TRACE(STAGE_WRITTEN, "to %.*s", STR_FMT(jid_full(&session->jid)));
+		else if (!session->ops->deliver(session->stream, event.from, event.to, event.stanza))
+			spool(session, from, to, event.stanza);
+	}
+	stanza_unref(&event.stanza);
+}
+
+static void slow_down_here(const struct jid *from)
+{
+	struct user *user = user_find(jid_bare(from));
+	struct session *session = user ? user_session(user, jid_resource(from)) : NULL;
+	if (session)
+		session->ops->slow_down(session->stream);
+}
+
+static void on_slow_mail(struct mail *mail)
+{
+	struct envelope *envelope = (struct envelope *)mail;
+	slow_down_here(&envelope->from);
+	free(envelope);
+}
+
+void session_slow_sender(const struct jid *from)
+{
+	if (!from->resource_len || !host_find(jid_domain(from)))
+		return;
+	struct worker *home = worker_home(map_hash(jid_bare(from)));
+	if (home == worker_self()) {
+		slow_down_here(from);
+		return;
+	}
+	struct envelope *envelope = envelope_new(from, from, NULL);
+	envelope->mail.receive = on_slow_mail;
+	worker_post(home, &envelope->mail);
+}
+
+void session_close(struct session *session, const char *stream_condition, const char *text)
+{
+	session->ops->close(session->stream, stream_condition, text);
+}
+
+/* --- reading --------------------------------------------------------------------------------------------------------- */
+
+struct session *session_next(const struct session *session)
+{
+	return session->next;
+}
+
+struct user *session_user(const struct session *session)
+{
+	return session->user;
+}
+
+const struct jid *session_jid(const struct session *session)
+{
+	return &session->jid;
+}
+
+struct stanza *session_presence(const struct session *session)
+{
+	return session->presence;
+}
+
+int session_priority(const struct session *session)
+{
+	return session->priority;
+}
+
+bool session_interested(const struct session *session)
+{
+	return session->interested;
+}
+
+void session_set_interested(struct session *session)
+{
+	session->interested = true;
+}
+
+void session_about(const struct session *session, struct session_about *about_r)
+{
+	session->ops->about(session->stream, about_r);
+}
+
+int64_t session_active_us(const struct session *session)
+{
+	return session->ops->active_us(session->stream);
+}
+
+void *session_slot(const struct session *session, const struct module *module)
+{
+	return session->slots[module_session_slot(module)];
+}
+
+void session_set_slot(struct session *session, const struct module *module, void *state)
+{
+	session->slots[module_session_slot(module)] = state;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sessions from the side of the stream that holds the client (stanzad/user.h is everyone else's view). On the home worker
+ * of the user.
+ */
+#pragma once
+
+#include "stanzad/user.h"
+
+/* What a stream can do for its session. stream is the stream's own. */
+struct session_ops {
+	/* The stanza goes into the output queue. false: the queue is at its limit; nothing was queued. */
+	bool (*deliver)(void *stream, const struct jid *from, const struct jid *to, struct stanza *stanza);
+	/* A stream error, then closing. The session was already removed, or will be when the stream is gone. */
+	void (*close)(void *stream, const char *stream_condition, const char *text);
+	void (*about)(void *stream, struct session_about *about_r);
+	int64_t (*active_us)(void *stream);
+	/* The recipient of what this session sends cannot keep up: read nothing for a while. */
+	void (*slow_down)(void *stream);
+};
+
+enum session_bind_result {
+	SESSION_BOUND,
+	SESSION_CONFLICT,    /* resource in use and resource_conflict: closenew */
+	SESSION_LIMIT,       /* max_user_sessions */
+	SESSION_UNAVAILABLE, /* the user could not be read from storage */
+	SESSION_BAD_RESOURCE,
+	SESSION_GONE,        /* the account was removed meanwhile */
+};
+
+/* One bind under way; embedded in the stream. The stream must stay until done was called. */
+struct session_bind {
+	const struct jid *user; /* bare */
+	struct str resource;    /* prepared; empty: the server makes one */
+	bool anonymous;         /* exists without an account */
+	const struct session_ops *ops;
+	void *stream;
+	void (*done)(struct session_bind *bind, enum session_bind_result result, struct session *session);
+};
+
+/*
+ * Binds a resource (RFC 6120 7). done is called at once or later, on this worker. By resource_conflict an older session
+ * with the same resource is ended (conflict), the new one refused, or given another resource.
+ */
+void session_bind_start(struct session_bind *bind);
+/* The recipient of something from this JID cannot keep up: its session, when it is one of ours, is slowed down. */
+void session_slow_sender(const struct jid *from);
+/* The stream is going: hooks run, unavailable presence goes out, the session is freed. */
+void session_unbind(struct session **session);
+
+/*
+ * The client's undirected presence: sets availability and priority, then hook presence_out. The stanza's type is
+ * available or unavailable; priority is taken from it (RFC 6121 4.7.2.3). Returns < 0 when the priority is none.
+ */
+int session_set_presence(struct session *session, struct stanza *stanza);

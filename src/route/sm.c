@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "route/host_private.h"
+#include "route/router.h"
+#include "route/user_private.h"
+
+static void bounce(const struct jid *from, const struct jid *to, struct stanza *stanza,
+    enum stanza_condition condition)
+{
+	struct stanza_error error = {.condition = condition};
+	route_error(from, to, stanza, &error);
+}
+
+/* --- messages: RFC 6121 8.5, table in 8.5.4 --------------------------------------------------------------------------- */
+
+static int best_priority(const struct user *user)
+{
+	int best = -1;
+	for (const struct session *session = user->sessions; session; session = session->next)
+		if (session->presence && session->priority > best)
+			best = session->priority;
+	return best;
+}
+
+/* To every available session of at least that priority. */
+static void deliver_from_priority(struct user *user, int least, const struct jid *from, const struct jid *to,
+    struct stanza *stanza)
+{
+	struct session *next;
+	for (struct session *session = user->sessions; session; session = next) {
+		next = session->next;
+		if (session->presence && session->priority >= least)
+			session_deliver(session, from, to, stanza);
+	}
+}
+
+static void message_offline(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	TRACE(STAGE_OFFLINE, "%.*s has no available resource of non-negative priority", STR_FMT(jid_bare(to)));
+	if (trace_on())
+		return;
+	struct hook_user_stanza event = {.user = user, .from = from, .to = to, .stanza = stanza};
+	event.error.condition = SE_service_unavailable;
+	enum hook_verdict verdict = hook_run_message_offline(user->host, &event);
+	if (verdict != HOOK_STOP)
+		route_error(from, to, stanza, &event.error);
+}
+
+static void message_to_bare(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	int best = best_priority(user);
+	switch (stanza->type) {
+	case MESSAGE_GROUPCHAT:
+		bounce(from, to, stanza, SE_service_unavailable);
+		break;
+	case MESSAGE_HEADLINE:
+		TRACE(STAGE_CHOSEN, "a headline goes to every resource of non-negative priority");
+		deliver_from_priority(user, 0, from, to, stanza);
+		break;
+	case STANZA_ERROR:
+		TRACE(STAGE_DROPPED, "an error to a bare JID is ignored");
+		break;
+	default:
+		if (best < 0) {
+			message_offline(user, from, to, stanza);
+			break;
+		}
+		TRACE(STAGE_CHOSEN, "the resources of the highest priority, %d", best);
+		deliver_from_priority(user, best, from, to, stanza);
+	}
+}
+
+/* RFC 6121 8.5.3.2.1: no session has that resource. */
+static void message_to_absent(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	switch (stanza->type) {
+	case MESSAGE_CHAT:
+		TRACE(STAGE_CHOSEN, "nobody has this resource: a chat message goes to the bare JID");
+		message_to_bare(user, from, to, stanza);
+		break;
+	case MESSAGE_HEADLINE:
+	case STANZA_ERROR:
+		TRACE(STAGE_DROPPED, "nobody has this resource");
+		break;
+	default:
+		bounce(from, to, stanza, SE_service_unavailable);
+	}
+}
+
+static void sm_message(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	struct session *session = to->resource_len ? user_session(user, jid_resource(to)) : NULL;
+	if (session) {
+		TRACE(STAGE_CHOSEN, "the resource that is addressed");
+		session_deliver(session, from, to, stanza);
+	} else if (!user_exists(user) && stanza->type != MESSAGE_HEADLINE) {
+		bounce(from, to, stanza, SE_service_unavailable);
+	} else if (to->resource_len) {
+		message_to_absent(user, from, to, stanza);
+	} else {
+		message_to_bare(user, from, to, stanza);
+	}
+}
+
+/* --- presence: RFC 6121 3, 4, 8.5.1 to 8.5.3 ---------------------------------------------------------------------------- */
+
+static void subscription_in(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	struct jid bare_from = jid_to_bare(from), bare_to = jid_to_bare(to);
+	struct hook_user_stanza event = {.user = user, .from = &bare_from, .to = &bare_to, .stanza = stanza};
+	TRACE(STAGE_HANDLED, "as a subscription stanza, by hook subscription_in");
+	if (!trace_on() && hook_run_subscription_in(user->host, &event) == HOOK_BOUNCE)
+		route_error(from, to, stanza, &event.error);
+}
+
+static void presence_in(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	struct hook_user_stanza event = {.user = user, .from = from, .to = to, .stanza = stanza};
+	enum hook_verdict verdict = trace_on() ? HOOK_PASS : hook_run_presence_in(user->host, &event);
+	if (verdict == HOOK_BOUNCE)
+		route_error(from, to, stanza, &event.error);
+	if (verdict != HOOK_PASS || stanza->type == PRESENCE_PROBE)
+		return;
+	if (to->resource_len) {
+		struct session *session = user_session(user, jid_resource(to));
+		TRACE(STAGE_CHOSEN, "%s", session ? "the resource that is addressed" : "nobody has this resource");
+		if (session)
+			session_deliver(session, from, to, stanza);
+		return;
+	}
+	TRACE(STAGE_CHOSEN, "every available resource");
+	deliver_from_priority(user, INT8_MIN, from, to, stanza);
+}
+
+static void sm_presence(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	switch (stanza->type) {
+	case PRESENCE_SUBSCRIBE:
+	case PRESENCE_SUBSCRIBED:
+	case PRESENCE_UNSUBSCRIBE:
+	case PRESENCE_UNSUBSCRIBED:
+		subscription_in(user, from, to, stanza);
+		break;
+	case STANZA_TYPE_INVALID:
+		bounce(from, to, stanza, SE_bad_request);
+		break;
+	default:
+		presence_in(user, from, to, stanza);
+	}
+}
+
+/* --- IQs: RFC 6121 8.5.2.1.3, 8.5.2.2.3, 8.5.3 -------------------------------------------------------------------------- */
+
+static void sm_iq(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	if (stanza->type == STANZA_TYPE_INVALID) {
+		bounce(from, to, stanza, SE_bad_request);
+	} else if (to->resource_len) {
+		struct session *session = user_session(user, jid_resource(to));
+		TRACE(STAGE_CHOSEN, "%s", session ? "the resource that is addressed" : "nobody has this resource");
+		if (session)
+			session_deliver(session, from, to, stanza);
+		else
+			bounce(from, to, stanza, SE_service_unavailable);
+	} else if (!stanza_is_request(stanza)) {
+		TRACE(STAGE_DROPPED, "an answer to a bare JID that asked nothing");
+	} else if (!user_exists(user)) {
+		bounce(from, to, stanza, SE_service_unavailable);
+	} else {
+		iq_dispatch(user->host, IQ_SM, user, from, to, stanza);
+	}
+}
+
+/* --- arriving ----------------------------------------------------------------------------------------------------------- */
+
+static void deliver_to(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	switch (stanza->kind) {
+	case STANZA_MESSAGE:
+		sm_message(user, from, to, stanza);
+		break;
+	case STANZA_PRESENCE:
+		if (user_exists(user) || stanza->type == PRESENCE_SUBSCRIBE || stanza->type == PRESENCE_PROBE)
+			sm_presence(user, from, to, stanza);
+		else
+			TRACE(STAGE_DROPPED, "presence to a user that does not exist");
+		break;
+	case STANZA_IQ:
+		sm_iq(user, from, to, stanza);
+		break;
+	}
+}
+
+struct delivery {
+	struct user_waiter waiter;
+	struct envelope *envelope;
+};
+
+static void on_user(struct user_waiter *waiter, struct user *user)
+{
+	struct delivery *delivery = (struct delivery *)waiter;
+	struct envelope *envelope = delivery->envelope;
+	struct trace *before;
+	trace_enter(envelope->trace, &before);
+	if (user) {
+		TRACE(STAGE_LOADED, "read from storage");
+		deliver_to(user, &envelope->from, &envelope->to, envelope->stanza);
+	} else {
+		bounce(&envelope->from, &envelope->to, envelope->stanza, SE_internal_server_error);
+	}
+	envelope_free(envelope);
+	free(delivery);
+	trace_leave(before);
+}
+
+void sm_deliver(struct host *host, const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	struct user *user = user_find(jid_bare(to));
+	if (user) {
+		TRACE(STAGE_LOADED, "in memory, %u sessions", user_session_count(user));
+		user->holds++;
+		deliver_to(user, from, to, stanza);
+		if (--user->holds == 0 && !user->sessions)
+			user_settle(user);
+		return;
+	}
+	struct delivery *delivery = mem_zalloc(sizeof(*delivery));
+	delivery->waiter.ready = on_user;
+	delivery->envelope = envelope_new(from, to, stanza);
+	user_wait(to, host, &delivery->waiter);
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stanzad/user.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "auth/auth.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "loop/executor.h"
+#include "route/host_private.h"
+#include "route/modules_life.h"
+#include "route/user_private.h"
+#include "stanzad/log.h"
+
+#define USER_IDLE_MS 30000 /* how long a user without sessions stays in memory */
+
+static struct map users[256]; /* one a worker; bare JID -> struct user */
+
+static struct map *users_here(void)
+{
+	return &users[worker_index(worker_self())];
+}
+
+/* --- loading ------------------------------------------------------------------------------------------------------ */
+
+struct load {
+	struct job job;
+	struct user *user;
+	struct host_tables *tables;
+	struct arena arena;
+	void **loaded; /* one word for each slot of the hook user_load_db */
+	enum auth_outcome account;
+	int result;
+	struct err err;
+};
+
+static int load_read(void *arg, struct db *db, struct err *err)
+{
+	struct load *load = arg;
+	const struct hook_table *table = &load->tables->hooks[HOOK_user_load_db];
+	for (unsigned i = 0; i < table->count; i++) {
+		struct hook_user_load_db event = {
+		    .db = db,
+		    .host = jid_domain(&load->user->jid),
+		    .user = jid_local(&load->user->jid),
+		    .arena = &load->arena,
+		    .loaded = &load->loaded[i],
+		    .err = err,
+		};
+		table->slots[i].entry->fn.user_load_db(table->slots[i].instance, &event);
+		if (event.result < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void load_run(struct job *job)
+{
+	struct load *load = list_entry(job, struct load, job);
+	const struct jid *jid = &load->user->jid;
+	load->account = auth_user_exists(jid_domain(jid), jid_local(jid), &load->err);
+	if (load->account == AUTH_UNAVAILABLE)
+		load->result = -1;
+	else if (load->account == AUTH_OK && load->tables->hooks[HOOK_user_load_db].count)
+		load->result = store_call(STORE_READ, jid_bare(jid), load_read, load, &load->err);
+}
+
+static void *loaded_by(const struct load *load, const struct module_instance *instance)
+{
+	const struct hook_table *table = &load->tables->hooks[HOOK_user_load_db];
+	for (unsigned i = 0; i < table->count; i++)
+		if (table->slots[i].instance == instance)
+			return load->loaded[i];
+	return NULL;
+}
+
+static void run_user_loaded(const struct load *load)
+{
+	const struct hook_table *table = &load->tables->hooks[HOOK_user_loaded];
+	for (unsigned i = 0; i < table->count; i++) {
+		struct hook_user_loaded event = {load->user, loaded_by(load, table->slots[i].instance)};
+		table->slots[i].entry->fn.user_loaded(table->slots[i].instance, &event);
+	}
+}
+
+static void instances_hold(const struct load *load, int by)
+{
+	for (size_t i = 0; i < load->tables->instance_count; i++)
+		__atomic_add_fetch(&load->tables->instances[i]->calls, by, __ATOMIC_ACQ_REL);
+}
+
+static void user_free(struct user *user);
+
+static void load_done(struct job *job)
+{
+	struct load *load = list_entry(job, struct load, job);
+	struct user *user = load->user;
+	if (load->result < 0)
+		LOG_ERROR("user.load_failed", LOG_STR("user", jid_bare(&user->jid)),
+		    LOG_CSTR("reason", load->err.text));
+	user->exists = load->account == AUTH_OK;
+	user->loaded = load->result >= 0;
+	if (user->loaded)
+		run_user_loaded(load);
+	user->holds++;
+	while (user->waiters) {
+		struct user_waiter *waiter = user->waiters;
+		user->waiters = waiter->next;
+		if (!user->waiters)
+			user->waiters_end = &user->waiters;
+		waiter->ready(waiter, user->loaded ? user : NULL);
+	}
+	instances_hold(load, -1);
+	host_tables_unref(load->tables);
+	arena_fini(&load->arena);
+	free(load->loaded);
+	free(load);
+	user->holds--;
+	user_settle(user);
+}
+
+static void load_start(struct user *user)
+{
+	struct load *load = mem_zalloc(sizeof(*load));
+	load->user = user;
+	load->tables = host_tables_ref(user->host);
+	load->loaded = mem_zalloc((load->tables->hooks[HOOK_user_load_db].count + 1) * sizeof(void *));
+	instances_hold(load, 1);
+	load->job.run = load_run;
+	load->job.done = load_done;
+	executor_submit(&load->job, NULL);
+}
+
+/* --- life --------------------------------------------------------------------------------------------------------- */
+
+static struct user *user_new(const struct jid *jid, struct host *host)
+{
+	struct user *user = mem_zalloc(sizeof(*user) + modules_user_slots() * sizeof(void *));
+	user->magic = USER_MAGIC;
+	struct jid bare = jid_to_bare(jid);
+	user->jid = jid_dup_heap(&bare);
+	user->host = host;
+	user->waiters_end = &user->waiters;
+	map_put(users_here(), jid_bare(&user->jid), user);
+	return user;
+}
+
+static void user_free(struct user *user)
+{
+	assert(user->magic == USER_MAGIC && !user->sessions && !user->waiters);
+	timer_stop(&user->idle);
+	if (user->loaded)
+		hook_run_user_unload(user->host, &(struct hook_user){user});
+	map_remove(users_here(), jid_bare(&user->jid));
+	free((char *)user->jid.text);
+	user->magic = 0;
+	free(user);
+}
+
+static void on_idle(struct timer *timer)
+{
+	user_free(list_entry(timer, struct user, idle));
+}
+
+void user_settle(struct user *user)
+{
+	if (user->sessions || user->holds || user->waiters)
+		timer_stop(&user->idle);
+	else if (!user->loaded || !user->exists)
+		user_free(user);
+	else
+		timer_start(&user->idle, USER_IDLE_MS, on_idle);
+}
+
+void user_wait(const struct jid *jid, struct host *host, struct user_waiter *waiter)
+{
+	struct user *user = map_get(users_here(), jid_bare(jid));
+	if (user && user->loaded && !user->waiters) {
+		user->holds++;
+		waiter->ready(waiter, user);
+		user->holds--;
+		if (!user->sessions)
+			user_settle(user);
+		return;
+	}
+	bool fresh = !user;
+	if (fresh)
+		user = user_new(jid, host);
+	waiter->next = NULL;
+	*user->waiters_end = waiter;
+	user->waiters_end = &waiter->next;
+	if (fresh)
+		load_start(user);
+}
+
+struct user *user_find(struct str bare)
+{
+	struct user *user = map_get(users_here(), bare);
+	return user && user->loaded && !user->waiters ? user : NULL;
+}
+
+struct load_wait {
+	struct user_waiter waiter;
+	void (*ready)(void *arg, struct user *user);
+	void *arg;
+};
+
+static void on_load_wait(struct user_waiter *waiter, struct user *user)
+{
+	struct load_wait *wait = (struct load_wait *)waiter;
+	wait->ready(wait->arg, user);
+	free(wait);
+}
+
+void user_load(const struct jid *jid, void (*ready)(void *arg, struct user *user), void *arg)
+{
+	struct host *host = host_find(jid_domain(jid));
+	if (!host) {
+		ready(arg, NULL);
+		return;
+	}
+	struct load_wait *wait = mem_zalloc(sizeof(*wait));
+	*wait = (struct load_wait){{.ready = on_load_wait}, ready, arg};
+	user_wait(jid, host, &wait->waiter);
+}
+
+void users_each(void (*each)(void *arg, struct user *user), void *arg)
+{
+	uint32_t position = 0;
+	struct user *user;
+	while ((user = map_next(users_here(), &position, NULL)))
+		each(arg, user);
+}
+
+void users_fini(void)
+{
+	for (unsigned i = 0; i < 256; i++) {
+		uint32_t position = 0;
+		struct user *user;
+		while ((user = map_next(&users[i], &position, NULL))) {
+			if (user->loaded)
+				hook_run_user_unload(user->host, &(struct hook_user){user});
+			free((char *)user->jid.text);
+			free(user);
+		}
+		map_fini(&users[i]);
+	}
+}
+
+/* --- reading ------------------------------------------------------------------------------------------------------- */
+
+const struct jid *user_jid(const struct user *user)
+{
+	return &user->jid;
+}
+
+struct host *user_host(const struct user *user)
+{
+	return user->host;
+}
+
+bool user_exists(const struct user *user)
+{
+	return user->exists || user->sessions;
+}
+
+void user_hold(struct user *user)
+{
+	user->holds++;
+	timer_stop(&user->idle);
+}
+
+void user_release(struct user *user)
+{
+	assert(user->holds);
+	if (--user->holds == 0)
+		user_settle(user);
+}
+
+void *user_slot(const struct user *user, const struct module *module)
+{
+	return user->slots[module_user_slot(module)];
+}
+
+void user_set_slot(struct user *user, const struct module *module, void *state)
+{
+	user->slots[module_user_slot(module)] = state;
+}
+
+struct session *user_first_session(const struct user *user)
+{
+	return user->sessions;
+}
+
+struct session *user_session(const struct user *user, struct str resource)
+{
+	for (struct session *session = user->sessions; session; session = session->next)
+		if (str_eq(jid_resource(&session->jid), resource))
+			return session;
+	return NULL;
+}
+
+unsigned user_session_count(const struct user *user)
+{
+	unsigned count = 0;
+	for (const struct session *session = user->sessions; session; session = session->next)
+		count++;
+	return count;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The bodies of users and sessions, for src/route only. */
+#pragma once
+
+#include "loop/timer.h"
+#include "loop/worker.h"
+#include "route/session.h"
+#include "stanzad/module.h"
+
+#define USER_MAGIC 0x75736572u
+#define SESSION_MAGIC 0x73657373u
+
+struct session {
+	uint32_t magic;
+	int8_t priority;
+	bool interested;
+	struct session *next;
+	struct user *user;
+	struct jid jid; /* heap */
+	struct stanza *presence;
+	const struct session_ops *ops;
+	void *stream;
+	void *slots[]; /* modules_session_slots */
+};
+
+/* Something that waits until the user is loaded. */
+struct user_waiter {
+	struct user_waiter *next;
+	/* user NULL: storage failed. Frees the waiter. */
+	void (*ready)(struct user_waiter *waiter, struct user *user);
+};
+
+struct user {
+	uint32_t magic;
+	bool loaded, exists;
+	unsigned holds;
+	struct jid jid; /* bare; heap */
+	struct host *host;
+	struct session *sessions; /* oldest first */
+	struct user_waiter *waiters, **waiters_end;
+	struct timer idle;
+	void *slots[]; /* modules_user_slots */
+};
+
+/* Calls ready when the user of this bare JID is loaded, at once or later; jid's host is served. */
+void user_wait(const struct jid *jid, struct host *host, struct user_waiter *waiter);
+/* Starts the idle clock when nothing needs the user. */
+void user_settle(struct user *user);
+/* Every user of this worker; for shutdown and host removal. */
+void users_each(void (*each)(void *arg, struct user *user), void *arg);
+/* Frees all users of all workers. Sessions must be gone. After the loops ended. */
+void users_fini(void);

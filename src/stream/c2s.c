@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stream/c2s.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "conf/access.h"
+#include "loop/worker.h"
+#include "net/listener.h"
+#include "route/host_private.h"
+#include "stanzad/log.h"
+#include "stream/c2s_private.h"
+
+#define C2S_LINGER_MS 3000 /* for our last bytes and the client's own closing tag */
+
+static struct list streams[256]; /* one a worker */
+
+static struct list *streams_here(void)
+{
+	struct list *list = &streams[worker_index(worker_self())];
+	if (!list->next)
+		list_init(list);
+	return list;
+}
+
+/* --- sending -------------------------------------------------------------------------------------------------------- */
+
+void c2s_send(struct c2s *c2s, struct str bytes)
+{
+	if (!c2s->gone)
+		conn_write(c2s->conn, bytes);
+}
+
+void c2s_send_writer(struct c2s *c2s, struct xml_writer *writer)
+{
+	c2s_send(c2s, strbuf_view(&writer->buf));
+	strbuf_reset(&writer->buf);
+}
+
+void c2s_refuse(struct c2s *c2s, struct stanza *stanza, const struct jid *from, enum stanza_condition condition,
+    const char *text)
+{
+	struct stanza_error error = {.condition = condition, .text = text};
+	struct stanza *answer = stanza_make_error(stanza, &error, NULL);
+	if (!answer)
+		return;
+	struct strbuf out = {0};
+	stanza_write(&out, answer, from ? from : host_jid(c2s->host), c2s->session ? session_jid(c2s->session) : NULL);
+	c2s_send(c2s, strbuf_view(&out));
+	strbuf_fini(&out);
+	stanza_unref(&answer);
+}
+
+/* --- the end ---------------------------------------------------------------------------------------------------------- */
+
+void c2s_leaves(struct c2s *c2s)
+{
+	timer_stop(&c2s->timer);
+	list_remove(&c2s->link);
+}
+
+static void on_negotiation_timeout(struct timer *timer);
+
+void c2s_arrived(struct c2s *c2s)
+{
+	list_add_before(streams_here(), &c2s->link);
+	timer_start(&c2s->timer, (uint64_t)conf_int(c2s->conf, STR_NULL, "negotiation_timeout"), on_negotiation_timeout);
+}
+
+void c2s_setup_free(struct c2s_setup **setup_ptr)
+{
+	struct c2s_setup *setup = *setup_ptr;
+	*setup_ptr = NULL;
+	if (!setup)
+		return;
+	sasl_free(&setup->sasl);
+	auth_credentials_fini(&setup->auth.credentials);
+	strbuf_fini(&setup->mechanisms);
+	strbuf_fini(&setup->bindings);
+	stanza_unref(&setup->bind_iq);
+	arena_fini(&setup->arena);
+	free(setup);
+}
+
+static void c2s_free(struct c2s *c2s)
+{
+	assert(c2s->magic == C2S_MAGIC && !c2s->session);
+	timer_stop(&c2s->timer);
+	list_remove(&c2s->link);
+	xml_stream_free(&c2s->xml);
+	c2s_setup_free(&c2s->setup);
+	conf_unref(&c2s->conf);
+	free((char *)c2s->jid.text);
+	c2s->magic = 0;
+	free(c2s);
+}
+
+static void say_goodbye(struct c2s *c2s)
+{
+	c2s_send(c2s, STR("</stream:stream>"));
+	c2s->state = C2S_CLOSING;
+	timer_stop(&c2s->timer);
+	conn_close(c2s->conn, C2S_LINGER_MS);
+	session_unbind(&c2s->session);
+}
+
+void c2s_fail(struct c2s *c2s, enum stream_condition condition, const char *text)
+{
+	if (c2s->gone || c2s->state == C2S_CLOSING)
+		return;
+	LOG_INFO("c2s.error", LOG_CSTR("condition", stream_condition_name(condition)), LOG_CSTR("text", text),
+	    LOG_STR("session", c2s->session ? jid_full(session_jid(c2s->session)) : STR("")),
+	    LOG_STR("address", conn_peer_text(c2s->conn)));
+	c2s_header_send(c2s);
+	struct strbuf out = {0};
+	stream_error_write(&out, condition, text);
+	c2s_send(c2s, strbuf_view(&out));
+	strbuf_fini(&out);
+	say_goodbye(c2s);
+}
+
+void c2s_close(struct c2s *c2s)
+{
+	if (c2s->gone || c2s->state == C2S_CLOSING)
+		return;
+	c2s_header_send(c2s);
+	say_goodbye(c2s);
+}
+
+/* --- waiting ----------------------------------------------------------------------------------------------------------- */
+
+void c2s_wait(struct c2s *c2s)
+{
+	assert(!c2s->waiting);
+	c2s->waiting = true;
+	if (c2s->state != C2S_CLOSING)
+		c2s->state = C2S_WAITING;
+	conn_pause(c2s->conn);
+}
+
+bool c2s_resume(struct c2s *c2s, enum c2s_state state)
+{
+	assert(c2s->waiting);
+	c2s->waiting = false;
+	if (c2s->gone) {
+		c2s_free(c2s);
+		return false;
+	}
+	conn_resume(c2s->conn);
+	if (c2s->state == C2S_CLOSING)
+		return false;
+	c2s->state = state;
+	return true;
+}
+
+/* --- incoming ------------------------------------------------------------------------------------------------------------ */
+
+static void not_a_stanza(struct c2s *c2s, const struct xml *elem)
+{
+	bool before_login = c2s->state != C2S_SESSION && c2s->state != C2S_AUTHENTICATED;
+	if (elem->ns_token == XNS_SASL || elem->ns_token == XNS_TLS)
+		c2s_fail(c2s, STREAM_unsupported_stanza_type, "this is not expected in the present state of the stream");
+	else if (before_login)
+		c2s_fail(c2s, STREAM_not_authorized, "authenticate first");
+	else
+		c2s_fail(c2s, STREAM_unsupported_stanza_type, NULL);
+}
+
+static void on_element(struct c2s *c2s, struct xml_tree *tree)
+{
+	c2s->active_us = clock_real_us();
+	if (c2s->state != C2S_SESSION && c2s_auth_element(c2s, tree->root)) {
+		stanza_tree_free(&tree);
+		return;
+	}
+	const struct xml *root = tree->root;
+	if (root->ns_token != XNS_CLIENT ||
+	    (root->name_token != XN_message && root->name_token != XN_presence && root->name_token != XN_iq)) {
+		not_a_stanza(c2s, root);
+		stanza_tree_free(&tree);
+		return;
+	}
+	struct stanza *stanza = stanza_take(&tree);
+	if (!stanza->lang.ptr)
+		stanza->lang = c2s->lang; /* nobody else has it yet; RFC 6120 8.1.5 */
+	if (c2s->state == C2S_SESSION)
+		c2s_stanza(c2s, stanza);
+	else
+		c2s_presession_stanza(c2s, stanza);
+	stanza_unref(&stanza);
+}
+
+static void on_opened(struct c2s *c2s, struct xml_tree *tree)
+{
+	if (c2s->state == C2S_WAIT_HEADER)
+		c2s_header(c2s, tree->root);
+	else
+		c2s_fail(c2s, STREAM_bad_format, "a stream header is not expected here");
+	stanza_tree_free(&tree);
+}
+
+static bool can_read(const struct c2s *c2s)
+{
+	return c2s->state != C2S_CLOSING && !c2s->waiting && !c2s->slowed;
+}
+
+static size_t on_received(void *owner, const char *bytes, size_t len)
+{
+	struct c2s *c2s = owner;
+	const char *next = bytes, *end = bytes + len;
+	while (next < end && can_read(c2s)) {
+		struct xml_tree *tree;
+		bool was_secure = c2s->secure;
+		int result = xml_stream_next(c2s->xml, &next, end, stanza_head_room, &tree);
+		if (result == XML_STREAM_ELEMENT)
+			on_element(c2s, tree);
+		else if (result == XML_STREAM_OPENED)
+			on_opened(c2s, tree);
+		else if (result == XML_STREAM_CLOSED)
+			c2s_close(c2s);
+		else if (result < 0)
+			c2s_fail(c2s, stream_condition_of_xml(result), xml_stream_strerror(result));
+		/* RFC 6120 5.4.3.3: what was sent in the clear behind <starttls/> does not count. */
+		if (c2s->secure != was_secure)
+			return len;
+	}
+	return c2s->state == C2S_CLOSING ? len : (size_t)(next - bytes);
+}
+
+static void on_secured(void *owner)
+{
+	(void)owner;
+}
+
+static void on_ended(void *owner)
+{
+	struct c2s *c2s = owner;
+	c2s_close(c2s);
+}
+
+static void on_gone(void *owner, const char *reason)
+{
+	struct c2s *c2s = owner;
+	LOG_INFO("c2s.closed", LOG_STR("session", c2s->session ? jid_full(session_jid(c2s->session)) : STR("")),
+	    LOG_STR("address", conn_peer_text(c2s->conn)), LOG_CSTR("reason", reason));
+	c2s->gone = true;
+	session_unbind(&c2s->session);
+	c2s->conn = NULL;
+	timer_stop(&c2s->timer);
+	if (!c2s->waiting)
+		c2s_free(c2s);
+}
+
+static const struct conn_ops c2s_conn_ops = {
+    .received = on_received,
+    .secured = on_secured,
+    .ended = on_ended,
+    .gone = on_gone,
+};
+
+/* --- the beginning -------------------------------------------------------------------------------------------------------- */
+
+static void on_negotiation_timeout(struct timer *timer)
+{
+	struct c2s *c2s = list_entry(timer, struct c2s, timer);
+	c2s_fail(c2s, STREAM_connection_timeout, "the stream was not negotiated in time");
+}
+
+static void limit_size(struct c2s *c2s)
+{
+	c2s->limits = xml_limits_default;
+	int64_t size = conf_listener_get(c2s->listener, "max_stanza_size")->integer;
+	c2s->limits.max_bytes = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
+}
+
+static void c2s_accepted(struct conn *conn, const struct conf_listener *listener)
+{
+	struct c2s *c2s = mem_zalloc(sizeof(*c2s));
+	c2s->magic = C2S_MAGIC;
+	c2s->conn = conn;
+	c2s->listener = listener;
+	c2s->conf = conf_ref(conf_current());
+	c2s->secure = conn_is_tls(conn);
+	limit_size(c2s);
+	c2s->xml = xml_stream_new(XNS_CLIENT, &c2s->limits);
+	c2s->setup = mem_zalloc(sizeof(*c2s->setup));
+	list_add_before(streams_here(), &c2s->link);
+	struct access_subject subject = {.address = conn_peer(conn)};
+	struct shaper_rate rate = access_shaper(c2s->conf, STR_NULL, conf_listener_get(listener, "shaper"), &subject);
+	conn_set_shaper(conn, rate.rate, rate.burst);
+	conn_set_owner(conn, &c2s_conn_ops, c2s);
+	LOG_DEBUG("c2s.accepted", LOG_STR("address", conn_peer_text(conn)), LOG_INT("port", conn_peer_port(conn)));
+	timer_start(&c2s->timer, (uint64_t)conf_int(c2s->conf, STR_NULL, "negotiation_timeout"), on_negotiation_timeout);
+}
+
+void c2s_init(void)
+{
+	static const struct listener_kind kind = {"ejabberd_c2s", c2s_accepted, "xmpp-client"};
+	listener_register_kind(&kind);
+}
+
+/* --- all of them ---------------------------------------------------------------------------------------------------------- */
+
+void c2s_close_all(const char *stream_condition, const char *text)
+{
+	struct list *next;
+	for (struct list *at = streams_here()->next; at != streams_here(); at = next) {
+		next = at->next;
+		c2s_fail(list_entry(at, struct c2s, link), stream_condition_of(stream_condition), text);
+	}
+}
+
+void c2s_close_gone_hosts(void)
+{
+	struct list *next;
+	for (struct list *at = streams_here()->next; at != streams_here(); at = next) {
+		next = at->next;
+		struct c2s *c2s = list_entry(at, struct c2s, link);
+		if (c2s->host && host_find(host_name(c2s->host)) != c2s->host)
+			c2s_fail(c2s, STREAM_host_gone, "this server does not serve the domain any more");
+	}
+}
+
+unsigned c2s_count(void)
+{
+	unsigned count = 0;
+	for (struct list *at = streams_here()->next; at != streams_here(); at = at->next)
+		count++;
+	return count;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Client streams: RFC 6120, XEP-0368. Registers the listener module "ejabberd_c2s". */
+#pragma once
+
+#include "stanzad/str.h"
+
+/* Before the first listener opens. */
+void c2s_init(void);
+/* On each worker: closes every stream of that worker with a stream error (its element name) and text. */
+void c2s_close_all(const char *stream_condition, const char *text);
+/* On each worker: the same for the streams of hosts that conf does not serve any more. */
+void c2s_close_gone_hosts(void);
+/* Streams open on the calling worker. */
+unsigned c2s_count(void);

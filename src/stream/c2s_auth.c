@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <openssl/crypto.h>
+#include <stdlib.h>
+
+#include "base/codec.h"
+#include "base/mem.h"
+#include "net/tls.h"
+#include "route/host_private.h"
+#include "stanzad/log.h"
+#include "stream/c2s_private.h"
+
+#define AUTH_FAILURES_MAX 5 /* RFC 6120 6.4.5: at least 2, not more than 5 */
+#define CERTIFICATE_JIDS_MAX 16
+
+_Static_assert((int)SASL_TLS_EXPORTER == (int)CONN_TLS_EXPORTER &&
+		   (int)SASL_TLS_SERVER_END_POINT == (int)CONN_TLS_SERVER_END_POINT &&
+		   (int)SASL_TLS_UNIQUE == (int)CONN_TLS_UNIQUE,
+    "channel bindings are numbered alike");
+
+/* --- what may be offered ------------------------------------------------------------------------------------------------ */
+
+/* XEP-0178 2: an xmppAddr that is an account of this host. */
+static void on_identity(void *arg, const char *kind, struct str value)
+{
+	struct c2s *c2s = arg;
+	struct c2s_setup *setup = c2s->setup;
+	struct jid jid;
+	struct err err;
+	if (strcmp(kind, "xmpp") != 0 || setup->certificate_jid_count == CERTIFICATE_JIDS_MAX)
+		return;
+	if (jid_parse(arena_str(&setup->arena, value), &setup->arena, &jid, &err) < 0 || !jid.local_len)
+		return;
+	if (!str_eq(jid_domain(&jid), host_name(c2s->host)))
+		return;
+	if (!setup->certificate_jids)
+		setup->certificate_jids = arena_zalloc(&setup->arena, CERTIFICATE_JIDS_MAX * sizeof(jid));
+	setup->certificate_jids[setup->certificate_jid_count++] = jid;
+}
+
+static void fill_context(struct c2s *c2s)
+{
+	struct c2s_setup *setup = c2s->setup;
+	struct str host = host_name(c2s->host);
+	auth_methods(host, &setup->methods);
+	setup->context = (struct sasl_context){
+	    .host = host,
+	    .tls = c2s->secure,
+	    .allow_plain_text = !conf_listener_get(c2s->listener, "starttls_required")->boolean,
+	    .methods = &setup->methods,
+	    .downgrade_protection = !conf_bool(c2s->conf, host, "disable_sasl_scram_downgrade_protection"),
+	};
+	if (!c2s->secure)
+		return;
+	for (int i = 0; i < SASL_BINDINGS; i++) {
+		size_t len = conn_channel_binding(c2s->conn, (enum conn_binding)i, setup->binding_bytes[i]);
+		setup->context.bindings[i] = (struct str){(char *)setup->binding_bytes[i], len};
+	}
+	setup->certificate_jid_count = 0;
+	setup->certificate_jids = NULL;
+	conn_peer_identities(c2s->conn, on_identity, c2s);
+	setup->context.certificate_jids = setup->certificate_jids;
+	setup->context.certificate_jid_count = setup->certificate_jid_count;
+}
+
+void c2s_auth_offer(struct c2s *c2s, const char **names_r)
+{
+	struct c2s_setup *setup = c2s->setup;
+	fill_context(c2s);
+	const struct option_value *disabled = conf_get(c2s->conf, host_name(c2s->host), "disable_sasl_mechanisms");
+	sasl_offer(&setup->context, disabled->strings, disabled->string_count, names_r);
+	const char *bindings[SASL_BINDINGS + 1];
+	unsigned count = 0;
+	for (int i = 0; i < SASL_BINDINGS; i++)
+		if (setup->context.bindings[i].len)
+			bindings[count++] = sasl_binding_text((enum sasl_binding)i);
+	bindings[count] = NULL;
+	strbuf_reset(&setup->mechanisms);
+	strbuf_reset(&setup->bindings);
+	sasl_join_names(names_r, &setup->mechanisms);
+	sasl_join_names(bindings, &setup->bindings);
+	setup->context.offered_mechanisms = strbuf_view(&setup->mechanisms);
+	setup->context.offered_bindings = strbuf_view(&setup->bindings);
+}
+
+/* --- STARTTLS: RFC 6120 5 ------------------------------------------------------------------------------------------------ */
+
+static void starttls(struct c2s *c2s)
+{
+	struct err err = {0};
+	struct tls_context *context = NULL;
+	if (!c2s->secure && conf_listener_get(c2s->listener, "starttls")->boolean)
+		context = tls_context_get(c2s->conf, c2s->listener, NULL, &err);
+	if (!context) {
+		LOG_WARNING("c2s.starttls_refused", LOG_CSTR("reason", err.text));
+		c2s_send(c2s, STR("<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"));
+		c2s_close(c2s);
+		return;
+	}
+	c2s_send(c2s, STR("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"));
+	c2s->secure = true;
+	c2s->state = C2S_WAIT_HEADER;
+	xml_stream_reset(c2s->xml);
+	conn_start_tls(c2s->conn, context);
+}
+
+/* --- SASL: RFC 6120 6 ------------------------------------------------------------------------------------------------------ */
+
+static void send_sasl(struct c2s *c2s, const char *name, struct str data)
+{
+	struct strbuf out = {0};
+	strbuf_printf(&out, "<%s xmlns='urn:ietf:params:xml:ns:xmpp-sasl'", name);
+	if (data.len) {
+		strbuf_char(&out, '>');
+		base64_encode(&out, data.ptr, data.len);
+		strbuf_printf(&out, "</%s>", name);
+	} else {
+		strbuf_cstr(&out, "/>");
+	}
+	c2s_send(c2s, strbuf_view(&out));
+	strbuf_fini(&out);
+}
+
+static void send_failure(struct c2s *c2s, enum sasl_condition condition, const char *text)
+{
+	struct xml_writer writer = {.default_ns = NS_CLIENT};
+	xml_open(&writer, "failure", "urn:ietf:params:xml:ns:xmpp-sasl");
+	xml_put_element(&writer, sasl_condition_text(condition), NULL, STR_NULL);
+	if (text) {
+		xml_open(&writer, "text", NULL);
+		xml_put_attr(&writer, "xml:lang", STR("en"));
+		xml_put_text(&writer, str_of(text));
+		xml_close(&writer);
+	}
+	xml_close(&writer);
+	c2s_send_writer(c2s, &writer);
+	xml_writer_fini(&writer);
+}
+
+/* Tells modules and the log. True when a module wants the stream closed. */
+static bool report(struct c2s *c2s, bool success, const char *reason)
+{
+	struct sasl *sasl = c2s->setup->sasl;
+	struct hook_c2s_auth_result event = {
+	    .user = sasl ? sasl_user(sasl) : STR_NULL,
+	    .mechanism = sasl ? sasl_mechanism(sasl) : "",
+	    .success = success,
+	    .address = conn_peer(c2s->conn),
+	};
+	LOG_INFO(success ? "c2s.authenticated" : "c2s.auth_failed", LOG_STR("user", event.user),
+	    LOG_STR("host", host_name(c2s->host)), LOG_CSTR("mechanism", event.mechanism),
+	    LOG_STR("address", conn_peer_text(c2s->conn)), LOG_BOOL("tls", c2s->secure),
+	    LOG_CSTR("reason", reason));
+	hook_run_c2s_auth_result(c2s->host, &event);
+	return event.disconnect;
+}
+
+static void auth_failed(struct c2s *c2s, enum sasl_condition condition, const char *text)
+{
+	bool disconnect = report(c2s, false, sasl_condition_text(condition));
+	sasl_free(&c2s->setup->sasl);
+	send_failure(c2s, condition, text);
+	c2s->state = C2S_NEGOTIATING;
+	if (disconnect)
+		c2s_fail(c2s, STREAM_policy_violation, "too many failed attempts from this address; try again later");
+	else if (++c2s->setup->failures >= AUTH_FAILURES_MAX)
+		c2s_fail(c2s, STREAM_policy_violation, "too many failed attempts to authenticate");
+}
+
+static void auth_succeeded(struct c2s *c2s, struct str data)
+{
+	struct c2s_setup *setup = c2s->setup;
+	struct arena arena = {0};
+	struct jid jid;
+	struct err err;
+	if (jid_make(sasl_user(setup->sasl), host_name(c2s->host), STR_NULL, &arena, &jid, &err) < 0) {
+		arena_fini(&arena);
+		auth_failed(c2s, SASL_NOT_AUTHORIZED, NULL);
+		return;
+	}
+	free((char *)c2s->jid.text);
+	c2s->jid = jid_dup_heap(&jid);
+	arena_fini(&arena);
+	report(c2s, true, NULL);
+	setup->anonymous = strcmp(sasl_mechanism(setup->sasl), "ANONYMOUS") == 0;
+	setup->authenticated = true;
+	sasl_free(&setup->sasl);
+	send_sasl(c2s, "success", data);
+	c2s->state = C2S_WAIT_HEADER;
+	xml_stream_reset(c2s->xml);
+}
+
+static void on_auth_done(struct auth_request *request);
+
+static void ask(struct c2s *c2s, bool password)
+{
+	struct c2s_setup *setup = c2s->setup;
+	auth_credentials_fini(&setup->auth.credentials);
+	memset(&setup->auth, 0, sizeof(setup->auth));
+	setup->auth.host = host_name(c2s->host);
+	setup->auth.user = sasl_user(setup->sasl);
+	setup->auth.kind = password ? AUTH_CHECK_PASSWORD : AUTH_GET_CREDENTIALS;
+	if (password)
+		setup->auth.password = sasl_password(setup->sasl);
+	else if ((setup->auth.hash = sasl_hash(setup->sasl)) == AUTH_HASHES)
+		setup->auth.kind = AUTH_USER_EXISTS;
+	setup->auth.owner = c2s;
+	setup->auth.done = on_auth_done;
+	c2s_wait(c2s);
+	auth_submit(&setup->auth);
+}
+
+static void proceed(struct c2s *c2s, enum sasl_result result, struct strbuf *output)
+{
+	struct sasl *sasl = c2s->setup->sasl;
+	switch (result) {
+	case SASL_CHALLENGE:
+		send_sasl(c2s, "challenge", strbuf_view(output));
+		c2s->state = C2S_SASL;
+		break;
+	case SASL_WANT_CREDENTIALS:
+		ask(c2s, false);
+		break;
+	case SASL_WANT_PASSWORD:
+		ask(c2s, true);
+		break;
+	case SASL_SUCCESS:
+		auth_succeeded(c2s, strbuf_view(output));
+		break;
+	case SASL_FAILURE:
+		auth_failed(c2s, sasl_condition(sasl), sasl_failure_text(sasl));
+		break;
+	}
+}
+
+static void on_auth_done(struct auth_request *request)
+{
+	struct c2s *c2s = request->owner;
+	struct c2s_setup *setup = c2s->setup;
+	if (request->outcome == AUTH_UNAVAILABLE)
+		LOG_ERROR("c2s.auth_unavailable", LOG_STR("user", request->user), LOG_CSTR("reason", request->err.text));
+	if (!c2s_resume(c2s, C2S_SASL))
+		return;
+	struct strbuf output = {0};
+	enum sasl_result result;
+	bool unavailable = request->outcome == AUTH_UNAVAILABLE;
+	if (request->kind == AUTH_CHECK_PASSWORD)
+		result = sasl_password_checked(setup->sasl, request->outcome, &output);
+	else
+		result = sasl_credentials(setup->sasl, request->outcome == AUTH_OK ? &request->credentials : NULL, unavailable,
+		    &output);
+	proceed(c2s, result, &output);
+	strbuf_fini(&output);
+}
+
+/* The data of <auth/> or <response/>; < 0: not base64. "=" is data of length 0 (RFC 6120 6.4.2). */
+static int sasl_data(const struct xml *elem, struct strbuf *data, bool *has_r)
+{
+	struct strbuf joined = {0};
+	struct str text = str_trim(xml_text(elem, &joined));
+	*has_r = text.len > 0;
+	int rc = str_is(text, "=") ? 0 : base64_decode(data, text);
+	strbuf_fini(&joined);
+	return rc;
+}
+
+static void step(struct c2s *c2s, const struct xml *elem)
+{
+	struct strbuf input = {0}, output = {0};
+	bool has_input;
+	if (sasl_data(elem, &input, &has_input) < 0) {
+		auth_failed(c2s, SASL_INCORRECT_ENCODING, NULL);
+	} else {
+		enum sasl_result result = sasl_step(c2s->setup->sasl, strbuf_view(&input), has_input, &output);
+		proceed(c2s, result, &output);
+	}
+	if (input.ptr)
+		OPENSSL_cleanse(input.ptr, input.cap);
+	strbuf_fini(&input);
+	strbuf_fini(&output);
+}
+
+static void start(struct c2s *c2s, const struct xml *elem)
+{
+	struct c2s_setup *setup = c2s->setup;
+	struct str mechanism = xml_attr(elem, "mechanism");
+	sasl_free(&setup->sasl);
+	if (!c2s->secure && conf_listener_get(c2s->listener, "starttls_required")->boolean) {
+		auth_failed(c2s, SASL_ENCRYPTION_REQUIRED, NULL);
+		return;
+	}
+	setup->sasl = sasl_new(mechanism, &setup->context);
+	if (!setup->sasl)
+		auth_failed(c2s, sasl_refusal(mechanism, &setup->context), NULL);
+	else
+		step(c2s, elem);
+}
+
+bool c2s_auth_element(struct c2s *c2s, const struct xml *elem)
+{
+	if (c2s->setup && c2s->setup->authenticated)
+		return false;
+	if (elem->ns_token == XNS_TLS && elem->name_token == XN_starttls && c2s->state == C2S_NEGOTIATING) {
+		starttls(c2s);
+		return true;
+	}
+	if (elem->ns_token != XNS_SASL)
+		return false;
+	if (elem->name_token == XN_auth && (c2s->state == C2S_NEGOTIATING || c2s->state == C2S_SASL))
+		start(c2s, elem);
+	else if (elem->name_token == XN_response && c2s->state == C2S_SASL)
+		step(c2s, elem);
+	else if (elem->name_token == XN_abort && c2s->state == C2S_SASL)
+		auth_failed(c2s, SASL_ABORTED, NULL);
+	else
+		auth_failed(c2s, SASL_MALFORMED_REQUEST, NULL);
+	return true;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The body of a client stream, for the files c2s_*.c. All of it belongs to the worker that the connection is on. */
+#pragma once
+
+#include "auth/auth.h"
+#include "auth/sasl.h"
+#include "base/list.h"
+#include "conf/conf.h"
+#include "loop/timer.h"
+#include "net/conn.h"
+#include "route/session.h"
+#include "stream/stream_error.h"
+#include "xml/stream.h"
+
+#define C2S_MAGIC 0x63327331u
+
+enum c2s_state {
+	C2S_WAIT_HEADER,  /* a stream header must come next */
+	C2S_NEGOTIATING,  /* features are out; STARTTLS, SASL, registration */
+	C2S_SASL,         /* a mechanism waits for the client's response */
+	C2S_WAITING,      /* for storage, a password check, a hook or a bind; the connection is paused */
+	C2S_AUTHENTICATED, /* features with bind are out */
+	C2S_SESSION,
+	C2S_CLOSING, /* our closing tag is queued; nothing that arrives counts */
+};
+
+/* What only the time before the session needs. */
+struct c2s_setup {
+	struct auth_request auth;
+	struct sasl_context context;
+	struct sasl *sasl;
+	struct strbuf mechanisms, bindings; /* as offered, XEP-0474 */
+	unsigned char binding_bytes[SASL_BINDINGS][64];
+	struct auth_methods methods;
+	struct arena arena;
+	struct jid *certificate_jids;
+	size_t certificate_jid_count;
+	unsigned failures;
+	struct session_bind bind;
+	struct str resource;
+	struct stanza *bind_iq;
+	bool anonymous;
+	bool authenticated;
+	struct stream_hold *hold;
+};
+
+struct c2s {
+	uint32_t magic;
+	enum c2s_state state : 8;
+	bool header_sent;
+	bool waiting;      /* an auth request, hook or bind is under way and will come back */
+	bool gone;         /* the connection is; free when nothing is waiting */
+	bool slowed;       /* reading is paused for the sake of a recipient */
+	bool secure;       /* TLS */
+	bool starttls_refused_plain; /* starttls_required */
+	struct conn *conn;
+	struct xml_stream *xml;
+	struct c2s_setup *setup; /* NULL in a session */
+	struct session *session;
+	struct host *host;       /* NULL until the stream header named it */
+	struct conf *conf;       /* of the time when it connected */
+	const struct conf_listener *listener;
+	struct str lang;         /* of the stream; interned */
+	struct jid jid;          /* heap: bare after authentication; the session has its own */
+	struct xml_limits limits;
+	struct timer timer;
+	struct list link;        /* all streams of this worker */
+	int64_t active_us;
+};
+
+/* --- c2s.c ---- */
+/* Queues bytes. */
+void c2s_send(struct c2s *c2s, struct str bytes);
+/* Queues the writer's content and empties it. */
+void c2s_send_writer(struct c2s *c2s, struct xml_writer *writer);
+/* A stream error, the closing tag, then the connection closes; the session ends now. */
+void c2s_fail(struct c2s *c2s, enum stream_condition condition, const char *text);
+/* The closing tag, then the connection closes. */
+void c2s_close(struct c2s *c2s);
+/* Reading stops until c2s_resume, which goes back to state. */
+void c2s_wait(struct c2s *c2s);
+/* False when the stream ended meanwhile: it is freed, return at once. */
+bool c2s_resume(struct c2s *c2s, enum c2s_state state);
+/* A stanza error straight to this client, as if from 'from' (NULL: from the server). */
+void c2s_refuse(struct c2s *c2s, struct stanza *stanza, const struct jid *from, enum stanza_condition condition,
+    const char *text);
+void c2s_setup_free(struct c2s_setup **setup);
+
+/* Between workers: out of this worker's list, into that one's. */
+void c2s_leaves(struct c2s *c2s);
+void c2s_arrived(struct c2s *c2s);
+
+/* --- c2s_header.c ---- */
+void c2s_header(struct c2s *c2s, const struct xml *root);
+/* Our header, if it did not go out yet. */
+void c2s_header_send(struct c2s *c2s);
+
+/* --- c2s_auth.c ---- */
+/* The names that may be offered now, for features; fills setup->context. */
+void c2s_auth_offer(struct c2s *c2s, const char **names_r);
+/* True when it was <starttls/>, <auth/>, <response/> or <abort/>. */
+bool c2s_auth_element(struct c2s *c2s, const struct xml *elem);
+
+/* --- c2s_bind.c ---- */
+/* Takes a stanza before there is a session. */
+void c2s_presession_stanza(struct c2s *c2s, struct stanza *stanza);
+
+/* --- c2s_stanza.c ---- */
+/* A stanza of an established session. */
+void c2s_stanza(struct c2s *c2s, struct stanza *stanza);
+
+/* --- c2s_session.c ---- */
+extern const struct session_ops c2s_session_ops;

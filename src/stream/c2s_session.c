@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/list.h"
+#include "loop/worker.h"
+#include "route/host_private.h"
+#include "stream/c2s_private.h"
+
+/*
+ * When a client does not read, its output queue grows. Over the soft mark whoever sends to it is slowed down; at the hard
+ * mark stanzas are spooled or bounced instead of queued; without any progress for send_timeout the connection is dead.
+ */
+#define QUEUE_SOFT (64u * 1024)
+#define QUEUE_HARD (1024u * 1024)
+#define SLOW_MS 50 /* how long a sender to a slow recipient reads nothing */
+#define STALL_CHECK_MS 1000
+
+static void on_stall_check(struct timer *timer)
+{
+	struct c2s *c2s = list_entry(timer, struct c2s, timer);
+	if (conn_output(c2s->conn) < QUEUE_SOFT)
+		return;
+	if (conn_stalled_ms(c2s->conn) > (uint64_t)conf_listener_get(c2s->listener, "send_timeout")->integer)
+		conn_abort(c2s->conn, "the client does not read");
+	else
+		timer_start(timer, STALL_CHECK_MS, on_stall_check);
+}
+
+static bool on_deliver(void *stream, const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	static _Thread_local struct strbuf out;
+	struct c2s *c2s = stream;
+	size_t queued = conn_output(c2s->conn);
+	if (queued >= QUEUE_SOFT) {
+		if (!timer_running(&c2s->timer))
+			timer_start(&c2s->timer, STALL_CHECK_MS, on_stall_check);
+		session_slow_sender(from);
+		if (queued >= QUEUE_HARD)
+			return false;
+	}
+	strbuf_reset(&out);
+	stanza_write(&out, stanza, from, to);
+	conn_write(c2s->conn, strbuf_view(&out));
+	return true;
+}
+
+static void on_close(void *stream, const char *stream_condition, const char *text)
+{
+	c2s_fail(stream, stream_condition_of(stream_condition), text);
+}
+
+static void on_about(void *stream, struct session_about *about_r)
+{
+	struct c2s *c2s = stream;
+	*about_r = (struct session_about){
+	    .address = conn_peer_text(c2s->conn),
+	    .port = conn_peer_port(c2s->conn),
+	    .connection = c2s->secure ? "c2s_tls" : "c2s",
+	    .tls = c2s->secure,
+	};
+}
+
+static int64_t on_active(void *stream)
+{
+	return ((struct c2s *)stream)->active_us;
+}
+
+static void on_slow_over(struct timer *timer)
+{
+	struct c2s *c2s = list_entry(timer, struct c2s, timer);
+	c2s->slowed = false;
+	conn_resume(c2s->conn);
+	if (conn_output(c2s->conn) >= QUEUE_SOFT)
+		timer_start(timer, STALL_CHECK_MS, on_stall_check);
+}
+
+static void on_slow_down(void *stream)
+{
+	struct c2s *c2s = stream;
+	if (c2s->slowed || c2s->state != C2S_SESSION)
+		return;
+	c2s->slowed = true;
+	conn_pause(c2s->conn);
+	timer_start(&c2s->timer, SLOW_MS, on_slow_over);
+}
+
+const struct session_ops c2s_session_ops = {
+    .deliver = on_deliver,
+    .close = on_close,
+    .about = on_about,
+    .active_us = on_active,
+    .slow_down = on_slow_down,
+};
