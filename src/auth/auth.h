@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Accounts: the virtual host's chain of back ends (auth_method), in the order of the configuration; the first that
- * knows the user answers. Requests are asynchronous; commands on executor threads use the blocking calls.
+ * Accounts: the virtual host's chain of back ends (auth_method), in the order of the configuration. Credentials come
+ * from the first that knows the user; a password is right when one of them says so. Requests are asynchronous; commands
+ * on executor threads use the blocking calls.
+ *
+ * What a password check or a look-up costs does not tell whether the user exists: where keys are stored, every check
+ * derives once; where plain passwords are stored, every look-up for SCRAM derives once.
  */
 #pragma once
 
-#include "auth/credentials.h"
+#include "auth/policy.h"
 #include "loop/executor.h"
 #include "stanzad/err.h"
 #include "stanzad/jid.h"
@@ -20,44 +24,49 @@ struct auth_methods {
 /* For the current configuration; host is a served domain. Any thread. */
 void auth_methods(struct str host, struct auth_methods *methods_r);
 
-/* One back end. All functions block and run on executor threads; user is a prepared local part. */
-struct auth_backend {
-	const char *name; /* the word in auth_method */
-	enum auth_outcome (*credentials)(struct str host, struct str user, struct auth_credentials *credentials_r,
-	    struct err *err); /* NULL: cannot */
-	enum auth_outcome (*check_password)(struct str host, struct str user, struct str password, struct err *err);
-	enum auth_outcome (*exists)(struct str host, struct str user, struct err *err);
-	enum auth_outcome (*set_password)(struct str host, struct str user, struct str password, struct err *err);
-	enum auth_outcome (*create)(struct str host, struct str user, struct str password, struct err *err);
-	enum auth_outcome (*remove)(struct str host, struct str user, struct err *err);
-	void (*methods)(struct str host, struct auth_methods *methods);
-};
-
 /* Asynchronous lookups, from a worker; done on the same worker. The request is embedded in its owner. */
 struct auth_request {
 	struct job job;  /* private */
-	struct str host; /* borrowed until done, as user and password */
+	struct str host; /* borrowed until done, as user and password; user and password are prepared */
 	struct str user;
 	struct str password;
+	enum auth_hash hash; /* AUTH_GET_CREDENTIALS: keys of this hash are derived when only the plain password is
+			      * stored; sasl_hash says it. AUTH_HASHES: only what is stored */
 	enum { AUTH_GET_CREDENTIALS, AUTH_CHECK_PASSWORD, AUTH_USER_EXISTS } kind;
 	void (*done)(struct auth_request *request);
 	void *owner; /* the caller's own */
 	/* results */
-	enum auth_outcome outcome;
-	struct auth_credentials credentials; /* fini by the owner */
-	struct err err;
+	enum auth_outcome outcome;           /* never AUTH_EXISTS */
+	struct auth_credentials credentials; /* with AUTH_OK; fini by the owner */
+	struct err err;                      /* with AUTH_UNAVAILABLE: why, for the log */
+	struct auth_policy policy;           /* private */
 };
+/* done is called exactly once, never from inside this call. Results need not be initialised. */
 void auth_submit(struct auth_request *request);
 
-/* Blocking; on executor threads and in commands. */
+/*
+ * Blocking; on executor threads and in commands. host is a served domain, user a prepared local part; passwords are
+ * prepared here. With every outcome but AUTH_OK err says why, in words for an administrator.
+ */
 enum auth_outcome auth_user_exists(struct str host, struct str user, struct err *err);
 enum auth_outcome auth_check_password(struct str host, struct str user, struct str password, struct err *err);
+/* As it is stored: nothing is derived. *credentials_r may be uninitialised; it is empty when there is no AUTH_OK. */
 enum auth_outcome auth_get_credentials(struct str host, struct str user, struct auth_credentials *credentials_r,
     struct err *err);
+
+#define AUTH_PASSWORD_MAX 1024 /* bytes of a new password after preparation */
+
+/* AUTH_NOT_ALLOWED also when the password is empty, too long or has characters that OpaqueString (RFC 8265) forbids. */
 enum auth_outcome auth_set_password(struct str host, struct str user, struct str password, struct err *err);
-/* AUTH_EXISTS when the account is there. */
+/* AUTH_EXISTS when the account is there; of two at once, one gets AUTH_OK and one AUTH_EXISTS. AUTH_NOT_ALLOWED as
+ * above, and when the name is not a prepared local part. */
 enum auth_outcome auth_register(struct str host, struct str user, struct str password, struct err *err);
+/* The account alone; what else belongs to the user is for the hook that the caller runs. */
 enum auth_outcome auth_remove(struct str host, struct str user, struct err *err);
-/* Calls each(user, arg) for every account of the host in order of names, from 'after' (empty: the first); stops when it returns false. */
+/*
+ * Calls each(user, arg) for every account of the host in order of names, from 'after' (not included; empty: the first);
+ * stops when it returns false. each may use the store and this interface. user lives for the call.
+ */
 int auth_list(struct str host, struct str after, bool (*each)(struct str user, void *arg), void *arg, struct err *err);
+/* How many accounts the host has; < 0 on failure. */
 int64_t auth_count(struct str host, struct err *err);

@@ -51,27 +51,46 @@ struct sasl_context {
 	bool downgrade_protection;             /* XEP-0474 is on */
 };
 
-/* The names to offer to this stream in the order of preference, NULL-terminated, static strings; names_r holds 16. */
+#define SASL_NAMES_MAX 16
+#define SASL_NAMES_SEPARATOR '\x1e'
+
+/* The names to offer to this stream in the order of preference, NULL-terminated, static strings; names_r holds
+ * SASL_NAMES_MAX. context is complete but for offered_mechanisms and offered_bindings, which follow from this. */
 void sasl_offer(const struct sasl_context *context, const struct str *disabled, size_t disabled_count,
     const char **names_r);
 
+/* Appends the names of a NULL-terminated list as XEP-0474 6.1 joins them: sorted bytewise, %x1E between them. Makes
+ * offered_mechanisms and offered_bindings. */
+void sasl_join_names(const char *const *names, struct strbuf *out);
+
 struct sasl;
 
-/* NULL when there is no such mechanism or it may not be used here. */
+/* NULL when there is no such mechanism or it may not be used here: neither is one that offered_mechanisms, when it is
+ * not empty, does not name. The struct context is copied; what it points to is borrowed. */
 struct sasl *sasl_new(struct str mechanism, const struct sasl_context *context);
+/* What to answer when sasl_new gave NULL: SASL_ENCRYPTION_REQUIRED when TLS is all that is missing, else
+ * SASL_INVALID_MECHANISM. */
+enum sasl_condition sasl_refusal(struct str mechanism, const struct sasl_context *context);
 /* Overwrites secrets. */
 void sasl_free(struct sasl **sasl);
-/* The client's (initial) response. has_response false: none was given with <auth/>. */
+/*
+ * The client's (initial) response. has_input false: none was given with <auth/>. Appends to output. A call that does not
+ * fit the result before it ends in SASL_FAILURE. input may hold a password: overwrite it afterwards.
+ */
 enum sasl_result sasl_step(struct sasl *sasl, struct str input, bool has_input, struct strbuf *output);
 /* After SASL_WANT_CREDENTIALS. credentials NULL: no such user (the exchange goes on and fails as with a wrong
- * password, at the same cost). unavailable: the back end failed -> temporary-auth-failure. */
+ * password, at the same cost); so it does when there are no keys of sasl_hash. Not kept after the call.
+ * unavailable: the back end failed -> temporary-auth-failure. */
 enum sasl_result sasl_credentials(struct sasl *sasl, const struct auth_credentials *credentials, bool unavailable,
     struct strbuf *output);
 /* After SASL_WANT_PASSWORD. */
 enum sasl_result sasl_password_checked(struct sasl *sasl, enum auth_outcome outcome, struct strbuf *output);
-struct str sasl_user(const struct sasl *sasl);     /* prepared local part; for ANONYMOUS a made-up one */
-struct str sasl_password(const struct sasl *sasl); /* prepared password of PLAIN */
+struct str sasl_user(const struct sasl *sasl);     /* prepared local part; for ANONYMOUS a made-up one. Until sasl_free */
+struct str sasl_password(const struct sasl *sasl); /* prepared password of PLAIN; overwritten by the next call */
 const char *sasl_mechanism(const struct sasl *sasl);
+/* Which keys SASL_WANT_CREDENTIALS is about: the hash in struct auth_request. AUTH_HASHES when it is about none of them
+ * (EXTERNAL asks only whether there is such an account). */
+enum auth_hash sasl_hash(const struct sasl *sasl);
 enum sasl_condition sasl_condition(const struct sasl *sasl);
 /* A sentence for the client's <text/>, NULL when there is none. Never says whether the user exists. */
 const char *sasl_failure_text(const struct sasl *sasl);

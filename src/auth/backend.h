@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One back end of accounts; for the files backend_*.c, policy.c and auth.c. */
+#pragma once
+
+#include "auth/auth.h"
+
+/*
+ * All functions block and run on executor threads or on those of commands; user is a prepared local part, a password is
+ * prepared and not empty. One that is NULL: this back end cannot do it. With AUTH_UNAVAILABLE err says why.
+ */
+struct auth_backend {
+	const char *name; /* the word in auth_method */
+	/* AUTH_OK: the account is there; what is stored about its password may be nothing. */
+	enum auth_outcome (*credentials)(const struct auth_policy *policy, struct str user,
+	    struct auth_credentials *credentials_r, struct err *err);
+	/* Takes about as long for AUTH_NO_USER as for AUTH_DENIED. */
+	enum auth_outcome (*check_password)(const struct auth_policy *policy, struct str user, struct str password,
+	    struct err *err);
+	enum auth_outcome (*exists)(const struct auth_policy *policy, struct str user, struct err *err);
+	enum auth_outcome (*set_password)(const struct auth_policy *policy, struct str user, struct str password,
+	    struct err *err);
+	enum auth_outcome (*create)(const struct auth_policy *policy, struct str user, struct str password,
+	    struct err *err);
+	enum auth_outcome (*remove)(const struct auth_policy *policy, struct str user, struct err *err);
+	/* As auth_list and auth_count. */
+	int (*list)(const struct auth_policy *policy, struct str after, bool (*each)(struct str user, void *arg), void *arg,
+	    struct err *err);
+	int64_t (*count)(const struct auth_policy *policy, struct err *err);
+	/* Adds what it can do to what is there. */
+	void (*methods)(const struct auth_policy *policy, struct auth_methods *methods);
+};
+
+extern const struct auth_backend auth_backend_sql;
+extern const struct auth_backend auth_backend_anonymous;
