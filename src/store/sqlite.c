@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "store/driver.h"
+
+#define BUSY_MS 5000
+#define CHECKPOINT_PAGES 1000
+/* The log is checkpointed between commits; SQLite does it inside of one when it has grown to this regardless. */
+#define CHECKPOINT_PAGES_FORCED 16000
+
+struct driver_connection {
+	sqlite3 *handle;
+	enum driver_failure failure;
+	int log_pages;
+};
+
+struct driver_statement {
+	sqlite3_stmt *handle;
+	struct driver_connection *connection;
+};
+
+static enum driver_failure classify(int code)
+{
+	switch (code & 0xff) {
+	case SQLITE_CONSTRAINT:
+		return DRIVER_CONSTRAINT;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return DRIVER_BUSY;
+	case SQLITE_FULL:
+		return DRIVER_FULL;
+	case SQLITE_IOERR:
+		return DRIVER_IO;
+	case SQLITE_CANTOPEN:
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+	case SQLITE_READONLY:
+		return DRIVER_DENIED;
+	case SQLITE_CORRUPT:
+		return DRIVER_DAMAGED;
+	case SQLITE_NOTADB:
+		return DRIVER_FOREIGN;
+	default:
+		return DRIVER_OTHER;
+	}
+}
+
+static int fail(struct driver_connection *connection, struct err *err)
+{
+	int code = sqlite3_extended_errcode(connection->handle);
+	int system = sqlite3_system_errno(connection->handle);
+
+	connection->failure = classify(code);
+	if (connection->failure == DRIVER_IO && (system == ENOSPC || system == EDQUOT))
+		connection->failure = DRIVER_FULL;
+	return err_set(err, "%s (SQLite error %d)", sqlite3_errmsg(connection->handle), code);
+}
+
+static int script(struct driver_connection *connection, const char *sql, struct err *err)
+{
+	if (sqlite3_exec(connection->handle, sql, NULL, NULL, NULL) != SQLITE_OK)
+		return fail(connection, err);
+	return 0;
+}
+
+static int on_log(void *arg, sqlite3 *handle, const char *name, int pages)
+{
+	struct driver_connection *connection = arg;
+
+	connection->log_pages = pages;
+	if (pages >= CHECKPOINT_PAGES_FORCED)
+		sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	return SQLITE_OK;
+}
+
+/* Makes the file so that nobody else may read it, and its name durable: it will hold passwords. */
+static int file_make(const char *path, struct err *err)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return errno == EEXIST ? 0 : err_set(err, "cannot create it: %s", strerror(errno));
+	close(fd);
+
+	char *copy = str_dup(str_of(path));
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(copy);
+	if (fd >= 0) {
+		fsync(fd);
+		close(fd);
+	}
+	return 0;
+}
+
+/* Without the log a reader and the writer would stop each other. */
+static int log_enable(struct driver_connection *connection, struct err *err)
+{
+	sqlite3_stmt *statement;
+	bool enabled = false;
+
+	if (sqlite3_prepare_v2(connection->handle, "PRAGMA journal_mode = WAL", -1, &statement, NULL) != SQLITE_OK)
+		return fail(connection, err);
+	int rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW)
+		enabled = str_is(str_of((const char *)sqlite3_column_text(statement, 0)), "wal");
+	else
+		fail(connection, err);
+	sqlite3_finalize(statement);
+	if (rc == SQLITE_ROW && !enabled)
+		return err_set(err, "its file system cannot hold SQLite's write-ahead log; put it on a local disk");
+	sqlite3_wal_hook(connection->handle, on_log, connection);
+	return enabled ? 0 : -1;
+}
+
+static int configure(struct driver_connection *connection, enum driver_mode mode, struct err *err)
+{
+	sqlite3 *handle = connection->handle;
+
+	sqlite3_extended_result_codes(handle, 1);
+	sqlite3_busy_timeout(handle, BUSY_MS);
+	sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
+	if (script(connection, "PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY",
+		err) < 0)
+		return -1;
+	/* Reads the header and the definitions: what is not a database fails here. */
+	if (script(connection, "SELECT count(*) FROM sqlite_master", err) < 0)
+		return -1;
+	if (mode == DRIVER_READ)
+		return script(connection, "PRAGMA query_only = ON", err);
+	if (mode == DRIVER_INSPECT)
+		return 0;
+	if (log_enable(connection, err) < 0)
+		return -1;
+	return script(connection, "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864", err);
+}
+
+static void connection_close(struct driver_connection **connection)
+{
+	if (!*connection)
+		return;
+	sqlite3_close_v2((*connection)->handle);
+	free(*connection);
+	*connection = NULL;
+}
+
+/* On failure *connection_r is there nevertheless when the file could be opened: for failure() and examine(). */
+static int connection_open(const char *target, enum driver_mode mode, struct driver_connection **connection_r,
+    struct err *err)
+{
+	int flags = SQLITE_OPEN_NOMUTEX | (mode == DRIVER_INSPECT ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
+	struct driver_connection *connection;
+
+	*connection_r = NULL;
+	if (mode == DRIVER_WRITE && file_make(target, err) < 0)
+		return -1;
+	connection = mem_zalloc(sizeof(*connection));
+	*connection_r = connection;
+	if (sqlite3_open_v2(target, &connection->handle, flags, NULL) != SQLITE_OK)
+		return fail(connection, err);
+	return configure(connection, mode, err);
+}
+
+static bool exists(const char *target)
+{
+	return access(target, F_OK) == 0;
+}
+
+static enum driver_failure failure(const struct driver_connection *connection)
+{
+	return connection->failure;
+}
+
+static void examine(struct driver_connection *connection, struct strbuf *findings)
+{
+	sqlite3_stmt *statement;
+
+	if (sqlite3_prepare_v2(connection->handle, "PRAGMA quick_check(3)", -1, &statement, NULL) != SQLITE_OK)
+		return;
+	while (sqlite3_step(statement) == SQLITE_ROW) {
+		struct str line = str_of((const char *)sqlite3_column_text(statement, 0));
+		if (str_is(line, "ok"))
+			continue;
+		if (findings->len > 0)
+			strbuf_cstr(findings, "; ");
+		for (size_t i = 0; i < line.len; i++)
+			strbuf_char(findings, line.ptr[i] == '\n' ? ' ' : line.ptr[i]);
+	}
+	sqlite3_finalize(statement);
+}
+
+static int begin(struct driver_connection *connection, bool write, struct err *err)
+{
+	return script(connection, write ? "BEGIN IMMEDIATE" : "BEGIN", err);
+}
+
+static void rollback(struct driver_connection *connection)
+{
+	if (!sqlite3_get_autocommit(connection->handle))
+		sqlite3_exec(connection->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+static int commit(struct driver_connection *connection, struct err *err)
+{
+	if (script(connection, "COMMIT", err) == 0)
+		return 0;
+	rollback(connection);
+	return -1;
+}
+
+static int save(struct driver_connection *connection, struct err *err)
+{
+	return script(connection, "SAVEPOINT op", err);
+}
+
+static int keep(struct driver_connection *connection, struct err *err)
+{
+	return script(connection, "RELEASE op", err);
+}
+
+static int undo(struct driver_connection *connection, struct err *err)
+{
+	return script(connection, "ROLLBACK TO op; RELEASE op", err);
+}
+
+static bool in_transaction(const struct driver_connection *connection)
+{
+	return !sqlite3_get_autocommit(connection->handle);
+}
+
+static void upkeep(struct driver_connection *connection)
+{
+	if (connection->log_pages < CHECKPOINT_PAGES)
+		return;
+	connection->log_pages = 0;
+	sqlite3_wal_checkpoint_v2(connection->handle, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}
+
+static int prepare(struct driver_connection *connection, struct str sql, struct driver_statement **statement_r,
+    struct err *err)
+{
+	sqlite3_stmt *handle;
+	const char *rest;
+
+	if (sqlite3_prepare_v3(connection->handle, sql.ptr, (int)sql.len, SQLITE_PREPARE_PERSISTENT, &handle, &rest) !=
+	    SQLITE_OK)
+		return fail(connection, err);
+	if (!handle || str_trim((struct str){rest, (size_t)(sql.ptr + sql.len - rest)}).len > 0) {
+		sqlite3_finalize(handle);
+		connection->failure = DRIVER_OTHER;
+		return err_set(err, "not exactly one SQL statement");
+	}
+	*statement_r = mem_zalloc(sizeof(**statement_r));
+	**statement_r = (struct driver_statement){handle, connection};
+	return 0;
+}
+
+static void finish(struct driver_statement **statement)
+{
+	if (!*statement)
+		return;
+	sqlite3_finalize((*statement)->handle);
+	free(*statement);
+	*statement = NULL;
+}
+
+static unsigned parameters(struct driver_statement *statement)
+{
+	return (unsigned)sqlite3_bind_parameter_count(statement->handle);
+}
+
+static int bind(struct driver_statement *statement, unsigned index, const struct db_param *value, bool copy,
+    struct err *err)
+{
+	int place = (int)index + 1, rc;
+	const char *bytes = value->text.ptr ? value->text.ptr : "";
+	sqlite3_destructor_type lifetime = copy ? SQLITE_TRANSIENT : SQLITE_STATIC;
+
+	switch (value->kind) {
+	case DB_INT:
+		rc = sqlite3_bind_int64(statement->handle, place, value->integer);
+		break;
+	case DB_TEXT:
+		rc = sqlite3_bind_text64(statement->handle, place, bytes, value->text.len, lifetime, SQLITE_UTF8);
+		break;
+	case DB_BLOB:
+		rc = sqlite3_bind_blob64(statement->handle, place, bytes, value->text.len, lifetime);
+		break;
+	default:
+		rc = sqlite3_bind_null(statement->handle, place);
+	}
+	return rc == SQLITE_OK ? 0 : fail(statement->connection, err);
+}
+
+static int step(struct driver_statement *statement, struct err *err)
+{
+	int rc = sqlite3_step(statement->handle);
+
+	if (rc == SQLITE_ROW)
+		return 1;
+	return rc == SQLITE_DONE ? 0 : fail(statement->connection, err);
+}
+
+static void reset(struct driver_statement *statement)
+{
+	sqlite3_reset(statement->handle);
+	sqlite3_clear_bindings(statement->handle);
+}
+
+static struct str text(struct driver_statement *statement, unsigned column)
+{
+	const void *bytes;
+
+	switch (sqlite3_column_type(statement->handle, (int)column)) {
+	case SQLITE_NULL:
+		return STR_NULL;
+	case SQLITE_BLOB:
+		bytes = sqlite3_column_blob(statement->handle, (int)column);
+		break;
+	default:
+		bytes = sqlite3_column_text(statement->handle, (int)column);
+	}
+	/* An empty blob has no address, but it is not NULL. */
+	return (struct str){bytes ? bytes : "", (size_t)sqlite3_column_bytes(statement->handle, (int)column)};
+}
+
+static int64_t integer(struct driver_statement *statement, unsigned column)
+{
+	return sqlite3_column_int64(statement->handle, (int)column);
+}
+
+static bool is_null(struct driver_statement *statement, unsigned column)
+{
+	return sqlite3_column_type(statement->handle, (int)column) == SQLITE_NULL;
+}
+
+static int64_t changes(struct driver_statement *statement)
+{
+	if (sqlite3_stmt_readonly(statement->handle))
+		return 0;
+	return sqlite3_changes64(statement->connection->handle);
+}
+
+static int64_t last_id(const struct driver_connection *connection)
+{
+	return sqlite3_last_insert_rowid(connection->handle);
+}
+
+const struct driver *driver_find(struct str name)
+{
+	return str_is(name, driver_sqlite.name) ? &driver_sqlite : NULL;
+}
+
+const struct driver driver_sqlite = {
+	.name = "sqlite",
+	.dialect = DIALECT_SQLITE,
+	.exists = exists,
+	.open = connection_open,
+	.close = connection_close,
+	.failure = failure,
+	.examine = examine,
+	.script = script,
+	.begin = begin,
+	.commit = commit,
+	.rollback = rollback,
+	.save = save,
+	.keep = keep,
+	.undo = undo,
+	.in_transaction = in_transaction,
+	.upkeep = upkeep,
+	.prepare = prepare,
+	.finish = finish,
+	.parameters = parameters,
+	.bind = bind,
+	.step = step,
+	.reset = reset,
+	.text = text,
+	.integer = integer,
+	.is_null = is_null,
+	.changes = changes,
+	.last_id = last_id,
+};
