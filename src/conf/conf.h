@@ -38,6 +38,8 @@ struct conf_report {
 };
 
 void conf_report_fini(struct conf_report *report);
+/* Adds "FILE:LINE:COL: error: what is wrong", without a line end. */
+void conf_problem_print(const struct conf_problem *problem, struct strbuf *buf);
 
 /* The tables that the file is checked against. Registered by main before the first load, read-only afterwards. */
 enum conf_availability { CONF_AVAILABLE, CONF_NOT_YET };

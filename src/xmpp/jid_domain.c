@@ -38,13 +38,25 @@ static bool is_full_stop(uint32_t rune)
 	return rune == 0x3002 || rune == 0xff0e || rune == 0xff61;
 }
 
-/* Mapping before IDNA: RFC 7622 3.2.1 and RFC 5895 2, steps 1 to 4. */
-static int map_text(struct strbuf *out, struct str text, struct err *err)
+static int normalise(struct strbuf *out, struct str text, bool lower, struct err *err)
+{
+	size_t len;
+	uint8_t *mapped = lower ? u8_tolower((const uint8_t *)text.ptr, text.len, NULL, UNINORM_NFC, NULL, &len) :
+				  u8_normalize(UNINORM_NFC, (const uint8_t *)text.ptr, text.len, NULL, &len);
+
+	if (!mapped)
+		return err_set(err, "cannot be normalised");
+	strbuf_add(out, mapped, len);
+	free(mapped);
+	return 0;
+}
+
+/* RFC 5895 2, steps 2 to 4: widths, composition, full stops. Case is a matter of each label. */
+static int map_name(struct strbuf *out, struct str text, struct err *err)
 {
 	const char *p = text.ptr, *end = text.ptr + text.len;
 	struct strbuf narrow = {0};
-	size_t len;
-	uint8_t *lower;
+	int result;
 
 	for (int width; p < end; p += width) {
 		uint32_t rune;
@@ -55,13 +67,9 @@ static int map_text(struct strbuf *out, struct str text, struct err *err)
 		}
 		narrow.len += (size_t)utf8_put(strbuf_reserve(&narrow, 4), is_full_stop(rune) ? '.' : precis_narrow(rune));
 	}
-	lower = u8_tolower((const uint8_t *)narrow.ptr, narrow.len, NULL, UNINORM_NFC, NULL, &len);
+	result = normalise(out, strbuf_view(&narrow), false, err);
 	strbuf_fini(&narrow);
-	if (!lower)
-		return err_set(err, "cannot be mapped to lower case");
-	strbuf_add(out, lower, len);
-	free(lower);
-	return 0;
+	return result;
 }
 
 static bool is_ascii(struct str s)
@@ -102,17 +110,6 @@ static int to_ascii(struct str label, uint8_t **ascii_r, struct err *err)
 	return result == IDN2_OK ? 0 : err_set(err, "%s", idn2_strerror(result));
 }
 
-static int put_u_label(struct strbuf *out, struct str label, struct err *err)
-{
-	uint8_t *ascii = NULL;
-
-	if (to_ascii(label, &ascii, err) < 0)
-		return -1;
-	idn2_free(ascii);
-	strbuf_str(out, label);
-	return 0;
-}
-
 /* RFC 5890 2.3.2.1: an A-label and its U-label make each other exactly. */
 static int put_a_label(struct strbuf *out, struct str label, struct err *err)
 {
@@ -137,15 +134,34 @@ static int put_a_label(struct strbuf *out, struct str label, struct err *err)
 	return result;
 }
 
+static int put_lower_label(struct strbuf *out, struct str label, struct err *err)
+{
+	uint8_t *ascii = NULL;
+
+	if (is_ascii(label))
+		return str_starts(label, "xn--") ? put_a_label(out, label, err) : put_ascii_label(out, label, err);
+	if (to_ascii(label, &ascii, err) < 0)
+		return -1;
+	idn2_free(ascii);
+	strbuf_str(out, label);
+	return 0;
+}
+
 static int put_label(struct strbuf *out, struct str label, struct err *err)
 {
+	struct strbuf lower = {0};
+	int result;
+
 	if (label.len == 0)
 		return err_set(err, "an empty label");
-	if (!is_ascii(label))
-		return put_u_label(out, label, err);
-	if (str_starts(label, "xn--"))
-		return put_a_label(out, label, err);
-	return put_ascii_label(out, label, err);
+	/* Cherokee is the script whose capitals are the letters of IDNA: what is valid as it is stays */
+	if (!is_ascii(label) && put_lower_label(out, label, NULL) == 0)
+		return 0;
+	result = normalise(&lower, label, true, err);
+	if (result == 0)
+		result = put_lower_label(out, strbuf_view(&lower), err);
+	strbuf_fini(&lower);
+	return result;
 }
 
 static int put_labels(struct strbuf *out, struct str name, struct err *err)
@@ -173,7 +189,7 @@ int jid_domain_prepare(struct strbuf *out, struct str text, struct err *err)
 		return err_set(err, "empty");
 	if (text.ptr[0] == '[')
 		return prepare_ipv6(out, text, err);
-	if (map_text(&mapped, text, err) < 0)
+	if (map_name(&mapped, text, err) < 0)
 		return -1;
 	name = strbuf_view(&mapped);
 	if (name.len > 1 && name.ptr[name.len - 1] == '.')

@@ -170,7 +170,8 @@ static void test_domain(void)
 	    {"xn--tda.example", "\u00fc.example"}, {"XN--TDA.example", "\u00fc.example"}, {"fa\u00df.de"},
 	    {"xn--fa-hia.de", "fa\u00df.de"}, {"\uff45\uff58.com", "ex.com"}, {"a\u3002b\uff0ec\uff61d", "a.b.c.d"},
 	    {"\u4f8b\u3048.jp"}, {"\u05d0\u05d1.example"}, {"127.0.0.1"}, {"a_b.example"}, {"r3---sn.example"},
-	    {"a-b.c-d"}, {"l\u00b7l.cat"}, {"\uff58\uff4e--tda.de", "\u00fc.de"});
+	    {"a-b.c-d"}, {"l\u00b7l.cat"}, {"\uff58\uff4e--tda.de", "\u00fc.de"},
+	    {"\u13e3\u13b3\u13a9.example"}, {"\u03a3\u039f\u03a3.gr", "\u03c3\u03bf\u03c2.gr"}, {"\u212a.de", "k.de"});
 	REFUSED(".", "..", ".a", "a..", "a..b", "-a", "a-", "a.-b.c", "a.b-.c", "a b", "a!b", "a:5222", "xn--", "xn--a",
 	    "xn--zzzzzzzz99999", "xn--abc-.de", "\u2665.com", "a\u00adb.de", "\u0301a.de", "a\u200db.de", "l\u00b7a.cat",
 	    "a\u05d0.de", "\u0378.de", "a\uff0fb", "a\uff20b");
