@@ -38,12 +38,18 @@ struct conf_report {
 };
 
 void conf_report_fini(struct conf_report *report);
+/* Adds "FILE:LINE:COL: error: what is wrong", without a line end. */
+void conf_problem_print(const struct conf_problem *problem, struct strbuf *buf);
 
 /* The tables that the file is checked against. Registered by main before the first load, read-only afterwards. */
 enum conf_availability { CONF_AVAILABLE, CONF_NOT_YET };
 void conf_register_module(const char *name, const struct option *options, enum conf_availability availability);
 void conf_register_listener(const char *module, const struct option *options, enum conf_availability availability);
 extern const struct option conf_toplevel_options[]; /* every top-level option of ejabberd, and ours */
+
+/* Gives a predefined keyword its text: DATABASE_PATH, LOG_PATH, VERSION, SEMVER. Before the first load; copied.
+ * HOME, CONFIG_PATH, HOST and HOST_URL_ENCODE are known without. */
+void conf_set_keyword(const char *name, const char *text);
 
 /*
  * Reads path. On errors returns < 0 with the report filled and no snapshot; otherwise 0 with *conf_r (one reference),

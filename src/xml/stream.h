@@ -24,7 +24,7 @@ enum xml_stream_result {
 	XML_STREAM_ENCODING = -4,         /* 4.9.3.22 unsupported-encoding: declaration names another encoding */
 	XML_STREAM_TOO_LARGE = -5,        /* 4.9.3.14 policy-violation: more than max_bytes */
 	XML_STREAM_TOO_DEEP = -6,         /* policy-violation: max_depth */
-	XML_STREAM_TOO_MANY_ATTRS = -7,   /* policy-violation: max_attrs */
+	XML_STREAM_TOO_MANY_ATTRS = -7,   /* policy-violation: max_attrs, or more than 128 prefixes in scope */
 	XML_STREAM_TOO_MANY_ELEMENTS = -8, /* policy-violation: max_elements */
 	XML_STREAM_STRAY_TEXT = -9,       /* 4.9.3.1 bad-format: text between stanzas */
 };
@@ -40,12 +40,22 @@ void xml_stream_set_limits(struct xml_stream *stream, const struct xml_limits *l
 void xml_stream_reset(struct xml_stream *stream);
 
 /*
+ * What counts against max_bytes: a stanza, the stream header, and each tag outside of them, from its '<' on. White space
+ * between stanzas is unlimited. A stanza that leans on prefixes from outside is written anew, which may take no more
+ * than twice max_bytes. Behind the stream's end tag everything is consumed and ignored.
+ */
+/*
  * Consumes from *bytes (up to end), advances *bytes behind what it used. For OPENED and ELEMENT *tree_r is a tree
  * that the caller owns. head_room bytes are reserved in front of it for the caller, zeroed, in the same allocation:
  * the allocation then starts at (char *)tree - head_room, head_room is a multiple of 16.
  */
 int xml_stream_next(struct xml_stream *stream, const char **bytes, const char *end, size_t head_room,
     struct xml_tree **tree_r);
+/*
+ * The namespace that the stream header bound to prefix, as it was declared; "" asks for the default namespace. STR_NULL
+ * when it bound none. A view that lives until reset or free.
+ */
+struct str xml_stream_namespace(const struct xml_stream *stream, const char *prefix);
 /* Words for a failure. */
 const char *xml_stream_strerror(int result);
 /* True within an element: at the end of the input this is a stanza that was cut off. */

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stanzad/stanza.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "xmpp/stanza_bytes.h"
+
+/*
+ * Who owns what. A stanza has its bytes in one of three places:
+ *   - taken: the tree lies right behind the stanza in one block; base and tree are NULL;
+ *   - parsed from text: a tree of its own; tree is set;
+ *   - derived: another stanza's; base is set, and what differs lies behind the struct in the same block.
+ */
+const size_t stanza_head_room = (sizeof(struct stanza) + 15) / 16 * 16;
+
+/* Depth and counts are bounded by the types of struct xml. */
+static const struct xml_limits own_limits = {
+    .max_bytes = UINT32_MAX, .max_depth = UINT8_MAX, .max_attrs = UINT16_MAX, .max_elements = UINT32_MAX};
+
+static const struct type_word {
+	const char *text;
+	enum stanza_kind kind;
+} type_words[] = {
+    [MESSAGE_NORMAL] = {"normal", STANZA_MESSAGE},
+    [MESSAGE_CHAT] = {"chat", STANZA_MESSAGE},
+    [MESSAGE_GROUPCHAT] = {"groupchat", STANZA_MESSAGE},
+    [MESSAGE_HEADLINE] = {"headline", STANZA_MESSAGE},
+    [PRESENCE_AVAILABLE] = {"", STANZA_PRESENCE},
+    [PRESENCE_UNAVAILABLE] = {"unavailable", STANZA_PRESENCE},
+    [PRESENCE_SUBSCRIBE] = {"subscribe", STANZA_PRESENCE},
+    [PRESENCE_SUBSCRIBED] = {"subscribed", STANZA_PRESENCE},
+    [PRESENCE_UNSUBSCRIBE] = {"unsubscribe", STANZA_PRESENCE},
+    [PRESENCE_UNSUBSCRIBED] = {"unsubscribed", STANZA_PRESENCE},
+    [PRESENCE_PROBE] = {"probe", STANZA_PRESENCE},
+    [IQ_GET] = {"get", STANZA_IQ},
+    [IQ_SET] = {"set", STANZA_IQ},
+    [IQ_RESULT] = {"result", STANZA_IQ},
+};
+
+#define TYPE_WORDS (sizeof(type_words) / sizeof(type_words[0]))
+
+const char *stanza_type_text(enum stanza_type type)
+{
+	if (type == STANZA_ERROR)
+		return "error";
+	return type == MESSAGE_NORMAL || type == STANZA_TYPE_INVALID ? "" : type_words[type].text;
+}
+
+const char *stanza_kind_text(enum stanza_kind kind)
+{
+	static const char *const texts[] = {
+	    [STANZA_MESSAGE] = "message", [STANZA_PRESENCE] = "presence", [STANZA_IQ] = "iq"};
+
+	return texts[kind];
+}
+
+static bool kind_of(const struct xml *root, enum stanza_kind *kind_r)
+{
+	if (root->ns_token != XNS_CLIENT)
+		return false;
+	switch (root->name_token) {
+	case XN_message:
+		*kind_r = STANZA_MESSAGE;
+		return true;
+	case XN_presence:
+		*kind_r = STANZA_PRESENCE;
+		return true;
+	case XN_iq:
+		*kind_r = STANZA_IQ;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static enum stanza_type type_of(enum stanza_kind kind, struct str text)
+{
+	enum stanza_type other = kind == STANZA_MESSAGE ? MESSAGE_NORMAL : STANZA_TYPE_INVALID;
+
+	if (!text.ptr && kind == STANZA_PRESENCE)
+		return PRESENCE_AVAILABLE;
+	if (text.len == 0)
+		return other;
+	if (str_is(text, "error"))
+		return STANZA_ERROR;
+	for (size_t i = 0; i < TYPE_WORDS; i++) {
+		if (type_words[i].kind == kind && str_is(text, type_words[i].text))
+			return (enum stanza_type)i;
+	}
+	return other;
+}
+
+static void describe(struct stanza *stanza, const struct xml *root, enum stanza_kind kind)
+{
+	struct str type = STR_NULL;
+
+	for (size_t i = 0; i < root->attr_count; i++) {
+		const struct xml_attr *attr = &root->attrs[i];
+
+		if (attr->ns.len > 0)
+			continue;
+		if (attr->name_token == XN_type)
+			type = attr->value;
+		else if (attr->name_token == XN_id)
+			stanza->id = attr->value;
+	}
+	stanza->refs = 1;
+	stanza->kind = kind;
+	stanza->type = type_of(kind, type);
+	stanza->lang = xml_lang(root);
+	stanza->root = root;
+}
+
+struct stanza *stanza_take(struct xml_tree **tree)
+{
+	struct stanza *stanza = (struct stanza *)((char *)*tree - stanza_head_room);
+	const struct xml *root = (*tree)->root;
+	enum stanza_kind kind;
+
+	*tree = NULL;
+	if (!kind_of(root, &kind)) {
+		free(stanza);
+		return NULL;
+	}
+	describe(stanza, root, kind);
+	return stanza;
+}
+
+struct stanza *stanza_parse(struct str text, const struct xml_limits *limits, struct err *err)
+{
+	size_t offset;
+	struct xml_tree *tree = xml_parse(text, NS_CLIENT, limits, &offset, err);
+	enum stanza_kind kind;
+	struct stanza *stanza;
+
+	if (!tree)
+		return NULL;
+	if (!kind_of(tree->root, &kind)) {
+		xml_tree_unref(&tree);
+		err_set(err, "neither message, presence nor iq in jabber:client");
+		return NULL;
+	}
+	stanza = mem_zalloc(sizeof(*stanza));
+	stanza->tree = tree;
+	describe(stanza, tree->root, kind);
+	return stanza;
+}
+
+struct stanza *stanza_from_bytes(struct str bytes)
+{
+	struct stanza *stanza = stanza_parse(bytes, &own_limits, NULL);
+
+	if (!stanza)
+		abort();
+	return stanza;
+}
+
+struct stanza *stanza_from_writer(struct xml_writer *writer)
+{
+	struct stanza *stanza;
+
+	assert(writer->stack.len == 0 && str_eq(writer->default_ns, NS_CLIENT));
+	stanza = stanza_from_bytes(strbuf_view(&writer->buf));
+	strbuf_reset(&writer->buf);
+	return stanza;
+}
+
+struct stanza *stanza_ref(struct stanza *stanza)
+{
+	__atomic_add_fetch(&stanza->refs, 1, __ATOMIC_RELAXED);
+	return stanza;
+}
+
+void stanza_unref(struct stanza **stanza)
+{
+	struct stanza *next = *stanza;
+
+	*stanza = NULL;
+	while (next && __atomic_sub_fetch(&next->refs, 1, __ATOMIC_ACQ_REL) == 0) {
+		struct stanza *base = next->base;
+
+		xml_tree_unref(&next->tree);
+		free(next);
+		next = base;
+	}
+}
+
+/* A stanza that is as base is, with room for its own bytes behind it. */
+static struct stanza *derive(struct stanza *base, size_t room, char **room_r)
+{
+	struct stanza *stanza = mem_alloc(sizeof(*stanza) + room);
+
+	*stanza = *base;
+	stanza->refs = 1;
+	stanza->tree = NULL;
+	stanza->base = stanza_ref(base);
+	*room_r = (char *)(stanza + 1);
+	return stanza;
+}
+
+struct stanza *stanza_with_tail(struct stanza *base, struct str tail)
+{
+	char *room;
+	struct stanza *stanza = derive(base, base->tail.len + tail.len, &room);
+
+	if (base->tail.len > 0)
+		memcpy(room, base->tail.ptr, base->tail.len);
+	if (tail.len > 0)
+		memcpy(room + base->tail.len, tail.ptr, tail.len);
+	stanza->tail = (struct str){room, base->tail.len + tail.len};
+	return stanza;
+}
+
+struct stanza *stanza_with_type(struct stanza *base, enum stanza_type type, struct str id)
+{
+	char *room;
+	struct stanza *stanza = derive(base, id.len, &room);
+
+	if (id.len > 0)
+		memcpy(room, id.ptr, id.len);
+	stanza->type = type;
+	stanza->id = (struct str){id.ptr ? room : NULL, id.len};
+	return stanza;
+}
+
+bool stanza_is_request(const struct stanza *stanza)
+{
+	return stanza->type == IQ_GET || stanza->type == IQ_SET;
+}
+
+const struct xml *stanza_payload(const struct stanza *stanza)
+{
+	const struct xml *first = xml_first_element(stanza->root);
+
+	return first && !xml_next_element(first) ? first : NULL;
+}
