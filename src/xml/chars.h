@@ -2,6 +2,10 @@
 /* What each byte and character may be in XML 1.0 (fourth edition, productions 2 to 6 and 66 to 68). */
 #pragma once
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "stanzad/str.h"
 
 enum xml_class {
@@ -26,6 +30,53 @@ static inline const char *xml_skip_space(const char *p, const char *end)
 	while (p < end && (xml_class(*p) & XML_C_SPACE))
 		p++;
 	return p;
+}
+
+#ifdef __SSE2__
+/* Of 16 bytes, a bit for each that is a control character, past ASCII, '<', '&', a or b. */
+static inline unsigned xml_special_mask(const char *p, char a, char b)
+{
+	__m128i bytes = _mm_loadu_si128((const __m128i *)p);
+	__m128i special = _mm_cmplt_epi8(bytes, _mm_set1_epi8(' '));
+
+	special = _mm_or_si128(special, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('<')));
+	special = _mm_or_si128(special, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('&')));
+	special = _mm_or_si128(special, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(a)));
+	special = _mm_or_si128(special, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b)));
+	return (unsigned)_mm_movemask_epi8(special);
+}
+#endif
+
+/* Skips bytes of this class, which has all of ASCII from the space on but '<', '&', a and b. */
+static inline const char *xml_skip_plain(const char *p, const char *end, enum xml_class class, char a, char b)
+{
+	while (p < end) {
+#ifdef __SSE2__
+		if (end - p >= 16) {
+			unsigned special = xml_special_mask(p, a, b);
+
+			if (!special) {
+				p += 16;
+				continue;
+			}
+			p += __builtin_ctz(special);
+		}
+#endif
+		if (!(xml_class(*p) & class))
+			break;
+		p++;
+	}
+	return p;
+}
+
+static inline const char *xml_skip_text(const char *p, const char *end)
+{
+	return xml_skip_plain(p, end, XML_C_TEXT, ']', ']');
+}
+
+static inline const char *xml_skip_value(const char *p, const char *end)
+{
+	return xml_skip_plain(p, end, XML_C_VALUE, '\'', '"');
 }
 
 /*

@@ -24,16 +24,17 @@ static bool high_name_valid(const struct qname *name)
 static inline int read_qname(const char **p_r, const char *end, struct qname *name)
 {
 	const char *p = *p_r;
-	unsigned class, high = 0;
+	unsigned class = 0, high = 0;
 
 	name->start = name->local = p;
-	for (; p < end; p++) {
-		class = xml_class(*p);
-		high |= class;
-		if (class & (XML_C_NAME | XML_C_HIGH))
-			continue;
-		if (!(class & XML_C_COLON))
+	for (;; p++) {
+		while (p < end && ((class = xml_class(*p)) & XML_C_NAME))
+			p++;
+		if (p == end || !(class & (XML_C_HIGH | XML_C_COLON)))
 			break;
+		high |= class;
+		if (class & XML_C_HIGH)
+			continue;
 		if (name->local != name->start)
 			return XML_STREAM_NOT_WELL_FORMED;
 		name->local = p + 1;
@@ -88,8 +89,7 @@ static inline int read_value(struct tape *tape, const char **p_r, const char *en
 	for (;;) {
 		int len;
 
-		while (p < end && (xml_class(*p) & XML_C_VALUE))
-			p++;
+		p = xml_skip_value(p, end);
 		if (p == end)
 			return TAPE_MORE;
 		if (*p == quote)

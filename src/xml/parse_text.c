@@ -176,8 +176,7 @@ int tape_text(struct tape *tape)
 	if (tape->scan > tape->pos && !reference_ends(tape))
 		return TAPE_MORE;
 	for (;;) {
-		while (p < end && (xml_class(*p) & XML_C_TEXT))
-			p++;
+		p = xml_skip_text(p, end);
 		if (p == end || *p == '<')
 			break;
 		len = text_special(tape, p, end, &decode);
@@ -193,9 +192,10 @@ int tape_text(struct tape *tape)
 	return p < end && *p == '<' ? TAPE_NEXT : TAPE_MORE;
 }
 
+/* What is not plain in text, and yet in a CDATA section. */
 static bool cdata_char(const char *p)
 {
-	return (xml_class(*p) & XML_C_TEXT) || *p == '<' || *p == '&' || *p == ']' || *p == '\r';
+	return *p == '<' || *p == '&' || *p == '\r';
 }
 
 int tape_cdata(struct tape *tape)
@@ -205,7 +205,7 @@ int tape_cdata(struct tape *tape)
 
 	if (tape->scan > tape->pos + CDATA_START)
 		p = tape->bytes + tape->scan;
-	while (p < end) {
+	while ((p = xml_skip_text(p, end)) < end) {
 		int len = 1;
 
 		if (*p == ']' && p + 1 < end && p[1] == ']' && p + 2 < end && p[2] == '>')

@@ -149,7 +149,7 @@ static void encode(struct strbuf *out, const struct runes *runes)
 
 static int apply(const struct profile *profile, struct strbuf *out, struct str text, struct err *err)
 {
-	struct runes runes;
+	struct runes runes = {0};
 	int result;
 
 	if (text.len == 0)
