@@ -197,7 +197,8 @@ static void test_key_order(void)
 	wait_finished(7);
 	ok(r[0].result >= 1);
 	is_int(r[3].result, 2);
-	ok(strstr(happened, "w0=1 w1=1 w2=1") != NULL);
+	ok(strstr(happened, "w0=1") < strstr(happened, "w1=1"));
+	ok(strstr(happened, "w1=1") < strstr(happened, "w2=1"));
 	ok(strstr(happened, "w1=1") < strstr(happened, "r3="));
 	free(w);
 	free(r);
@@ -545,8 +546,7 @@ static void test_disk_full(void)
 		kept += w[i].result == 1;
 		named += w[i].result < 0 && strstr(w[i].reason, "full");
 	}
-	printf("# kept %d of %d\n", kept, COUNT);
-	ok(kept < COUNT && named > 0);
+	ok(kept > 0 && named > 0);
 	is_int(kept + named, COUNT);
 	snprintf(sql, sizeof(sql), "SELECT count(*) FROM last");
 	is_int(raw_int(sql), kept);
