@@ -11,7 +11,9 @@
 
 #include "admin/control.h"
 #include "admin/server_control.h"
+#include "base/list.h"
 #include "base/log_sink.h"
+#include "base/mem.h"
 #include "conf/conf.h"
 #include "loop/executor.h"
 #include "loop/signals.h"
@@ -30,6 +32,7 @@
 
 #define STOP_PATIENCE_MS 5000 /* for clients to answer the closing tag and for storage to finish */
 #define STOP_CHECK_MS 10
+#define RETIRE_CHECK_MS 1000
 
 static struct {
 	struct server_options options;
@@ -117,6 +120,48 @@ static int log_configure(const struct conf *conf, struct err *err)
 	return rc;
 }
 
+/*
+ * A snapshot that is no longer in force is freed when nobody can still read it: each worker has passed its loop since, and
+ * at some moment after that no job was running and no storage operation was under way.
+ */
+struct retired {
+	struct timer timer;
+	struct conf *conf;
+};
+
+static void on_retire_check(struct timer *timer)
+{
+	struct retired *retired = list_entry(timer, struct retired, timer);
+	struct store_stats store;
+	store_stats(&store);
+	if (executor_load() || store.waiting) {
+		timer_start(timer, RETIRE_CHECK_MS, on_retire_check);
+		return;
+	}
+	conf_unref(&retired->conf);
+	free(retired);
+}
+
+static void on_passed(void *arg)
+{
+	struct retired *retired = arg;
+	timer_start(&retired->timer, RETIRE_CHECK_MS, on_retire_check);
+}
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void retire(struct conf *conf)
+{
+	if (!conf)
+		return;
+	struct retired *retired = mem_zalloc(sizeof(*retired));
+	retired->conf = conf;
+	workers_each(nothing, on_passed, retired);
+}
+
 /* Puts conf in force; on failure everything is as it was under 'old' (NULL at the start). */
 static int apply(struct conf *conf, struct conf *old, struct err *err)
 {
@@ -127,13 +172,13 @@ static int apply(struct conf *conf, struct conf *old, struct err *err)
 		goto undo_tls;
 	struct conf *previous = conf_install(conf_ref(conf));
 	if (listeners_apply(conf, true, err) == 0) {
-		conf_retire(previous);
+		retire(previous);
 		return 0;
 	}
 	if (previous) {
 		struct conf *failed = conf_install(previous);
 		hosts_apply(previous, &ignored);
-		conf_retire(failed);
+		retire(failed);
 	}
 undo_tls:
 	if (old)
@@ -145,11 +190,6 @@ static void close_gone(void *arg)
 {
 	(void)arg;
 	c2s_close_gone_hosts();
-}
-
-static void nothing(void *arg)
-{
-	(void)arg;
 }
 
 int server_reload(struct strbuf *out)
@@ -234,6 +274,7 @@ static int start(struct conf *conf, struct err *err)
 	if (store_open(conf, server.options.data_dir, err) < 0)
 		return -1;
 	watch_signals();
+	listeners_set_directory(server.options.data_dir);
 	if (apply(conf, NULL, err) < 0)
 		return -1;
 	server_control_set(&control);
@@ -251,6 +292,7 @@ static void finish(void)
 	hosts_fini();
 	iq_requests_fini();
 	tls_fini();
+	conn_pools_fini();
 	lang_fini();
 	struct conf *conf = conf_install(NULL);
 	conf_unref(&conf);
