@@ -180,19 +180,20 @@ static bool circular(const struct map *acls, const struct acl_test *test, struct
 	return false;
 }
 
-static void check_circles(struct loader *loader, const struct map *acls)
+/* names: the option's node, for the order of the file. */
+static void check_circles(struct loader *loader, const struct map *acls, const struct option_node *names)
 {
 	struct map path = {0}, done = {0};
-	const struct acl *acl;
-	uint32_t position = 0;
-	struct str name;
 
-	while ((acl = map_next(acls, &position, &name))) {
-		if (map_get(&done, name))
+	for (const struct option_node *item = names ? names->items : NULL; item; item = item->next) {
+		struct str name = item->key->scalar;
+		const struct acl *acl = item->key->kind == OPTION_NODE_SCALAR ? map_get(acls, name) : NULL;
+
+		if (!acl || map_get(&done, name))
 			continue;
 		map_put(&path, name, (void *)acl);
 		if (circular(acls, acl->any, &path, &done)) {
-			problem_error(loader, acl->any->at, "acl %s refers to itself", problem_quote(loader, name));
+			problem_error(loader, item->key, "acl %s refers to itself", problem_quote(loader, name));
 			break;
 		}
 		map_remove(&path, name);
@@ -243,7 +244,7 @@ void access_check_scope(struct loader *loader, const struct conf_scope *scope)
 	uint32_t position = 0;
 	struct str name;
 
-	check_circles(loader, scope->acls);
+	check_circles(loader, scope->acls, scope->values[toplevel_index(STR("acl"))]->node);
 	while ((acl = map_next(scope->acls, &position, &name)))
 		check_references(loader, scope->acls, acl->any);
 	for (size_t i = 0; i < 2; i++) {

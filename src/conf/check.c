@@ -44,6 +44,19 @@ static bool check_number(struct loader *loader, const struct option *option, con
 	return expected(loader, option, node, range);
 }
 
+/* "a|b|c" as "a, b, c". */
+static const char *words_text(struct loader *loader, const char *words)
+{
+	struct strbuf buf = {0};
+	struct str text;
+
+	for (; *words; words++)
+		strbuf_cstr(&buf, *words == '|' ? ", " : (char[]){*words, '\0'});
+	text = arena_str(&loader->report->arena, strbuf_view(&buf));
+	strbuf_fini(&buf);
+	return text.ptr;
+}
+
 /* Finds a word among those of an enum, today's for old ones. */
 static bool enum_word(struct loader *loader, const struct option *option, const struct option_node *node,
     struct str *word_r, int *index_r)
@@ -69,8 +82,8 @@ static bool enum_word(struct loader *loader, const struct option *option, const 
 		}
 		nearest_try_words(&nearest, option->values);
 	}
-	problem_error(loader, node, "option '%s': expected one of %s, got %s%s", option->name, option->values,
-	    problem_got(loader, node), nearest_hint(loader, &nearest));
+	problem_error(loader, node, "option '%s': expected one of %s, got %s%s", option->name,
+	    words_text(loader, option->values), problem_got(loader, node), nearest_hint(loader, &nearest));
 	return false;
 }
 

@@ -87,7 +87,7 @@ int include_read_file(const char *path, struct str *text_r, struct err *err)
 
 const char *include_path_beside(struct loader *loader, const char *directory, struct str path)
 {
-	if (path.len > 0 && path.ptr[0] == '/')
+	if ((path.len > 0 && path.ptr[0] == '/') || strcmp(directory, ".") == 0)
 		return arena_str(loader->arena, path).ptr;
 	return arena_printf(loader->arena, "%s/%.*s", directory, STR_FMT(path));
 }
