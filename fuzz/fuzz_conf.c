@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a configuration file: it is refused with at least one error, or gives a snapshot whose parts can all
- * be read and that is the same when it is loaded again.
+ * Any bytes as a configuration file: it is refused with at least one error, or gives a snapshot whose parts
+ * can all be read and that is the same when it is loaded again.
  */
 #include "conf/access.h"
 

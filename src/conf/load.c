@@ -54,7 +54,8 @@ static void join_certfiles(struct load *load)
 	const struct option_node *listen = setting(load, "listen");
 
 	if (listen)
-		load->settings.nodes[row] = listeners_certfiles(&load->loader, listen, load->settings.nodes[row]);
+		load->settings.nodes[row] =
+		    listeners_certfiles(&load->loader, listen, load->settings.nodes[row]);
 }
 
 static void add_host(struct load *load, const struct option_node *item)
@@ -67,7 +68,8 @@ static void add_host(struct load *load, const struct option_node *item)
 	if (!check_value(&load->loader, &domains, item, &value))
 		return;
 	if (map_get(&conf->host_names, value.string)) {
-		problem_error(&load->loader, item, "host %s is given twice", problem_got(&load->loader, item));
+		problem_error(
+		    &load->loader, item, "host %s is given twice", problem_got(&load->loader, item));
 		return;
 	}
 	scope->host = value.string;
@@ -92,7 +94,7 @@ static void read_hosts(struct load *load)
 	if (!node)
 		problem_error(&load->loader, NULL, "option 'hosts' is missing: the domains that are served");
 	else if (node->kind == OPTION_NODE_MAP || node_is_null(node) ||
-	    (node->kind == OPTION_NODE_LIST && !node->items))
+		 (node->kind == OPTION_NODE_LIST && !node->items))
 		problem_error(&load->loader, node, "option 'hosts': expected a list of domains");
 	else
 		item = node->kind == OPTION_NODE_LIST ? node->items : node;

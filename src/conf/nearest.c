@@ -65,5 +65,6 @@ const char *nearest_hint(struct loader *loader, const struct nearest *nearest)
 {
 	if (!nearest->best.ptr)
 		return "";
-	return arena_printf(&loader->report->arena, " (did you mean %s?)", problem_quote(loader, nearest->best));
+	return arena_printf(
+	    &loader->report->arena, " (did you mean %s?)", problem_quote(loader, nearest->best));
 }

@@ -29,7 +29,8 @@ static void test_default(void)
 	ok(!conf_listener_get(conf_listener_at(conf, 1), "starttls")->boolean);
 	ok(conf_listener_get(conf_listener_at(conf, 1), "tls")->boolean);
 	is_text(str_option(conf, "localhost", "auth_password_format"), "scram");
-	is_text(conf_module_get(conf_module_find(conf, STR("localhost"), "mod_register"), "ip_access")->string,
+	is_text(
+	    conf_module_get(conf_module_find(conf, STR("localhost"), "mod_register"), "ip_access")->string,
 	    "trusted_network");
 	conf_report_fini(&report);
 	conf_unref(&conf);
@@ -171,19 +172,21 @@ static void test_macros(void)
 	is_text(conf_module_get(a, "name")->string, "Hi a.example word");
 	is_text(conf_module_get(b, "name")->string, "Hi b.example other");
 	is_text(conf_module_get(b, "extra_domains")->strings[0], "x.b.example");
-	is_text(conf_module_get(conf_module_find(conf, STR("a.example"), "mod_http_upload"), "put_url")->string,
+	is_text(
+	    conf_module_get(conf_module_find(conf, STR("a.example"), "mod_http_upload"), "put_url")->string,
 	    "https://a.example/u");
 	conf_unref(&conf);
 }
 
 static void test_listeners(void)
 {
-	struct conf *conf = must_load("hosts: [localhost]\n"
-				      "listen:\n"
-				      "  - {port: 'unix:/run/c2s', module: ejabberd_c2s, unix_socket: {mode: '0600'}}\n"
-				      "  - {port: 3478, transport: udp, module: ejabberd_stun, ip: '::'}\n"
-				      "  - {port: 5222, module: ejabberd_c2s, ip: 127.0.0.1, tls_verify: true,\n"
-				      "     use_proxy_protocol: true, access: [allow], send_timeout: 20}\n");
+	struct conf *conf =
+	    must_load("hosts: [localhost]\n"
+		      "listen:\n"
+		      "  - {port: 'unix:/run/c2s', module: ejabberd_c2s, unix_socket: {mode: '0600'}}\n"
+		      "  - {port: 3478, transport: udp, module: ejabberd_stun, ip: '::'}\n"
+		      "  - {port: 5222, module: ejabberd_c2s, ip: 127.0.0.1, tls_verify: true,\n"
+		      "     use_proxy_protocol: true, access: [allow], send_timeout: 20}\n");
 	const struct conf_listener *listener;
 
 	if (!conf)
@@ -207,10 +210,12 @@ static void test_listeners(void)
 
 static void test_same(void)
 {
-	const char *first = "hosts: [a.example]\nlisten: [{port: 1, module: ejabberd_c2s}]\n"
-			    "modules: {mod_ping: {ping_interval: 60}, mod_muc: {default_room_options: {mam: true}}}\n";
-	const char *second = "hosts: [a.example]\nlisten: [{port: 1, module: ejabberd_c2s, access: none}]\n"
-			     "modules: {mod_ping: {ping_interval: 1 min}, mod_muc: {default_room_options: {mam: no}}}\n";
+	const char *first =
+	    "hosts: [a.example]\nlisten: [{port: 1, module: ejabberd_c2s}]\n"
+	    "modules: {mod_ping: {ping_interval: 60}, mod_muc: {default_room_options: {mam: true}}}\n";
+	const char *second =
+	    "hosts: [a.example]\nlisten: [{port: 1, module: ejabberd_c2s, access: none}]\n"
+	    "modules: {mod_ping: {ping_interval: 1 min}, mod_muc: {default_room_options: {mam: no}}}\n";
 	struct conf *a = must_load(first), *b = must_load(first), *c = must_load(second);
 	struct str host = STR("a.example");
 
@@ -244,14 +249,16 @@ static void test_register(void)
 	conf = must_load("hosts: [a.example, b.example]\nmodules: {mod_new: {}}\n");
 	if (!conf)
 		return;
-	is_text(conf_module_get(conf_module_at(conf, STR("b.example"), 0), "greeting")->string, "hello b.example");
+	is_text(conf_module_get(conf_module_at(conf, STR("b.example"), 0), "greeting")->string,
+	    "hello b.example");
 	ok(conf_module_availability(conf_module_at(conf, STR("b.example"), 0)) == CONF_AVAILABLE);
 	conf_unref(&conf);
 }
 
 static void test_install(void)
 {
-	struct conf *first = must_load("hosts: [a.example]\n"), *second = must_load("hosts: [b.example]\n"), *old;
+	struct conf *first = must_load("hosts: [a.example]\n"), *second = must_load("hosts: [b.example]\n"),
+		    *old;
 
 	ok(!conf_current());
 	ok(!conf_install(first));
@@ -274,8 +281,8 @@ static void test_bombs(void)
 
 	strbuf_cstr(&text, "hosts: [localhost]\ndefine_macro:\n  A0: [x]\n");
 	for (int i = 1; i < 16; i++)
-		strbuf_printf(&text, "  A%d: [A%d, A%d, A%d, A%d, A%d, A%d, A%d, A%d]\n", i, i - 1, i - 1, i - 1, i - 1,
-		    i - 1, i - 1, i - 1, i - 1);
+		strbuf_printf(&text, "  A%d: [A%d, A%d, A%d, A%d, A%d, A%d, A%d, A%d]\n", i, i - 1, i - 1,
+		    i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
 	strbuf_cstr(&text, "disable_sasl_mechanisms: A15\n");
 	problems = problems_of(text.ptr);
 	ok(strstr(problems, "too large"));

@@ -89,7 +89,8 @@ static void test_acl_types(void)
 	ok(in_acl("full", "peter@other.example/r"));
 	ok(!in_acl("full", "peter@here.example"));
 	ok(in_acl("pair", "susan@other.example"));
-	ok(in_acl("many", "a@here.example") && in_acl("many", "b@x.example") && in_acl("many", "c@y.example"));
+	ok(in_acl("many", "a@here.example") && in_acl("many", "b@x.example") &&
+	    in_acl("many", "c@y.example"));
 	ok(!in_acl("many", "b@here.example"));
 	ok(in_acl("listed", "b@here.example"));
 	ok(in_acl("folded", "peter@here.example"));
@@ -103,7 +104,8 @@ static void test_acl_types(void)
 	ok(!in_acl("testsat", "test1@y.example"));
 	ok(in_acl("icq", "1@icq.example") && !in_acl("icq", "1@aicq.example"));
 	ok(in_acl("laptop", "a@b/laptop1") && !in_acl("laptop", "a@b/phone"));
-	ok(in_acl("node", "y@example.org") && !in_acl("node", "y@example.net") && !in_acl("node", "yy@example.org"));
+	ok(in_acl("node", "y@example.org") && !in_acl("node", "y@example.net") &&
+	    !in_acl("node", "yy@example.org"));
 	ok(in_acl("nodeat", "y@example.net"));
 	ok(in_acl("ug", "bot-1@here.example") && !in_acl("ug", "bot-1@x.example"));
 	ok(in_acl("sg", "a@z.example") && !in_acl("sg", "a@example"));
@@ -252,8 +254,12 @@ static void test_numbers_of_options(void)
 	if (!conf)
 		return;
 	module = conf_module_at(conf, STR("here.example"), 0);
-	is_int(access_number(conf, STR("here.example"), conf_module_get(module, "access_soft_quota"), &subject, -1), 7);
-	is_int(access_number(conf, STR("here.example"), conf_module_get(module, "access_hard_quota"), &subject, -1), 9);
+	is_int(access_number(
+		   conf, STR("here.example"), conf_module_get(module, "access_soft_quota"), &subject, -1),
+	    7);
+	is_int(access_number(
+		   conf, STR("here.example"), conf_module_get(module, "access_hard_quota"), &subject, -1),
+	    9);
 	finish();
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The files of tests/conf: those with a NAME.expected beside them have exactly the problems that it lists; the others
- * load without an error.
+ * The files of tests/conf: those with a NAME.expected beside them have exactly the problems that it lists;
+ * the others load without an error.
  */
 #include "conf_load.h"
 

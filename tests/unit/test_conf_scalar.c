@@ -158,7 +158,9 @@ static void test_globs(void)
 	ok(!matches("a*c", true, "abbb"));
 	ok(matches("*ab*ab*", true, "xabyabz"));
 	ok(!matches("*ab*ab*", true, "xabyaz"));
-	ok(matches("a?c", true, "a\xc3\xa4" "c"));
+	ok(matches("a?c", true,
+	    "a\xc3\xa4"
+	    "c"));
 	ok(!matches("a?c", true, "ac"));
 	ok(matches("test[0-9]", true, "test7"));
 	ok(!matches("test[!0-9]", true, "test7"));
