@@ -60,7 +60,8 @@ void conf_set_keyword(const char *name, const char *text);
  * 5223, usual modules).
  */
 int conf_load(const char *path, struct conf **conf_r, struct conf_report *report);
-/* The same from memory; name stands for the file in messages. Relative names start in the working directory. */
+/* The same from memory; name stands for the file in messages. Relative names start in the working directory.
+ */
 int conf_load_text(struct str text, const char *name, struct conf **conf_r, struct conf_report *report);
 struct conf *conf_ref(struct conf *conf);
 void conf_unref(struct conf **conf);
@@ -71,6 +72,12 @@ void conf_unref(struct conf **conf);
 struct conf *conf_current(void);
 /* Makes it the current one, takes over the reference, returns the previous one's. */
 struct conf *conf_install(struct conf *conf);
+
+/*
+ * Options that count only after a restart and differ between two snapshots. Start with *position = 0; NULL at
+ * the end.
+ */
+const char *conf_next_restart_change(const struct conf *a, const struct conf *b, size_t *position);
 
 /* Virtual hosts, prepared domains, in the order of the file. */
 size_t conf_host_count(const struct conf *conf);

@@ -54,6 +54,16 @@ static bool settle_port(struct loader *loader, struct conf_listener *listener, c
 	return false;
 }
 
+static void check_ip(struct loader *loader, const struct conf_listener *listener)
+{
+	const struct option_value *ip = conf_listener_get(listener, "ip");
+
+	if (ip->present && memchr(ip->string.ptr, '/', ip->string.len))
+		problem_error(loader, ip->node,
+		    "option 'ip': expected one address to listen on, got network %s",
+		    problem_got(loader, ip->node));
+}
+
 static void settle_unix_socket(struct loader *loader, const struct conf_listener *listener)
 {
 	static const struct option fields[] = {
@@ -134,6 +144,7 @@ static struct conf_listener *build_listener(
 	if (registered->takes_tls)
 		settle_starttls(listener);
 	settle_unix_socket(loader, listener);
+	check_ip(loader, listener);
 	if (!settle_port(loader, listener, item))
 		return NULL;
 	listener->label = make_label(loader, listener);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conf/registry.h"
 
-#include <assert.h>
 #include <pthread.h>
 
 #include "base/mem.h"

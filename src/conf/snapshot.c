@@ -231,3 +231,17 @@ bool option_value_same(const struct option_value *a, const struct option_value *
 		return true;
 	}
 }
+
+const char *conf_next_restart_change(const struct conf *a, const struct conf *b, size_t *position)
+{
+	for (; conf_toplevel_options[*position].name; (*position)++) {
+		size_t row = *position;
+
+		if (!(conf_toplevel_options[row].flags & OPTION_RESTART) ||
+		    option_value_same(a->global.values[row], b->global.values[row]))
+			continue;
+		(*position)++;
+		return conf_toplevel_options[row].name;
+	}
+	return NULL;
+}

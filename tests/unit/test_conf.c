@@ -232,6 +232,22 @@ static void test_same(void)
 	conf_unref(&c);
 }
 
+static void test_restart(void)
+{
+	struct conf *a = must_load("hosts: [a.example]\nworkers: 2\nlanguage: de\n");
+	struct conf *b = must_load("hosts: [a.example]\nworkers: 3\nlanguage: en\n");
+	size_t position = 0;
+
+	if (!a || !b)
+		return;
+	is_cstr(conf_next_restart_change(a, b, &position), "workers");
+	ok(!conf_next_restart_change(a, b, &position));
+	position = 0;
+	ok(!conf_next_restart_change(a, a, &position));
+	conf_unref(&a);
+	conf_unref(&b);
+}
+
 static void test_register(void)
 {
 	static const struct option own[] = {{"greeting", OPTION_STRING, "'hello @HOST@'"}, {0}};
@@ -313,6 +329,7 @@ int main(void)
 	run(test_same);
 	run(test_bombs);
 	run(test_install);
+	run(test_restart);
 	run(test_register);
 	return tap_done();
 }
