@@ -170,3 +170,8 @@ struct hook_entry {
 };
 #define HOOK_ENTRY(name, function, stage_, after_) \
 	{.used = true, .hook = HOOK_##name, .stage = (stage_), .after = (after_), .fn.name = (function)}
+
+/* Runs a hook of a host: HOOK_PASS when nobody stopped it. */
+#define HOOK(name, what) enum hook_verdict hook_run_##name(struct host *host, struct hook_##name *event);
+#include "stanzad/hooks.def"
+#undef HOOK

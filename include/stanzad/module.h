@@ -60,3 +60,6 @@ struct host *host_find(struct str domain);
 struct module_instance *host_module(const struct host *host, const char *name);
 /* The bare JID of the host. */
 const struct jid *host_jid(const struct host *host);
+/* Calls each once for every disco#info feature of the server (IQ_LOCAL) or of its users (IQ_SM), in order of names. */
+void host_each_feature(const struct host *host, enum iq_component component, void (*each)(void *arg, const char *feature),
+    void *arg);

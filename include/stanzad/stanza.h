@@ -53,8 +53,6 @@ struct stanza {
 /* Takes the tree over, made with stanza_head_room in front of it. NULL when the root is no stanza (tree is freed). */
 struct stanza *stanza_take(struct xml_tree **tree);
 extern const size_t stanza_head_room;
-/* Frees a tree that was made with stanza_head_room and not taken. */
-void stanza_tree_free(struct xml_tree **tree);
 /* From text, for tests and commands. Root in jabber:client. NULL with the reason. */
 struct stanza *stanza_parse(struct str text, const struct xml_limits *limits, struct err *err);
 struct stanza *stanza_ref(struct stanza *stanza);

@@ -35,25 +35,26 @@ struct xml {
 	const struct xml *children; /* first child */
 	const struct xml *next;     /* next sibling */
 	/*
-	 * The serialised children. When self_contained, these bytes (of the root: the bytes between its tags) mean
-	 * the same wherever the default namespace is the root's and no prefix but xml is in scope.
+	 * The serialised children: the bytes between its tags. They mean the same wherever the default namespace is
+	 * this element's and no prefix but xml is in scope. When what was received does not, it was written anew.
 	 */
 	struct str inner;
 };
 
 struct xml_tree {
-	uint32_t refs; /* private */
-	uint32_t size; /* bytes of this allocation */
+	uint32_t refs;      /* private */
+	uint32_t size;      /* bytes of this allocation, head room included */
+	uint32_t head_room; /* bytes of it in front of this struct, for stanzas; 0 from xml_parse */
 	const struct xml *root;
 };
 
 struct xml_tree *xml_tree_ref(struct xml_tree *tree);
-/* *tree may be NULL. */
+/* *tree may be NULL. The last one frees the whole allocation, head room included. */
 void xml_tree_unref(struct xml_tree **tree);
 
 struct xml_limits {
 	uint32_t max_bytes;    /* of one stanza, tags included */
-	uint32_t max_depth;    /* of elements, the stanza itself is 1 */
+	uint32_t max_depth;    /* of elements, the stanza itself is 1; 255 at most, whatever this says */
 	uint32_t max_attrs;    /* of one element, namespace declarations included */
 	uint32_t max_elements; /* of one stanza */
 };
@@ -89,7 +90,10 @@ struct str xml_child_text(const struct xml *elem, const char *name, struct strbu
 
 /* Serialises elem for a place where the default namespace is default_ns and no prefix is in scope. */
 void xml_write(struct strbuf *out, const struct xml *elem, struct str default_ns);
-/* Escapes & < > ' " so that the bytes are good both as text and as an attribute value. */
+/*
+ * Escapes & < > ' " and carriage return, so that the bytes are good both as text and as an attribute value; a tab or a
+ * newline in a value would be read as a space: xml_put_attr keeps those. What XML cannot carry becomes U+FFFD.
+ */
 void xml_escape(struct strbuf *out, struct str text);
 
 /*

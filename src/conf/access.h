@@ -23,7 +23,10 @@ bool access_rule_allowed(const struct conf *conf, struct str host, const char *r
  * fallback when the rule is missing or nothing matches. */
 int64_t access_rule_number(const struct conf *conf, struct str host, const char *rule,
     const struct access_subject *subject, int64_t fallback);
-/* A named ACL. */
+/* The same for an OPTION_SHAPER value that stands for a number: a rule's name, rules in place, or the number itself. */
+int64_t access_number(const struct conf *conf, struct str host, const struct option_value *value,
+    const struct access_subject *subject, int64_t fallback);
+/* A named ACL; "all" matches everybody. */
 bool access_acl_match(const struct conf *conf, struct str host, const char *acl,
     const struct access_subject *subject);
 

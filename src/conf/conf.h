@@ -47,6 +47,10 @@ void conf_register_module(const char *name, const struct option *options, enum c
 void conf_register_listener(const char *module, const struct option *options, enum conf_availability availability);
 extern const struct option conf_toplevel_options[]; /* every top-level option of ejabberd, and ours */
 
+/* Gives a predefined keyword its text: DATABASE_PATH, LOG_PATH, VERSION, SEMVER. Before the first load; copied.
+ * HOME, CONFIG_PATH, HOST and HOST_URL_ENCODE are known without. */
+void conf_set_keyword(const char *name, const char *text);
+
 /*
  * Reads path. On errors returns < 0 with the report filled and no snapshot; otherwise 0 with *conf_r (one reference),
  * and the report holds warnings. path NULL: the built-in default (localhost, c2s on 5222 and 5223, usual modules).

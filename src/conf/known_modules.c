@@ -97,7 +97,7 @@ TABLE(mod_muc_log, ACCESS("access_log", "muc_admin"), TEXT("cssfile", NULL),
     BOOL("spam_prevention", "true"), WORDS("timezone", "local", "local|universal"), MAP("top_link"), TEXT("url", NULL));
 TABLE(mod_muc_rtbl, TEXT("rtbl_node", "muc_bans_sha256"), TEXT("rtbl_server", "xmppbl.org"));
 TABLE(mod_multicast, ACCESS("access", "all"), HOSTS, MAP("limits"), TEXT("name", "Multicast"), MAP("vcard"));
-TABLE(mod_offline, SHAPER("access_max_user_messages"), BOOL("bounce_groupchat", "false"),
+TABLE(mod_offline, {"access_max_user_messages", OPTION_SHAPER, "max_user_offline_messages"}, BOOL("bounce_groupchat", "false"),
     WORDS("store_empty_body", "unless_chat_state", "false|true|unless_chat_state"), BOOL("store_groupchat", "false"),
     BOOL("use_mam_for_storage", "false"), DB, CACHE);
 TABLE(mod_ping, TIME("ping_ack_timeout", NULL), TIME("ping_interval", "1 minute"), BOOL("send_pings", "false"),

@@ -101,14 +101,14 @@ static bool find_marked(struct str text, size_t from, size_t *at_r, struct str *
 	return true;
 }
 
-static bool concerns(const struct definitions *definitions, const struct option_node *node)
+bool definitions_concern(const struct definitions *definitions, const struct option_node *node)
 {
 	struct str name;
 	size_t at = 0;
 
 	if (node->kind != OPTION_NODE_SCALAR) {
 		for (const struct option_node *item = node->items; item; item = item->next) {
-			if (concerns(definitions, item))
+			if (definitions_concern(definitions, item))
 				return true;
 		}
 		return false;
@@ -229,7 +229,7 @@ const struct option_node *definitions_expand(struct loader *loader, const struct
 	struct expansion expansion = {.loader = loader, .definitions = definitions};
 	struct option_node *copy;
 
-	if (!concerns(definitions, node))
+	if (!definitions_concern(definitions, node))
 		return node;
 	copy = expand(&expansion, node);
 	if (!copy)

@@ -21,6 +21,8 @@ void definitions_read(struct loader *loader, struct definitions *definitions, co
 void definitions_read_entries(struct loader *loader, struct definitions *definitions, const struct entries *entries,
     const char *option);
 void definitions_put(struct loader *loader, struct definitions *definitions, const char *name, struct str text);
+/* True when something in the node is a name that stands for something. */
+bool definitions_concern(const struct definitions *definitions, const struct option_node *node);
 /* The node itself when nothing in it is replaced; else a copy. Never NULL. */
 const struct option_node *definitions_expand(struct loader *loader, const struct definitions *definitions,
     const struct option_node *node);

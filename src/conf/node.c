@@ -67,10 +67,61 @@ struct option_node *node_scalar(struct loader *loader, const struct option_node 
 	return node;
 }
 
+const struct option_node *node_list(struct loader *loader, const struct option_node *item,
+    const struct option_node *at)
+{
+	struct option_node *list = arena_zalloc(loader->arena, sizeof(*list));
+
+	list->kind = OPTION_NODE_LIST;
+	list->file = at->file;
+	list->line = at->line;
+	list->column = at->column;
+	list->key = at->key;
+	list->items = item ? node_copy(loader, item) : NULL;
+	return list;
+}
+
 bool node_is_null(const struct option_node *node)
 {
 	return node->kind == OPTION_NODE_SCALAR && !node->quoted &&
 	    (node->scalar.len == 0 || str_is(node->scalar, "~") || str_is(node->scalar, "null"));
+}
+
+static struct option_node *joined_maps(struct loader *loader, const struct option_node *list)
+{
+	struct option_node *map = node_copy(loader, list);
+	struct node_list items = {0};
+
+	for (const struct option_node *item = list->items; map && item; item = item->next) {
+		for (const struct option_node *value = item->items; value; value = value->next) {
+			struct option_node *copy = node_copy(loader, value);
+
+			if (!copy)
+				return NULL;
+			copy->key = value->key;
+			node_list_add(&items, copy);
+		}
+	}
+	if (map) {
+		map->kind = OPTION_NODE_MAP;
+		map->key = list->key;
+		map->items = items.first;
+	}
+	return map;
+}
+
+const struct option_node *node_as_map(struct loader *loader, const struct option_node *node, const char *what)
+{
+	bool maps = node->kind == OPTION_NODE_LIST || node_is_null(node);
+
+	if (node->kind == OPTION_NODE_MAP)
+		return node;
+	for (const struct option_node *item = node->items; item; item = item->next)
+		maps = maps && item->kind == OPTION_NODE_MAP;
+	if (maps)
+		return joined_maps(loader, node);
+	problem_error(loader, node, "%s: expected a mapping, got %s", what, problem_got(loader, node));
+	return NULL;
 }
 
 bool node_same(const struct option_node *a, const struct option_node *b)

@@ -16,8 +16,16 @@ struct option_node *node_copy(struct loader *loader, const struct option_node *n
 struct option_node *node_copy_deep(struct loader *loader, const struct option_node *node);
 /* A plain scalar at the place of another node. */
 struct option_node *node_scalar(struct loader *loader, const struct option_node *at, struct str text);
+/* A list at the place of another node, with a copy of one item or empty (NULL). Never NULL. */
+const struct option_node *node_list(struct loader *loader, const struct option_node *item,
+    const struct option_node *at);
 /* True for a plain empty scalar: "key:" with nothing behind it. */
 bool node_is_null(const struct option_node *node);
+/*
+ * A mapping, or what may stand for one: a list of mappings, an empty list, nothing. NULL when it is something else,
+ * which is reported as "WHAT: expected a mapping".
+ */
+const struct option_node *node_as_map(struct loader *loader, const struct option_node *node, const char *what);
 bool node_same(const struct option_node *a, const struct option_node *b);
 /* Reports keys that come twice; what names the things in the message ("option", "module"). */
 void node_check_unique(struct loader *loader, const struct option_node *map, const char *what);

@@ -248,7 +248,7 @@ bool worker_turn(void)
 {
 	timers_run(self);
 	bool any = inbox_receive(self);
-	any |= uv_run(&self->loop, UV_RUN_NOWAIT) != 0 && self->inbox;
+	any |= uv_run(&self->loop, UV_RUN_NOWAIT) != 0 && __atomic_load_n(&self->inbox, __ATOMIC_RELAXED);
 	deferred_run(self);
 	return any;
 }

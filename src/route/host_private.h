@@ -62,9 +62,6 @@ static inline const struct hook_table *host_hooks(const struct host *host, enum 
 {
 	return &__atomic_load_n(&host->tables, __ATOMIC_ACQUIRE)->hooks[hook];
 }
-#define HOOK(name, what) enum hook_verdict hook_run_##name(struct host *host, struct hook_##name *event);
-#include "stanzad/hooks.def"
-#undef HOOK
 
 /* NULL when nobody answers it. */
 const struct iq_entry *host_iq(const struct host *host, enum iq_component component, struct str ns);

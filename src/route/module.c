@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stanzad/module.h"
 
+#include <stdlib.h>
+
+#include "base/mem.h"
 #include "route/host_private.h"
 
 const struct module *module_of(const struct module_instance *instance)
@@ -45,4 +48,49 @@ struct module_instance *host_module(const struct host *host, const char *name)
 		if (strcmp(tables->instances[i]->module->name, name) == 0)
 			return tables->instances[i];
 	return NULL;
+}
+
+/* --- features: derived from what the modules registered ---------------------------------------------------------------- */
+
+struct features {
+	const char **names;
+	size_t count;
+};
+
+static void feature_add(struct features *features, const char *name)
+{
+	for (size_t i = 0; i < features->count; i++)
+		if (strcmp(features->names[i], name) == 0)
+			return;
+	features->names = mem_realloc_array(features->names, features->count + 1, sizeof(*features->names));
+	features->names[features->count++] = name;
+}
+
+static void features_of(struct features *features, const struct module *module, enum iq_component component)
+{
+	for (const struct module_iq *iq = module->iqs; iq && iq->ns; iq++)
+		if (iq->announce && iq->component == component)
+			feature_add(features, iq->ns);
+	const char *const *name = component == IQ_LOCAL ? module->features : module->user_features;
+	for (; name && *name; name++)
+		feature_add(features, *name);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void host_each_feature(const struct host *host, enum iq_component component, void (*each)(void *arg, const char *feature),
+    void *arg)
+{
+	const struct host_tables *tables = __atomic_load_n(&host->tables, __ATOMIC_ACQUIRE);
+	struct features features = {0};
+	for (size_t i = 0; i < tables->instance_count; i++)
+		features_of(&features, tables->instances[i]->module, component);
+	if (features.count)
+		qsort(features.names, features.count, sizeof(*features.names), by_name);
+	for (size_t i = 0; i < features.count; i++)
+		each(arg, features.names[i]);
+	free(features.names);
 }

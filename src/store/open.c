@@ -23,8 +23,10 @@ static void log_upgrade(const struct upgrade *upgrade)
 	struct strbuf lines = {0};
 
 	upgrade_explain(upgrade, &lines);
-	for (struct str rest = strbuf_view(&lines); rest.len > 0;)
-		LOG_INFO("store.upgraded", LOG_STR("change", str_cut(rest, '\n', &rest)));
+	for (struct str rest = strbuf_view(&lines); rest.len > 0;) {
+		struct str line = str_cut(rest, '\n', &rest);
+		LOG_INFO("store.upgraded", LOG_STR("change", line));
+	}
 	strbuf_fini(&lines);
 }
 

@@ -11,6 +11,9 @@ struct batch {
 	unsigned count;
 };
 
+/* After a failure that took others along, operations are tried one by one, then by twos, fours, ... */
+static unsigned batch_limit = BATCH_MAX;
+
 static struct ticket *take(struct batch *batch)
 {
 	struct ticket *ticket = NULL;
@@ -55,8 +58,9 @@ static int run_batch(struct batch *batch, struct err *err)
 	uint64_t end = clock_mono_us() + BATCH_US;
 	struct ticket *ticket;
 	bool begun = db_begin(store.writer_db, true, err) == 0;
+	unsigned limit = begun ? batch_limit : BATCH_MAX;
 
-	while (batch->count < BATCH_MAX && (ticket = take(batch))) {
+	while (batch->count < limit && (ticket = take(batch))) {
 		struct store_op *op = ticket_op(ticket);
 		if (!begun)
 			continue;
@@ -98,12 +102,14 @@ static void write_batch(void)
 	bool committed = run_batch(&batch, &err) == 0;
 	if (!committed)
 		fail_batch(&batch, &err);
+	batch_limit = !committed ? 1 : batch_limit < BATCH_MAX / 2 ? 2 * batch_limit : BATCH_MAX;
 	finish_batch(&batch, committed);
 	db_upkeep(store.writer_db);
 }
 
 void *writer_main(void *arg)
 {
+	batch_limit = BATCH_MAX;
 	pthread_mutex_lock(&store.lock);
 	for (;;) {
 		if (!list_empty(&store.queue)) {

@@ -172,14 +172,14 @@ static void on_element(struct c2s *c2s, struct xml_tree *tree)
 {
 	c2s->active_us = clock_real_us();
 	if (c2s->state != C2S_SESSION && c2s_auth_element(c2s, tree->root)) {
-		stanza_tree_free(&tree);
+		xml_tree_unref(&tree);
 		return;
 	}
 	const struct xml *root = tree->root;
 	if (root->ns_token != XNS_CLIENT ||
 	    (root->name_token != XN_message && root->name_token != XN_presence && root->name_token != XN_iq)) {
 		not_a_stanza(c2s, root);
-		stanza_tree_free(&tree);
+		xml_tree_unref(&tree);
 		return;
 	}
 	struct stanza *stanza = stanza_take(&tree);
@@ -198,7 +198,7 @@ static void on_opened(struct c2s *c2s, struct xml_tree *tree)
 		c2s_header(c2s, tree->root);
 	else
 		c2s_fail(c2s, STREAM_bad_format, "a stream header is not expected here");
-	stanza_tree_free(&tree);
+	xml_tree_unref(&tree);
 }
 
 static bool can_read(const struct c2s *c2s)
@@ -275,14 +275,14 @@ static void limit_size(struct c2s *c2s)
 	c2s->limits.max_bytes = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
 }
 
-static void c2s_accepted(struct conn *conn, const struct conf_listener *listener)
+static void c2s_accepted(struct conn *conn, const struct conf_listener *listener, struct conf *conf)
 {
 	struct c2s *c2s = mem_zalloc(sizeof(*c2s));
 	c2s->magic = C2S_MAGIC;
 	c2s->conn = conn;
 	c2s->listener = listener;
-	c2s->conf = conf_ref(conf_current());
-	c2s->secure = conn_is_tls(conn);
+	c2s->conf = conf_ref(conf);
+	c2s->secure = conf_listener_get(listener, "tls")->boolean;
 	limit_size(c2s);
 	c2s->xml = xml_stream_new(XNS_CLIENT, &c2s->limits);
 	c2s->setup = mem_zalloc(sizeof(*c2s->setup));

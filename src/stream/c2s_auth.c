@@ -100,6 +100,7 @@ static void starttls(struct c2s *c2s)
 	c2s->secure = true;
 	c2s->state = C2S_WAIT_HEADER;
 	xml_stream_reset(c2s->xml);
+	conn_set_tls_name(c2s->conn, host_name(c2s->host));
 	conn_start_tls(c2s->conn, context);
 }
 

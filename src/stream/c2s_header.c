@@ -162,7 +162,7 @@ void c2s_header(struct c2s *c2s, const struct xml *root)
 		c2s_fail(c2s, STREAM_bad_format, "the stream's root element is not <stream:stream/>");
 		return;
 	}
-	if (!str_is(xml_stream_content_ns(c2s->xml), "jabber:client")) {
+	if (!str_is(xml_stream_namespace(c2s->xml, ""), "jabber:client")) {
 		c2s_fail(c2s, STREAM_invalid_namespace, "the content namespace must be jabber:client");
 		return;
 	}

@@ -20,7 +20,8 @@ struct profile {
 	bool bidi;       /* the Bidi Rule holds */
 };
 
-static const struct profile username_case_mapped = {.identifier = true, .narrow = true, .lower = true, .bidi = true};
+static const struct profile username_case_mapped = {
+    .identifier = true, .narrow = true, .lower = true, .bidi = true};
 static const struct profile opaque_string = {.spaces = true};
 
 struct runes {
@@ -148,7 +149,7 @@ static void encode(struct strbuf *out, const struct runes *runes)
 
 static int apply(const struct profile *profile, struct strbuf *out, struct str text, struct err *err)
 {
-	struct runes runes;
+	struct runes runes = {0};
 	int result;
 
 	if (text.len == 0)

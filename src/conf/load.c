@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "conf/conf.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "conf/check.h"
+#include "conf/default.h"
+#include "conf/host.h"
+#include "conf/keyword.h"
+#include "conf/listeners.h"
+#include "conf/modules.h"
+#include "conf/yaml.h"
+
+/* What one load collects on its way from entries to the snapshot. */
+struct load {
+	struct loader loader;
+	struct entries entries;
+	struct definitions predefined, keywords;
+	struct settings settings;
+	struct host_settings *hosts;
+	size_t host_count;
+};
+
+static const struct option_node *setting(const struct load *load, const char *name)
+{
+	return load->settings.nodes[toplevel_index(str_of(name))];
+}
+
+/* Macros are replaced in everything but their own definitions. */
+static void replace_macros(struct load *load)
+{
+	struct definitions macros = {0};
+
+	definitions_read_entries(&load->loader, &macros, &load->entries, "define_macro");
+	for (struct entry *entry = load->entries.first; entry && macros.names.count; entry = entry->next) {
+		if (!str_is(entry->name, "define_macro"))
+			entry->value = definitions_expand(&load->loader, &macros, entry->value);
+	}
+	definitions_fini(&macros);
+}
+
+static void read_keywords(struct load *load)
+{
+	keyword_predefine(&load->loader, &load->predefined);
+	load->keywords.parent = &load->predefined;
+	definitions_read_entries(&load->loader, &load->keywords, &load->entries, "define_keyword");
+}
+
+/* Certificates named by old options count as if they were in certfiles. */
+static void join_certfiles(struct load *load)
+{
+	int row = toplevel_index(STR("certfiles"));
+	const struct option_node *listen = setting(load, "listen");
+
+	if (listen)
+		load->settings.nodes[row] = listeners_certfiles(&load->loader, listen, load->settings.nodes[row]);
+}
+
+static void add_host(struct load *load, const struct option_node *item, struct str domain)
+{
+	struct conf *conf = load->loader.conf;
+	struct conf_scope *scope = &conf->hosts[conf->host_count];
+
+	if (map_get(&conf->host_names, domain)) {
+		problem_error(&load->loader, item, "host %s is given twice", problem_quote(&load->loader, domain));
+		return;
+	}
+	scope->host = domain;
+	map_put(&conf->host_names, domain, scope);
+	conf->host_count++;
+}
+
+static void read_hosts(struct load *load)
+{
+	const struct option *option = &conf_toplevel_options[toplevel_index(STR("hosts"))];
+	const struct option_node *node = setting(load, "hosts"), *item;
+	struct conf *conf = load->loader.conf;
+	struct option_value value;
+
+	if (!node) {
+		problem_error(&load->loader, NULL, "option 'hosts' is missing: the domains that are served");
+		return;
+	}
+	if (!check_value(&load->loader, option, node, &value))
+		return;
+	if (value.string_count == 0)
+		problem_error(&load->loader, node, "option 'hosts': expected at least one domain");
+	conf->hosts = arena_zalloc(&conf->arena, (value.string_count + 1) * sizeof(*conf->hosts));
+	item = node->kind == OPTION_NODE_LIST ? node->items : node;
+	for (size_t i = 0; i < value.string_count; i++, item = item->next)
+		add_host(load, item, value.strings[i]);
+}
+
+static void build_host(struct load *load, size_t index, struct modules_shared *shared)
+{
+	struct loader *loader = &load->loader;
+	struct conf_scope *scope = &loader->conf->hosts[index];
+	struct host_settings *host = &load->hosts[index];
+	struct definitions predefined = {.parent = &host->keywords};
+	const struct option_value *modules;
+
+	host->keywords.parent = &load->keywords;
+	keyword_predefine_host(loader, &predefined, scope->host);
+	scope_build(loader, scope, &loader->conf->global, &host->settings, &host->keywords);
+	modules = scope->values[toplevel_index(STR("modules"))];
+	modules_build(loader, scope, modules->present ? modules->node : NULL, &predefined, shared);
+	definitions_fini(&predefined);
+}
+
+static void build(struct load *load)
+{
+	struct loader *loader = &load->loader;
+	struct conf *conf = loader->conf;
+	struct modules_shared shared = {0};
+
+	load->settings = settings_new(loader);
+	settings_read(loader, &load->entries, &load->settings);
+	join_certfiles(load);
+	read_hosts(load);
+	load->hosts = arena_zalloc(&conf->arena, (conf->host_count + 1) * sizeof(*load->hosts));
+	host_read(loader, &load->entries, &load->settings, load->hosts);
+	scope_build(loader, &conf->global, NULL, &load->settings, &load->keywords);
+	if (setting(load, "listen"))
+		listeners_build(loader, setting(load, "listen"), &load->keywords);
+	for (size_t i = 0; i < conf->host_count; i++)
+		build_host(load, i, &shared);
+	for (size_t i = 0; i < conf->host_count; i++)
+		definitions_fini(&load->hosts[i].keywords);
+	map_fini(&shared.by_node);
+}
+
+static int load_root(struct str text, const char *name, const char *directory, struct conf **conf_r,
+    struct conf_report *report)
+{
+	struct load load = {0};
+	struct loader *loader = &load.loader;
+	const struct option_node *root;
+
+	*report = (struct conf_report){0};
+	loader->report = report;
+	loader->conf = conf_new();
+	loader->arena = &loader->conf->arena;
+	loader->directory = arena_str(loader->arena, str_of(directory)).ptr;
+	loader->files[loader->file_count++] = arena_str(loader->arena, str_of(name)).ptr;
+	root = yaml_parse(loader, text, loader->files[0]);
+	if (root) {
+		include_collect(loader, root, &load.entries);
+		replace_macros(&load);
+		read_keywords(&load);
+		build(&load);
+	}
+	definitions_fini(&load.keywords);
+	definitions_fini(&load.predefined);
+	map_fini(&loader->seen);
+	problem_sort(loader);
+	if (report->errors) {
+		conf_unref(&loader->conf);
+		return -1;
+	}
+	*conf_r = loader->conf;
+	return 0;
+}
+
+int conf_load_text(struct str text, const char *name, struct conf **conf_r, struct conf_report *report)
+{
+	return load_root(text, name, ".", conf_r, report);
+}
+
+static int load_unreadable(const char *path, const struct err *err, struct conf_report *report)
+{
+	struct loader loader = {.report = report};
+
+	*report = (struct conf_report){0};
+	problem_add(&loader, CONF_ERROR, path, 0, 0, err->text);
+	map_fini(&loader.seen);
+	return -1;
+}
+
+int conf_load(const char *path, struct conf **conf_r, struct conf_report *report)
+{
+	struct str text = STR_NULL;
+	const char *slash;
+	char *directory;
+	struct err err;
+	int rc;
+
+	if (!path)
+		return conf_load_text(str_of(conf_default_text), CONF_DEFAULT_NAME, conf_r, report);
+	if (include_read_file(path, &text, &err) < 0)
+		return load_unreadable(path, &err, report);
+	slash = strrchr(path, '/');
+	directory = !slash ? str_dup(STR("."))
+			   : str_dup((struct str){path, slash == path ? 1 : (size_t)(slash - path)});
+	rc = load_root(text, path, directory, conf_r, report);
+	free(directory);
+	free((char *)text.ptr);
+	return rc;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The "modules" option of one host. */
+#pragma once
+
+#include "conf/macro.h"
+#include "conf/snapshot.h"
+
+/* Modules that came out the same for several hosts are made once: by the node of their options. */
+struct modules_shared {
+	struct map by_node; /* to struct conf_module */
+};
+
+/* Fills scope's modules. value is the option's node with macros replaced, keywords not; NULL: no modules. */
+void modules_build(struct loader *loader, struct conf_scope *scope, const struct option_node *value,
+    const struct definitions *definitions, struct modules_shared *shared);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a loaded configuration is made of. Written by one loader, read-only afterwards. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "base/map.h"
+#include "conf/access.h"
+#include "conf/registry.h"
+
+enum { CONF_MAGIC = 0x636f6e66 };
+
+/* A map that lives as long as the snapshot. */
+struct conf_map {
+	struct map map;
+	struct conf_map *next;
+};
+
+struct conf_module {
+	const struct registered *registered;
+	const char *name;
+	const struct option_node *node;    /* what the file says */
+	const struct option_value *values; /* by the rows of registered->options */
+};
+
+struct conf_listener {
+	const struct registered *registered;
+	const char *module;
+	const char *label;
+	/* By the rows of the module's own table, the common one and the one for TLS (when it takes TLS). */
+	const struct option_value *own, *common, *tls;
+};
+
+/* Options as one host sees them, or as everybody does. What a host does not set itself it shares. */
+struct conf_scope {
+	struct str host; /* empty: global */
+	const struct option_value **values; /* by the rows of conf_toplevel_options */
+	const struct map *acls;         /* to struct acl */
+	const struct map *access_rules; /* to struct access */
+	const struct map *shaper_rules; /* to struct access */
+	const struct conf_module *const *modules; /* in the order of the file */
+	size_t module_count;
+	struct map module_names; /* to struct conf_module */
+};
+
+struct pattern;
+
+struct conf {
+	unsigned magic;
+	atomic_uint refs;
+	struct arena arena;
+	struct conf_scope global;
+	struct conf_scope *hosts;
+	size_t host_count;
+	struct map host_names; /* to struct conf_scope */
+	const struct map *shapers; /* to struct shaper */
+	const struct conf_listener *const *listeners;
+	size_t listener_count;
+	struct conf_map *maps;
+	struct pattern *patterns; /* compiled expressions, to be given back */
+};
+
+/* An empty snapshot with one reference. */
+struct conf *conf_new(void);
+/* A map that is given back with the snapshot. */
+struct map *conf_new_map(struct conf *conf);
+/* The scope of a host, or the global one when it is empty or not served. */
+const struct conf_scope *conf_scope(const struct conf *conf, struct str host);
+/* Typed values are equal, or the nodes that they came from. */
+bool option_value_same(const struct option_value *a, const struct option_value *b);

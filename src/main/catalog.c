@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "main/catalog.h"
+
+#include "conf/conf.h"
+#include "modules/modules.h"
+#include "route/modules_life.h"
+#include "stream/c2s.h"
+
+void catalog_register(void)
+{
+	static const struct option none[] = {{0}};
+	for (size_t i = 0; modules_builtin[i]; i++) {
+		const struct option *options = modules_builtin[i]->options;
+		conf_register_module(modules_builtin[i]->name, options ? options : none, CONF_AVAILABLE);
+	}
+	modules_offer(modules_builtin);
+	c2s_init();
+}

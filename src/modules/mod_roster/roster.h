@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What other modules may ask about a user's roster (RFC 6121 2). On the user's home worker.
+ */
+#pragma once
+
+#include "stanzad/user.h"
+
+enum roster_subscription { ROSTER_NONE, ROSTER_TO, ROSTER_FROM, ROSTER_BOTH, ROSTER_REMOVE };
+
+struct roster_item {
+	struct str jid; /* bare (or full) JID text of the contact */
+	struct str name;
+	enum roster_subscription subscription;
+	bool ask;          /* an own request is pending: ask='subscribe' */
+	bool approved;     /* pre-approved */
+	bool pending_in;   /* the contact's request waits for an answer; such an item may not be in the roster proper */
+	const struct str *groups;
+	size_t group_count;
+};
+
+/* NULL when the contact is not in the roster, or the host has no mod_roster. */
+const struct roster_item *roster_find(const struct user *user, struct str contact_bare);
+/* True for the user themselves and for contacts with subscription from or both: those who may see presence. */
+bool roster_may_see(const struct user *user, const struct jid *contact);

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "net/internal.h"
+#include "net/tls_names.h"
+
+bool conn_peer_verified(const struct conn *conn)
+{
+	return conn_is_tls(conn) && SSL_get0_peer_certificate(conn->ssl) && SSL_get_verify_result(conn->ssl) == X509_V_OK;
+}
+
+unsigned conn_peer_identities(const struct conn *conn, void (*each)(void *arg, const char *kind, struct str value),
+    void *arg)
+{
+	return conn_peer_verified(conn) ? tls_names_each(SSL_get0_peer_certificate(conn->ssl), each, arg) : 0;
+}
+
+/* RFC 9266: an exporter is unique to the connection in 1.3, before only with the extended master secret. */
+static size_t binding_exporter(SSL *ssl, unsigned char *out)
+{
+	static const char label[] = "EXPORTER-Channel-Binding";
+	if (SSL_version(ssl) < TLS1_3_VERSION && SSL_get_extms_support(ssl) != 1)
+		return 0;
+	if (!SSL_export_keying_material(ssl, out, 32, label, sizeof(label) - 1, (const unsigned char *)"", 0, 1))
+		return 0;
+	return 32;
+}
+
+/* RFC 5929 4.1: the certificate's own hash function, but never a weak one; none when its signature has none. */
+static size_t binding_end_point(SSL *ssl, unsigned char *out)
+{
+	X509 *certificate = SSL_get_certificate(ssl);
+	int hash = NID_undef;
+	unsigned len = 0;
+	if (!certificate || !OBJ_find_sigid_algs(X509_get_signature_nid(certificate), &hash, NULL))
+		return 0;
+	if (hash == NID_md5 || hash == NID_sha1)
+		hash = NID_sha256;
+	const EVP_MD *digest = EVP_get_digestbynid(hash);
+	if (!digest || EVP_MD_get_size(digest) > 64 || !X509_digest(certificate, digest, out, &len))
+		return 0;
+	return len;
+}
+
+/* RFC 5929 3.1: the first Finished message, which is the client's, since sessions are never resumed. */
+static size_t binding_unique(SSL *ssl, unsigned char *out)
+{
+	if (SSL_version(ssl) != TLS1_2_VERSION || SSL_session_reused(ssl))
+		return 0;
+	size_t len = SSL_get_peer_finished(ssl, out, 64);
+	return len <= 64 ? len : 0;
+}
+
+size_t conn_channel_binding(const struct conn *conn, enum conn_binding kind, unsigned char out[64])
+{
+	size_t len = 0;
+	if (!conn_is_tls(conn))
+		return 0;
+	if (kind == CONN_TLS_EXPORTER)
+		len = binding_exporter(conn->ssl, out);
+	else if (kind == CONN_TLS_SERVER_END_POINT)
+		len = binding_end_point(conn->ssl, out);
+	else
+		len = binding_unique(conn->ssl, out);
+	ERR_clear_error();
+	return len;
+}
