@@ -25,5 +25,8 @@ void command_account_fini(struct command_account *account);
 enum command_outcome command_host(struct command_call *call, const char *argument, struct arena *arena,
     struct str *host_r);
 
+/* Runs fn(arg) on worker 0 and waits for it. */
+void command_on_main(void (*fn)(void *arg), void *arg);
+
 /* The served hosts, an array of strings. */
 json_t *command_hosts(void);

@@ -3,10 +3,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "admin/commands.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "loop/worker.h"
-#include "stanzad/command.h"
 #include "stanzad/user.h"
 
 /* What the calling thread waits for. */
@@ -60,14 +60,24 @@ static void on_errand(struct mail *mail)
 	errand_finish(errand);
 }
 
-void command_on_home(struct str bare, void (*fn)(void *arg), void *arg)
+static void on_worker(struct worker *worker, void (*fn)(void *arg), void *arg)
 {
 	struct errand errand = {.fn = fn, .arg = arg};
 	struct errand_mail mail = {{.receive = on_errand}, &errand};
 
 	errand_init(&errand, 1);
-	worker_post(worker_home(map_hash(bare)), &mail.mail);
+	worker_post(worker, &mail.mail);
 	errand_wait(&errand);
+}
+
+void command_on_home(struct str bare, void (*fn)(void *arg), void *arg)
+{
+	on_worker(worker_home(map_hash(bare)), fn, arg);
+}
+
+void command_on_main(void (*fn)(void *arg), void *arg)
+{
+	on_worker(worker_at(0), fn, arg);
 }
 
 void command_on_workers(void (*fn)(void *arg), void *arg)
