@@ -19,17 +19,17 @@ static char *path_in(const char *directory, struct str name)
 	return strbuf_take(&path);
 }
 
-/* One database for the whole server: an option that host_config sets otherwise cannot be followed. */
+/* One database for the whole server: with several hosts, what host_config sets for one of them cannot be followed. */
 static int check_hosts(const struct conf *conf, struct err *err)
 {
 	static const char *const names[] = {"sql_type", "sql_database"};
 
-	for (size_t host = 0; host < conf_host_count(conf); host++)
+	for (size_t host = 0; conf_host_count(conf) > 1 && host < conf_host_count(conf); host++)
 		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 			if (!str_eq(conf_str(conf, conf_host_at(conf, host), names[i]),
 				conf_str(conf, STR_NULL, names[i])))
-				return err_set(err, "%s of host %.*s differs: all hosts share one database, "
-				    "with sql_schema_multihost", names[i], STR_FMT(conf_host_at(conf, host)));
+				return err_set(err, "%s of host %.*s is not that of the others: all hosts share one "
+				    "database, with sql_schema_multihost", names[i], STR_FMT(conf_host_at(conf, host)));
 	return 0;
 }
 
@@ -45,14 +45,15 @@ static enum schema_variant variant(const struct conf *conf, bool sql_given)
 int store_settings_read(const struct conf *conf, const char *data_dir, struct store_settings *settings_r,
     struct err *err)
 {
-	const struct option_value *type = conf_get(conf, STR_NULL, "sql_type");
-	const struct option_value *database = conf_get(conf, STR_NULL, "sql_database");
+	struct str host = conf_host_count(conf) == 1 ? conf_host_at(conf, 0) : STR_NULL;
+	const struct option_value *type = conf_get(conf, host, "sql_type");
+	const struct option_value *database = conf_get(conf, host, "sql_database");
 	const struct driver *driver = type->given ? driver_find(type->string) : &driver_sqlite;
 
 	if (!driver)
 		return err_set(err, "sql_type %.*s: this build has a driver for sqlite only; leave sql_type out to use "
 		    "the embedded database", STR_FMT(type->string));
-	if (type->given && check_hosts(conf, err) < 0)
+	if (check_hosts(conf, err) < 0)
 		return -1;
 	*settings_r = (struct store_settings){
 		.driver = driver,
