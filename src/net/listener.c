@@ -66,6 +66,7 @@ static void read_place(const struct conf_listener *options, struct listener_plac
 {
 	const struct option_value *port = conf_listener_get(options, "port");
 	const struct option_value *unix_socket = conf_listener_get(options, "unix_socket");
+	struct str ip = conf_listener_get(options, "ip")->string, prefix;
 	uint64_t number = 0;
 	*path_r = NULL;
 	if (str_starts(port->string, "unix:"))
@@ -73,7 +74,7 @@ static void read_place(const struct conf_listener *options, struct listener_plac
 	else if (!str_to_u64(port->string, &number))
 		number = (uint64_t)port->integer;
 	*place_r = (struct listener_place){
-	    .ip = conf_listener_get(options, "ip")->string,
+	    .ip = str_cut(ip, '/', &prefix), /* "::1/128" is one address too */
 	    .port = (unsigned)number,
 	    .path = *path_r,
 	    .backlog = (unsigned)conf_listener_get(options, "backlog")->integer,

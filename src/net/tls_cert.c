@@ -247,7 +247,8 @@ void tls_store_unref(struct tls_store **store)
 	if (!gone || __atomic_sub_fetch(&gone->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
 	uint32_t position = 0;
-	for (struct tls_name *name; (name = map_next(&gone->names, &position, NULL));) {
+	struct str key;
+	for (struct tls_name *name; (name = map_next(&gone->names, &position, &key));) {
 		free(name->name);
 		free(name);
 	}

@@ -8,6 +8,8 @@
 #include "net/tls.h"
 #include "net/tls_names.h"
 
+DEFINE_STACK_OF(EVP_PKEY)
+
 /* The same name can have a certificate of each key type. */
 enum { TLS_KEY_TYPES = 3, TLS_KEY_RSA = 0, TLS_KEY_EC, TLS_KEY_OTHER };
 

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+# The commands that people type; Meson does the work.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+prefix ?= $(PREFIX)
+
+.PHONY: all run check install bench fuzz clean
+
+all: build/build.ninja
+	@ninja -C build stanzad stanzactl
+
+build/build.ninja:
+	@tools/dependencies build
+	@meson setup build --buildtype=debugoptimized -Doptimization=2 --prefix=$(abspath $(prefix)) >build.log 2>&1 || { cat build.log; exit 1; }
+	@rm -f build.log
+
+run: all
+	@mkdir -p .run/data
+	@exec build/stanzad --welcome --data-dir .run/data $(if $(CONFIG),--config $(CONFIG))
+
+check:
+	@tools/dependencies check
+	@tools/check
+
+install: build/build.ninja
+	@meson configure build --prefix=$(abspath $(prefix))
+	@ninja -C build
+	@DESTDIR=$(DESTDIR) meson install -C build --no-rebuild --quiet
+
+bench: all
+	@tools/dependencies bench
+	@bench/compare --build-dir build
+
+fuzz:
+	@tools/dependencies check
+	@tools/fuzz
+
+clean:
+	rm -rf build build-check build-fuzz
