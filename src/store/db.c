@@ -139,12 +139,23 @@ int db_begin(struct db *db, bool write, struct err *err)
 	return inject(err) < 0 ? -1 : db->driver->begin(db->connection, write, err);
 }
 
+/* A failure while the server runs: the one kind that will not pass by itself says what to do. */
+static int failed(struct db *db, struct err *err)
+{
+	enum driver_failure failure = db->driver->failure(db->connection);
+
+	if (failure == DRIVER_DAMAGED || failure == DRIVER_FOREIGN)
+		err_prefix(err, "the database is damaged; stop the server, keep a copy of its files, restore a backup");
+	return -1;
+}
+
 int db_commit(struct db *db, struct err *err)
 {
-	if (inject(err) == 0)
-		return db->driver->commit(db->connection, err);
-	db_rollback(db);
-	return -1;
+	if (inject(err) < 0) {
+		db_rollback(db);
+		return -1;
+	}
+	return db->driver->commit(db->connection, err) < 0 ? failed(db, err) : 0;
 }
 
 void db_rollback(struct db *db)
@@ -307,9 +318,10 @@ int db_next(struct db_rows *rows, struct err *err)
 	if (!rows)
 		return -1;
 	int rc = rows->db->driver->step(rows->statement, err);
-	if (rc < 0)
-		err_prefix(err, "%.100s", rows->sql);
-	return rc;
+	if (rc >= 0)
+		return rc;
+	err_prefix(err, "%.100s", rows->sql);
+	return failed(rows->db, err);
 }
 
 struct str db_text(struct db_rows *rows, unsigned column)

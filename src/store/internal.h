@@ -66,6 +66,8 @@ extern struct store store;
 
 /* writer.c: the thread. Ends when the store is closing and the queue is empty; then no write is taken in any more. */
 void *writer_main(void *arg);
+/* Whether the calling thread is the writer, which must not wait for itself. */
+bool writer_self(void);
 
 /* store.c */
 /* With the lock: the write is durable or failed. Its readers are moved to released_r. */

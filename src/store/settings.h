@@ -23,6 +23,6 @@ int store_settings_read(const struct conf *conf, const char *data_dir, struct st
     struct err *err);
 void store_settings_fini(struct store_settings *settings);
 
-/* store_open and store_explain_upgrade once the options are read. The open store takes the settings over. */
+/* store_open and store_explain_upgrade once the options are read. store_open_settings takes the settings over. */
 int store_open_settings(struct store_settings *settings, struct err *err);
 int store_explain_settings(const struct store_settings *settings, struct strbuf *out, struct err *err);

@@ -322,7 +322,7 @@ int store_call(enum store_kind kind, struct str key, int (*run)(void *arg, struc
 {
 	struct call call = {.op = {.kind = kind, .key = key, .run = run_call}, .run = run, .arg = arg};
 
-	assert(!worker_self());
+	assert(!worker_self() && !writer_self());
 	return kind == STORE_WRITE ? call_write(&call, err) : call_read(&call, err);
 }
 

@@ -14,6 +14,13 @@ struct batch {
 /* After a failure that took others along, operations are tried one by one, then by twos, fours, ... */
 static unsigned batch_limit = BATCH_MAX;
 
+static _Thread_local bool is_writer;
+
+bool writer_self(void)
+{
+	return is_writer;
+}
+
 static struct ticket *take(struct batch *batch)
 {
 	struct ticket *ticket = NULL;
@@ -109,6 +116,7 @@ static void write_batch(void)
 
 void *writer_main(void *arg)
 {
+	is_writer = true;
 	batch_limit = BATCH_MAX;
 	pthread_mutex_lock(&store.lock);
 	for (;;) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -558,6 +559,68 @@ static void test_disk_full(void)
 	ended();
 }
 
+/* The kernel refuses to let the files grow: commits fail. When it allows it again, so does the store. */
+static void test_commit_fails_for_real(void)
+{
+	struct rlimit usual, tight = {.rlim_cur = 1};
+	struct test_op fails = {.name = "f", .user = "f"}, works = {.name = "w", .user = "w"};
+
+	began();
+	getrlimit(RLIMIT_FSIZE, &usual);
+	signal(SIGXFSZ, SIG_IGN);
+	tight.rlim_max = usual.rlim_max;
+	setrlimit(RLIMIT_FSIZE, &tight);
+	fails.op = works.op = (struct store_op){.kind = STORE_WRITE, .run = run_insert_much, .done = op_done};
+	store_submit(&fails.op);
+	while (finished < 1)
+		if (!worker_turn())
+			nanosleep(&(struct timespec){0, 100000}, NULL);
+	setrlimit(RLIMIT_FSIZE, &usual);
+	ok(fails.result < 0 && strstr(fails.reason, "SQLite error"));
+	store_submit(&works.op);
+	wait_finished(2);
+	is_int(works.result, 1);
+	is_int(raw_int("SELECT count(*) FROM last WHERE username = 'w'"), 1);
+	is_int(raw_int("SELECT count(*) FROM last"), 1);
+	ended();
+}
+
+static int call_list(void *arg, struct db *db, struct err *err)
+{
+	struct db_rows *rows = db_query_params(db, "SELECT state FROM last", NULL, 0, err);
+	int rc;
+
+	while ((rc = db_next(rows, err)) > 0)
+		;
+	db_end(&rows);
+	return rc;
+}
+
+static void test_damage_found_late(void)
+{
+	static char junk[4096];
+	struct err err = {""};
+	int fd;
+
+	fresh_dir();
+	is_int(test_open(VARIANT_SINGLE, &err), 0);
+	store_close();
+	raw_sql("PRAGMA journal_mode = DELETE; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 500)"
+		" INSERT INTO last SELECT 'u' || i, '', hex(zeroblob(200)) FROM n");
+	off_t end = raw_int("PRAGMA page_count") * 4096;
+	memset(junk, 0x5a, sizeof(junk));
+	fd = open(test_file, O_WRONLY);
+	for (off_t at = end - 20 * 4096; at < end; at += 4096)
+		if (pwrite(fd, junk, sizeof(junk), at) < 0)
+			abort();
+	close(fd);
+	is_int(test_open(VARIANT_SINGLE, &err), 0);
+	ok(store_call(STORE_READ, STR_NULL, call_list, NULL, &err) < 0);
+	ok(strstr(err.text, "the database is damaged; stop the server") != NULL);
+	store_close();
+	remove_dir();
+}
+
 /* For each n the n-th statement fails: what is told to have been done is there, and what is told to have failed is not. */
 static void test_each_statement_fails(void)
 {
@@ -640,6 +703,8 @@ int main(void)
 	run(test_statements);
 	run(test_calls);
 	run(test_disk_full);
+	run(test_commit_fails_for_real);
+	run(test_damage_found_late);
 	run(test_each_statement_fails);
 	run(test_close_with_pending);
 	run(test_group_commit);
