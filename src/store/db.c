@@ -24,7 +24,7 @@ struct db_rows {
 	struct driver_statement *statement;
 	struct marks marks;
 	const char *address; /* the key of the map */
-	char *sql;           /* a copy: an unloaded module's text may be replaced by another one at the same address */
+	char *sql; /* a copy: an unloaded module's text may be replaced by another one at the same address */
 	bool cached, busy;
 };
 
@@ -39,8 +39,8 @@ static int inject(struct err *err)
 {
 	unsigned left = __atomic_load_n(&fail_at, __ATOMIC_SEQ_CST);
 
-	while (left > 0 && !__atomic_compare_exchange_n(&fail_at, &left, left - 1, false, __ATOMIC_SEQ_CST,
-			       __ATOMIC_SEQ_CST))
+	while (left > 0 && !__atomic_compare_exchange_n(
+			       &fail_at, &left, left - 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		;
 	return left == 1 ? err_set(err, "injected failure") : 0;
 }
@@ -79,7 +79,8 @@ int db_explain(struct db *db, const char *target, struct err *err)
 	return -1;
 }
 
-int db_open(const struct driver *driver, const char *target, enum driver_mode mode, struct db **db_r, struct err *err)
+int db_open(
+    const struct driver *driver, const char *target, enum driver_mode mode, struct db **db_r, struct err *err)
 {
 	struct db *db = mem_zalloc(sizeof(*db));
 
@@ -145,7 +146,8 @@ static int failed(struct db *db, struct err *err)
 	enum driver_failure failure = db->driver->failure(db->connection);
 
 	if (failure == DRIVER_DAMAGED || failure == DRIVER_FOREIGN)
-		err_prefix(err, "the database is damaged; stop the server, keep a copy of its files, restore a backup");
+		err_prefix(err,
+		    "the database is damaged; stop the server, keep a copy of its files, restore a backup");
 	return -1;
 }
 
@@ -264,7 +266,8 @@ static struct db_rows *rows_get(struct db *db, const char *sql, struct err *err)
 	return fresh;
 }
 
-static int bind_all(struct db_rows *rows, const struct db_param *params, size_t count, bool copy, struct err *err)
+static int bind_all(
+    struct db_rows *rows, const struct db_param *params, size_t count, bool copy, struct err *err)
 {
 	unsigned index = 0;
 
@@ -279,8 +282,8 @@ static int bind_all(struct db_rows *rows, const struct db_param *params, size_t 
 	return 0;
 }
 
-static struct db_rows *rows_start(struct db *db, const char *sql, const struct db_param *params, size_t count,
-    bool copy, struct err *err)
+static struct db_rows *rows_start(
+    struct db *db, const char *sql, const struct db_param *params, size_t count, bool copy, struct err *err)
 {
 	struct db_rows *rows = inject(err) < 0 ? NULL : rows_get(db, sql, err);
 
@@ -295,13 +298,14 @@ static struct db_rows *rows_start(struct db *db, const char *sql, const struct d
 	return rows;
 }
 
-struct db_rows *db_query_params(struct db *db, const char *sql, const struct db_param *params, size_t count,
-    struct err *err)
+struct db_rows *db_query_params(
+    struct db *db, const char *sql, const struct db_param *params, size_t count, struct err *err)
 {
 	return rows_start(db, sql, params, count, true, err);
 }
 
-int64_t db_exec_params(struct db *db, const char *sql, const struct db_param *params, size_t count, struct err *err)
+int64_t db_exec_params(
+    struct db *db, const char *sql, const struct db_param *params, size_t count, struct err *err)
 {
 	struct db_rows *rows = rows_start(db, sql, params, count, false, err);
 	int rc;

@@ -3,7 +3,7 @@
 #include "stanzad/log.h"
 #include "store/internal.h"
 
-/* A batch ends when nothing waits, or at these bounds: nobody's commit is held up for long by those behind. */
+/* A batch ends when nothing waits, or at these bounds: those behind do not hold up the commit for long. */
 enum { BATCH_MAX = 512, BATCH_US = 10000 };
 
 struct batch {

@@ -48,17 +48,19 @@ static void test_embedded(void)
 {
 	settings_are("hosts: [a.example]\n", "/data/stanzad.db", VARIANT_ANY, 1);
 	settings_are("hosts: [a.example, b.example]\n", "/data/stanzad.db", VARIANT_ANY, 2);
-	settings_are("hosts: [a.example]\nsql_schema_multihost: false\n", "/data/stanzad.db", VARIANT_SINGLE, 1);
+	settings_are(
+	    "hosts: [a.example]\nsql_schema_multihost: false\n", "/data/stanzad.db", VARIANT_SINGLE, 1);
 }
 
 static void test_sqlite(void)
 {
 	settings_are("hosts: [a.example]\nsql_type: sqlite\nsql_database: /var/lib/e.db\n", "/var/lib/e.db",
 	    VARIANT_SINGLE, 1);
-	settings_are("hosts: [a.example]\nsql_type: sqlite\nsql_database: e.db\nnew_sql_schema: true\n", "/data/e.db",
-	    VARIANT_MULTIHOST, 1);
+	settings_are("hosts: [a.example]\nsql_type: sqlite\nsql_database: e.db\nnew_sql_schema: true\n",
+	    "/data/e.db", VARIANT_MULTIHOST, 1);
 	settings_are("hosts: [a.example]\nhost_config:\n  a.example:\n    sql_type: sqlite\n"
-		     "    sql_database: /var/lib/e.db\n", "/var/lib/e.db", VARIANT_SINGLE, 1);
+		     "    sql_database: /var/lib/e.db\n",
+	    "/var/lib/e.db", VARIANT_SINGLE, 1);
 }
 
 static void test_refused(void)
