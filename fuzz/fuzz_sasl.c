@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A SASL exchange. The first line is the mechanism's name and flags (t TLS, b channel bindings, p plain text allowed,
- * o offered names known, d downgrade protection, u unknown user, e back end fails, w wrong password); each further line
- * is a response, "-" none at all. In responses '%' stands for the nonce of the server and '~' for NUL. Whatever comes:
- * one result at a time, no output with a failure, a prepared user name, and no success of SCRAM, as nobody has the keys.
+ * A SASL exchange. The first line is the mechanism's name and flags (t TLS, b channel bindings, p plain text
+ * allowed, o offered names known, d downgrade protection, u unknown user, e back end fails, w wrong
+ * password); each further line is a response, "-" none at all. In responses '%' stands for the nonce of the
+ * server and '~' for NUL. Whatever comes: one result at a time, no output with a failure, a prepared user
+ * name, and no success of SCRAM, as nobody has the keys.
  */
 #include "auth/auth.h"
 #include "auth/sasl.h"
@@ -21,13 +22,13 @@ static bool has_flag(struct str flags, char flag)
 static struct sasl_context context_of(struct str flags)
 {
 	struct sasl_context context = {
-		.host = STR("example.org"),
-		.tls = has_flag(flags, 't'),
-		.allow_plain_text = has_flag(flags, 'p'),
-		.certificate_jids = addresses,
-		.certificate_jid_count = has_flag(flags, 'w') ? 2 : 1,
-		.methods = &all,
-		.downgrade_protection = has_flag(flags, 'd'),
+	    .host = STR("example.org"),
+	    .tls = has_flag(flags, 't'),
+	    .allow_plain_text = has_flag(flags, 'p'),
+	    .certificate_jids = addresses,
+	    .certificate_jid_count = has_flag(flags, 'w') ? 2 : 1,
+	    .methods = &all,
+	    .downgrade_protection = has_flag(flags, 'd'),
 	};
 
 	if (has_flag(flags, 'b')) {
@@ -61,15 +62,18 @@ static void check_result(const struct sasl *sasl, enum sasl_result result, const
 }
 
 /* What the stream would do until the client is asked again. */
-static enum sasl_result serve(struct sasl *sasl, enum sasl_result result, struct str flags, struct strbuf *output)
+static enum sasl_result serve(
+    struct sasl *sasl, enum sasl_result result, struct str flags, struct strbuf *output)
 {
 	struct auth_credentials credentials = {0};
 
 	check_result(sasl, result, output);
 	if (result == SASL_WANT_CREDENTIALS) {
 		if (sasl_hash(sasl) < AUTH_HASHES)
-			scram_keys_fake(&credentials.scram[sasl_hash(sasl)], sasl_hash(sasl), STR("h"), STR("u"));
-		result = sasl_credentials(sasl, has_flag(flags, 'u') ? NULL : &credentials, has_flag(flags, 'e'), output);
+			scram_keys_fake(
+			    &credentials.scram[sasl_hash(sasl)], sasl_hash(sasl), STR("h"), STR("u"));
+		result = sasl_credentials(
+		    sasl, has_flag(flags, 'u') ? NULL : &credentials, has_flag(flags, 'e'), output);
 		check_result(sasl, result, output);
 	} else if (result == SASL_WANT_PASSWORD) {
 		result = sasl_password_checked(sasl, has_flag(flags, 'w') ? AUTH_DENIED : AUTH_OK, output);
@@ -99,7 +103,8 @@ static struct str nonce_of(const struct strbuf *output)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-	struct str rest, line, mechanism = str_cut((struct str){(const char *)bytes, size}, '\n', &rest), flags;
+	struct str rest, line, mechanism = str_cut((struct str){(const char *)bytes, size}, '\n', &rest),
+			       flags;
 	struct strbuf output = {0}, input = {0};
 	enum sasl_result result = SASL_CHALLENGE;
 	struct sasl_context context;
@@ -113,7 +118,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		strbuf_reset(&input);
 		spell_out(line, nonce_of(&output), &input);
 		strbuf_reset(&output);
-		result = serve(sasl, sasl_step(sasl, strbuf_view(&input), !str_is(line, "-"), &output), flags, &output);
+		result = serve(
+		    sasl, sasl_step(sasl, strbuf_view(&input), !str_is(line, "-"), &output), flags, &output);
 	}
 	if (sasl && result != SASL_CHALLENGE)
 		fuzz_check(sasl_step(sasl, STR("x"), true, &output) == SASL_FAILURE);

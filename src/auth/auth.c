@@ -16,25 +16,27 @@ void auth_methods(struct str host, struct auth_methods *methods_r)
 		policy.chain[i]->methods(&policy, methods_r);
 }
 
-/* Outcomes of several back ends ---------------------------------------------------------------------------------- */
+/* Outcomes of several back ends
+ * ---------------------------------------------------------------------------------- */
 
-/* Of two that are not AUTH_OK, the one that says more: a back end that failed may be the one that knows the user. */
+/* Of two that are not AUTH_OK, the one that says more: a back end that failed may be the one that knows the
+ * user. */
 static enum auth_outcome worse(enum auth_outcome a, enum auth_outcome b)
 {
 	static const unsigned char weight[] = {
-		[AUTH_NOT_ALLOWED] = 0,
-		[AUTH_NO_USER] = 1,
-		[AUTH_DENIED] = 2,
-		[AUTH_EXISTS] = 3,
-		[AUTH_UNAVAILABLE] = 4,
-		[AUTH_OK] = 5,
+	    [AUTH_NOT_ALLOWED] = 0,
+	    [AUTH_NO_USER] = 1,
+	    [AUTH_DENIED] = 2,
+	    [AUTH_EXISTS] = 3,
+	    [AUTH_UNAVAILABLE] = 4,
+	    [AUTH_OK] = 5,
 	};
 
 	return weight[a] >= weight[b] ? a : b;
 }
 
-static enum auth_outcome explain(enum auth_outcome outcome, const struct auth_policy *policy, struct str user,
-    struct err *err)
+static enum auth_outcome explain(
+    enum auth_outcome outcome, const struct auth_policy *policy, struct str user, struct err *err)
 {
 	switch (outcome) {
 	case AUTH_DENIED:
@@ -65,19 +67,20 @@ static enum auth_outcome chain_exists(const struct auth_policy *policy, struct s
 	return outcome == AUTH_NOT_ALLOWED ? AUTH_NO_USER : outcome;
 }
 
-static enum auth_outcome chain_check(const struct auth_policy *policy, struct str user, struct str password,
-    struct err *err)
+static enum auth_outcome chain_check(
+    const struct auth_policy *policy, struct str user, struct str password, struct err *err)
 {
 	enum auth_outcome outcome = AUTH_NOT_ALLOWED;
 
 	for (unsigned i = 0; i < policy->chain_len && outcome != AUTH_OK; i++)
 		if (policy->chain[i]->check_password)
-			outcome = worse(outcome, policy->chain[i]->check_password(policy, user, password, err));
+			outcome =
+			    worse(outcome, policy->chain[i]->check_password(policy, user, password, err));
 	return outcome;
 }
 
-static enum auth_outcome chain_credentials(const struct auth_policy *policy, struct str user,
-    struct auth_credentials *credentials, struct err *err)
+static enum auth_outcome chain_credentials(
+    const struct auth_policy *policy, struct str user, struct auth_credentials *credentials, struct err *err)
 {
 	enum auth_outcome outcome = AUTH_NO_USER;
 
@@ -103,8 +106,8 @@ static void derive(const struct auth_policy *policy, struct str user, enum auth_
 	if (!real && !policy->store_plain)
 		return;
 	scram_salt_for(policy->host, user, hash, salt);
-	scram_keys_derive(real ? keys : &unused, hash, real ? str_of(credentials->plain) : STR("password"), salt,
-	    sizeof(salt), SCRAM_ITERATIONS);
+	scram_keys_derive(real ? keys : &unused, hash, real ? str_of(credentials->plain) : STR("password"),
+	    salt, sizeof(salt), SCRAM_ITERATIONS);
 }
 
 /* < 0: no password can be that. The copy is overwritten by forget_password. */
@@ -122,7 +125,8 @@ static void forget_password(struct str given, struct str prepared, struct arena 
 	arena_fini(arena);
 }
 
-static enum auth_outcome check(const struct auth_policy *policy, struct str user, struct str password, struct err *err)
+static enum auth_outcome check(
+    const struct auth_policy *policy, struct str user, struct str password, struct err *err)
 {
 	enum auth_outcome outcome = AUTH_DENIED;
 	struct arena arena = {0};
@@ -134,11 +138,12 @@ static enum auth_outcome check(const struct auth_policy *policy, struct str user
 	return outcome;
 }
 
-/* Requests -------------------------------------------------------------------------------------------------------- */
+/* Requests
+ * -------------------------------------------------------------------------------------------------------- */
 
 /*
- * Checks that hash go through lanes, half as many as there are threads: a flood of wrong passwords leaves the other half
- * to everyone else.
+ * Checks that hash go through lanes, half as many as there are threads: a flood of wrong passwords leaves the
+ * other half to everyone else.
  */
 #define LANES_MAX 16
 static struct job_queue lanes[LANES_MAX];
@@ -148,7 +153,8 @@ static struct job_queue *lane_of(const struct auth_request *request)
 	unsigned count = executor_threads() / 2;
 
 	if (request->kind == AUTH_USER_EXISTS ||
-	    (request->kind == AUTH_GET_CREDENTIALS && (!request->policy.store_plain || request->hash == AUTH_HASHES)))
+	    (request->kind == AUTH_GET_CREDENTIALS &&
+		(!request->policy.store_plain || request->hash == AUTH_HASHES)))
 		return NULL;
 	count = count < 1 ? 1 : count > LANES_MAX ? LANES_MAX : count;
 	return &lanes[map_hash(request->user) % count];
@@ -161,7 +167,8 @@ static void run_request(struct job *job)
 
 	switch (request->kind) {
 	case AUTH_GET_CREDENTIALS:
-		request->outcome = chain_credentials(policy, request->user, &request->credentials, &request->err);
+		request->outcome =
+		    chain_credentials(policy, request->user, &request->credentials, &request->err);
 		if (request->hash < AUTH_HASHES && request->outcome != AUTH_UNAVAILABLE)
 			derive(policy, request->user, request->hash, &request->credentials);
 		break;
@@ -190,7 +197,8 @@ void auth_submit(struct auth_request *request)
 	executor_submit(&request->job, lane_of(request));
 }
 
-/* Blocking calls -------------------------------------------------------------------------------------------------- */
+/* Blocking calls
+ * -------------------------------------------------------------------------------------------------- */
 
 enum auth_outcome auth_user_exists(struct str host, struct str user, struct err *err)
 {
@@ -208,8 +216,8 @@ enum auth_outcome auth_check_password(struct str host, struct str user, struct s
 	return check(&policy, user, password, err);
 }
 
-enum auth_outcome auth_get_credentials(struct str host, struct str user, struct auth_credentials *credentials_r,
-    struct err *err)
+enum auth_outcome auth_get_credentials(
+    struct str host, struct str user, struct auth_credentials *credentials_r, struct err *err)
 {
 	struct auth_policy policy;
 
@@ -218,8 +226,8 @@ enum auth_outcome auth_get_credentials(struct str host, struct str user, struct 
 	return explain(chain_credentials(&policy, user, credentials_r, err), &policy, user, err);
 }
 
-static enum auth_outcome chain_set(const struct auth_policy *policy, struct str user, struct str password,
-    struct err *err)
+static enum auth_outcome chain_set(
+    const struct auth_policy *policy, struct str user, struct str password, struct err *err)
 {
 	enum auth_outcome outcome = AUTH_NOT_ALLOWED;
 
@@ -230,8 +238,8 @@ static enum auth_outcome chain_set(const struct auth_policy *policy, struct str 
 }
 
 /* The name must be free in all back ends; the first that can make accounts makes it. */
-static enum auth_outcome chain_create(const struct auth_policy *policy, struct str user, struct str password,
-    struct err *err)
+static enum auth_outcome chain_create(
+    const struct auth_policy *policy, struct str user, struct str password, struct err *err)
 {
 	enum auth_outcome outcome = chain_exists(policy, user, err);
 
@@ -243,8 +251,8 @@ static enum auth_outcome chain_create(const struct auth_policy *policy, struct s
 	return AUTH_NOT_ALLOWED;
 }
 
-static enum auth_outcome with_new_password(
-    enum auth_outcome (*chain)(const struct auth_policy *, struct str user, struct str password, struct err *),
+static enum auth_outcome with_new_password(enum auth_outcome (*chain)(const struct auth_policy *,
+					       struct str user, struct str password, struct err *),
     struct str host, struct str user, struct str password, struct err *err)
 {
 	struct auth_policy policy;
@@ -299,7 +307,8 @@ enum auth_outcome auth_remove(struct str host, struct str user, struct err *err)
 	return explain(outcome, &policy, user, err);
 }
 
-int auth_list(struct str host, struct str after, bool (*each)(struct str user, void *arg), void *arg, struct err *err)
+int auth_list(
+    struct str host, struct str after, bool (*each)(struct str user, void *arg), void *arg, struct err *err)
 {
 	struct auth_policy policy;
 

@@ -5,8 +5,9 @@
 #include "auth/auth.h"
 
 /*
- * All functions block and run on executor threads or on those of commands; user is a prepared local part, a password is
- * prepared and not empty. One that is NULL: this back end cannot do it. With AUTH_UNAVAILABLE err says why.
+ * All functions block and run on executor threads or on those of commands; user is a prepared local part, a
+ * password is prepared and not empty. One that is NULL: this back end cannot do it. With AUTH_UNAVAILABLE err
+ * says why.
  */
 struct auth_backend {
 	const char *name; /* the word in auth_method */
@@ -14,17 +15,17 @@ struct auth_backend {
 	enum auth_outcome (*credentials)(const struct auth_policy *policy, struct str user,
 	    struct auth_credentials *credentials_r, struct err *err);
 	/* Takes about as long for AUTH_NO_USER as for AUTH_DENIED. */
-	enum auth_outcome (*check_password)(const struct auth_policy *policy, struct str user, struct str password,
-	    struct err *err);
+	enum auth_outcome (*check_password)(
+	    const struct auth_policy *policy, struct str user, struct str password, struct err *err);
 	enum auth_outcome (*exists)(const struct auth_policy *policy, struct str user, struct err *err);
-	enum auth_outcome (*set_password)(const struct auth_policy *policy, struct str user, struct str password,
-	    struct err *err);
-	enum auth_outcome (*create)(const struct auth_policy *policy, struct str user, struct str password,
-	    struct err *err);
+	enum auth_outcome (*set_password)(
+	    const struct auth_policy *policy, struct str user, struct str password, struct err *err);
+	enum auth_outcome (*create)(
+	    const struct auth_policy *policy, struct str user, struct str password, struct err *err);
 	enum auth_outcome (*remove)(const struct auth_policy *policy, struct str user, struct err *err);
 	/* As auth_list and auth_count. */
-	int (*list)(const struct auth_policy *policy, struct str after, bool (*each)(struct str user, void *arg), void *arg,
-	    struct err *err);
+	int (*list)(const struct auth_policy *policy, struct str after,
+	    bool (*each)(struct str user, void *arg), void *arg, struct err *err);
 	int64_t (*count)(const struct auth_policy *policy, struct err *err);
 	/* Adds what it can do to what is there. */
 	void (*methods)(const struct auth_policy *policy, struct auth_methods *methods);

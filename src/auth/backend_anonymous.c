@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Guests: SASL ANONYMOUS, and "anonymous log-in", in which any password does for a name that nobody has registered. */
+/* Guests: SASL ANONYMOUS, and "anonymous log-in", in which any password does for a name that nobody has
+ * registered. */
 #include "auth/backend.h"
 
 static enum auth_outcome known_elsewhere(const struct auth_policy *policy, struct str user, struct err *err)
@@ -20,8 +21,8 @@ static enum auth_outcome known_elsewhere(const struct auth_policy *policy, struc
 	return worst;
 }
 
-static enum auth_outcome check_password(const struct auth_policy *policy, struct str user, struct str password,
-    struct err *err)
+static enum auth_outcome check_password(
+    const struct auth_policy *policy, struct str user, struct str password, struct err *err)
 {
 	if (!(policy->anonymous & AUTH_ANONYMOUS_LOGIN))
 		return AUTH_NO_USER;
@@ -42,7 +43,7 @@ static void methods(const struct auth_policy *policy, struct auth_methods *metho
 }
 
 const struct auth_backend auth_backend_anonymous = {
-	.name = "anonymous",
-	.check_password = check_password,
-	.methods = methods,
+    .name = "anonymous",
+    .check_password = check_password,
+    .methods = methods,
 };

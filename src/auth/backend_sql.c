@@ -38,11 +38,11 @@ static enum auth_outcome call(enum store_kind kind, int (*run)(void *arg, struct
 static void take_row(struct lookup *lookup, struct db_rows *rows)
 {
 	struct password_row row = {
-		.type = db_int(rows, 0),
-		.password = db_text(rows, 1),
-		.serverkey = db_text(rows, 2),
-		.salt = db_text(rows, 3),
-		.iterations = db_int(rows, 4),
+	    .type = db_int(rows, 0),
+	    .password = db_text(rows, 1),
+	    .serverkey = db_text(rows, 2),
+	    .salt = db_text(rows, 3),
+	    .iterations = db_int(rows, 4),
 	};
 
 	if (password_row_decode(&row, lookup->credentials) < 0)
@@ -55,7 +55,8 @@ static int run_credentials(void *arg, struct db *db, struct err *err)
 {
 	struct lookup *lookup = arg;
 	struct db_rows *rows = DB_QUERY(db, err,
-	    "SELECT type, password, serverkey, salt, iterationcount FROM users WHERE {host=} username = ? ORDER BY type",
+	    "SELECT type, password, serverkey, salt, iterationcount FROM users WHERE {host=} username = ? "
+	    "ORDER BY type",
 	    DB_P_TEXT(lookup->policy->host), DB_P_TEXT(lookup->user));
 	int result;
 
@@ -81,7 +82,8 @@ static enum auth_outcome credentials(const struct auth_policy *policy, struct st
 	return outcome;
 }
 
-/* As long as a check against the keys that this host stores takes; nothing where it stores plain passwords. */
+/* As long as a check against the keys that this host stores takes; nothing where it stores plain passwords.
+ */
 static void spend_check(const struct auth_policy *policy, struct str password)
 {
 	struct scram_keys keys;
@@ -92,8 +94,8 @@ static void spend_check(const struct auth_policy *policy, struct str password)
 	scram_keys_match(&keys, auth_policy_hash(policy), password);
 }
 
-static bool password_fits(const struct auth_policy *policy, const struct auth_credentials *credentials,
-    struct str password)
+static bool password_fits(
+    const struct auth_policy *policy, const struct auth_credentials *credentials, struct str password)
 {
 	for (int hash = AUTH_HASHES - 1; !credentials->plain && hash >= 0; hash--)
 		if (credentials->scram[hash].present)
@@ -102,8 +104,8 @@ static bool password_fits(const struct auth_policy *policy, const struct auth_cr
 	return credentials->plain && str_eq_consttime(str_of(credentials->plain), password);
 }
 
-static enum auth_outcome check_password(const struct auth_policy *policy, struct str user, struct str password,
-    struct err *err)
+static enum auth_outcome check_password(
+    const struct auth_policy *policy, struct str user, struct str password, struct err *err)
 {
 	struct auth_credentials found = {0};
 	enum auth_outcome outcome = credentials(policy, user, &found, err);
@@ -141,7 +143,8 @@ static int insert_rows(struct lookup *lookup, struct db *db, struct err *err)
 		const struct password_row *row = &lookup->rows->rows[i];
 
 		if (DB_EXEC(db, err,
-			"INSERT INTO users ({host,} username, type, password, serverkey, salt, iterationcount) "
+			"INSERT INTO users ({host,} username, type, password, serverkey, salt, "
+			"iterationcount) "
 			"VALUES ({?,} ?, ?, ?, ?, ?, ?)",
 			DB_P_TEXT(lookup->policy->host), DB_P_TEXT(lookup->user), DB_P_INT(row->type),
 			DB_P_TEXT(row->password), DB_P_TEXT(row->serverkey), DB_P_TEXT(row->salt),
@@ -168,8 +171,9 @@ static int run_replace(void *arg, struct db *db, struct err *err)
 	struct lookup *lookup = arg;
 	struct str host = lookup->policy->host;
 	struct strbuf created = {0};
-	struct db_rows *rows = DB_QUERY(db, err, "SELECT min(created_at) FROM users WHERE {host=} username = ?",
-	    DB_P_TEXT(host), DB_P_TEXT(lookup->user));
+	struct db_rows *rows =
+	    DB_QUERY(db, err, "SELECT min(created_at) FROM users WHERE {host=} username = ?", DB_P_TEXT(host),
+		DB_P_TEXT(lookup->user));
 	int result = db_next(rows, err);
 
 	lookup->outcome = result > 0 && !db_is_null(rows, 0) ? AUTH_OK : AUTH_NO_USER;
@@ -177,13 +181,15 @@ static int run_replace(void *arg, struct db *db, struct err *err)
 		strbuf_str(&created, db_text(rows, 0));
 	db_end(&rows);
 	if (result >= 0 && lookup->outcome == AUTH_OK) {
-		result = DB_EXEC(db, err, "DELETE FROM users WHERE {host=} username = ?", DB_P_TEXT(host),
-			     DB_P_TEXT(lookup->user)) < 0 ||
-			insert_rows(lookup, db, err) < 0 ||
-			DB_EXEC(db, err, "UPDATE users SET created_at = ? WHERE {host=} username = ?",
-			    DB_P_TEXT(strbuf_view(&created)), DB_P_TEXT(host), DB_P_TEXT(lookup->user)) < 0 ?
-		    -1 :
-		    0;
+		result =
+		    DB_EXEC(db, err, "DELETE FROM users WHERE {host=} username = ?", DB_P_TEXT(host),
+			DB_P_TEXT(lookup->user)) < 0 ||
+			    insert_rows(lookup, db, err) < 0 ||
+			    DB_EXEC(db, err, "UPDATE users SET created_at = ? WHERE {host=} username = ?",
+				DB_P_TEXT(strbuf_view(&created)), DB_P_TEXT(host),
+				DB_P_TEXT(lookup->user)) < 0
+			? -1
+			: 0;
 	}
 	strbuf_fini(&created);
 	return result;
@@ -203,14 +209,16 @@ static enum auth_outcome write_rows(const struct auth_policy *policy, struct str
 	return outcome;
 }
 
-static enum auth_outcome set_password(const struct auth_policy *policy, struct str user, struct str password,
-    struct err *err)
+static enum auth_outcome set_password(
+    const struct auth_policy *policy, struct str user, struct str password, struct err *err)
 {
 	return write_rows(policy, user, password, run_replace, err);
 }
 
-/* Another server on the same database may have been faster: then the insertion fails and the account is there. */
-static enum auth_outcome create(const struct auth_policy *policy, struct str user, struct str password, struct err *err)
+/* Another server on the same database may have been faster: then the insertion fails and the account is
+ * there. */
+static enum auth_outcome create(
+    const struct auth_policy *policy, struct str user, struct str password, struct err *err)
 {
 	enum auth_outcome outcome = exists(policy, user, err);
 
@@ -225,8 +233,8 @@ static enum auth_outcome create(const struct auth_policy *policy, struct str use
 static int run_remove(void *arg, struct db *db, struct err *err)
 {
 	struct lookup *lookup = arg;
-	int64_t gone = DB_EXEC(db, err, "DELETE FROM users WHERE {host=} username = ?", DB_P_TEXT(lookup->policy->host),
-	    DB_P_TEXT(lookup->user));
+	int64_t gone = DB_EXEC(db, err, "DELETE FROM users WHERE {host=} username = ?",
+	    DB_P_TEXT(lookup->policy->host), DB_P_TEXT(lookup->user));
 
 	lookup->outcome = gone > 0 ? AUTH_OK : AUTH_NO_USER;
 	return gone < 0 ? -1 : 0;
@@ -239,7 +247,9 @@ static enum auth_outcome remove_user(const struct auth_policy *policy, struct st
 	return call(STORE_WRITE, run_remove, &lookup, err);
 }
 
-/* Lists ---------------------------------------------------------------------------------------------------------- */
+/* Lists
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 struct page {
 	const struct auth_policy *policy;
@@ -266,8 +276,8 @@ static int run_page(void *arg, struct db *db, struct err *err)
 }
 
 /* A page at a time, and the calls outside of the database: they may want it themselves. */
-static int list(const struct auth_policy *policy, struct str after, bool (*each)(struct str user, void *arg), void *arg,
-    struct err *err)
+static int list(const struct auth_policy *policy, struct str after, bool (*each)(struct str user, void *arg),
+    void *arg, struct err *err)
 {
 	struct page *page = mem_zalloc(sizeof(*page));
 	struct arena previous = {0};
@@ -295,8 +305,8 @@ static int list(const struct auth_policy *policy, struct str after, bool (*each)
 static int run_count(void *arg, struct db *db, struct err *err)
 {
 	struct page *page = arg;
-	struct db_rows *rows = DB_QUERY(db, err, "SELECT count(DISTINCT username) FROM users WHERE {host=} 1 = 1",
-	    DB_P_TEXT(page->policy->host));
+	struct db_rows *rows = DB_QUERY(db, err,
+	    "SELECT count(DISTINCT username) FROM users WHERE {host=} 1 = 1", DB_P_TEXT(page->policy->host));
 	int result = db_next(rows, err);
 
 	page->total = result > 0 ? db_int(rows, 0) : 0;
@@ -326,14 +336,14 @@ static void methods(const struct auth_policy *policy, struct auth_methods *metho
 }
 
 const struct auth_backend auth_backend_sql = {
-	.name = "sql",
-	.credentials = credentials,
-	.check_password = check_password,
-	.exists = exists,
-	.set_password = set_password,
-	.create = create,
-	.remove = remove_user,
-	.list = list,
-	.count = count,
-	.methods = methods,
+    .name = "sql",
+    .credentials = credentials,
+    .check_password = check_password,
+    .exists = exists,
+    .set_password = set_password,
+    .create = create,
+    .remove = remove_user,
+    .list = list,
+    .count = count,
+    .methods = methods,
 };

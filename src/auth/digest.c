@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The block functions, which make PBKDF2 twice as fast as through EVP, belong to this level of OpenSSL's interface. */
+/* The block functions, which make PBKDF2 twice as fast as through EVP, belong to this level of OpenSSL's
+ * interface. */
 #define OPENSSL_API_COMPAT 10101
 
 #include "auth/digest.h"
@@ -104,7 +105,8 @@ void hmac_final(struct hmac *hmac, unsigned char *out)
 	OPENSSL_cleanse(inner, sizeof(inner));
 }
 
-void hmac_bytes(enum auth_hash hash, const void *key, size_t key_len, const void *bytes, size_t len, unsigned char *out)
+void hmac_bytes(
+    enum auth_hash hash, const void *key, size_t key_len, const void *bytes, size_t len, unsigned char *out)
 {
 	struct hmac hmac;
 
@@ -126,7 +128,8 @@ static void put64(unsigned char *out, uint64_t word)
 }
 
 /* One compression of a block that is already padded, from the state in start; the digest goes to out. */
-static void compress(const struct digest *start, struct digest *work, const unsigned char *block, unsigned char *out)
+static void compress(
+    const struct digest *start, struct digest *work, const unsigned char *block, unsigned char *out)
 {
 	switch (start->hash) {
 	case AUTH_SHA1:
@@ -153,10 +156,11 @@ static void compress(const struct digest *start, struct digest *work, const unsi
 }
 
 /*
- * From the second round on, every HMAC input is one digest, which together with its padding fills one block: two
- * compressions a round and nothing else.
+ * From the second round on, every HMAC input is one digest, which together with its padding fills one block:
+ * two compressions a round and nothing else.
  */
-static void pbkdf2_rounds(const struct hmac *keyed, unsigned rounds, const unsigned char *first, unsigned char *out)
+static void pbkdf2_rounds(
+    const struct hmac *keyed, unsigned rounds, const unsigned char *first, unsigned char *out)
 {
 	enum auth_hash hash = keyed->inner.hash;
 	unsigned size = auth_hash_size(hash), block_len = block_size(hash);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hashes, HMAC (RFC 2104) and PBKDF2 (RFC 8018 5.2) as SCRAM needs them: values on the caller's stack, no allocation, no
- * look-up of an algorithm by name. Outputs have auth_hash_size bytes. Any thread.
+ * Hashes, HMAC (RFC 2104) and PBKDF2 (RFC 8018 5.2) as SCRAM needs them: values on the caller's stack, no
+ * allocation, no look-up of an algorithm by name. Outputs have auth_hash_size bytes. Any thread.
  */
 #pragma once
 
@@ -34,7 +34,8 @@ void hmac_init(struct hmac *hmac, enum auth_hash hash, const void *key, size_t k
 void hmac_update(struct hmac *hmac, const void *bytes, size_t len);
 /* Overwrites the state. */
 void hmac_final(struct hmac *hmac, unsigned char *out);
-void hmac_bytes(enum auth_hash hash, const void *key, size_t key_len, const void *bytes, size_t len, unsigned char *out);
+void hmac_bytes(
+    enum auth_hash hash, const void *key, size_t key_len, const void *bytes, size_t len, unsigned char *out);
 
 /* One block of output, which is all that SCRAM uses (RFC 5802 2.2: Hi). iterations is at least 1. */
 void pbkdf2(enum auth_hash hash, struct str password, const void *salt, size_t salt_len, unsigned iterations,

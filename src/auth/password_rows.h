@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ejabberd's encoding of passwords in the table users. A row's type: 0 told by what it holds (plain when iterationcount
- * is 0, else SCRAM with the hash as prefix of the stored key), 1 plain, 2 to 4 SCRAM with SHA-1, SHA-256, SHA-512. Keys
- * and salt are base64.
+ * ejabberd's encoding of passwords in the table users. A row's type: 0 told by what it holds (plain when
+ * iterationcount is 0, else SCRAM with the hash as prefix of the stored key), 1 plain, 2 to 4 SCRAM with
+ * SHA-1, SHA-256, SHA-512. Keys and salt are base64.
  */
 #pragma once
 

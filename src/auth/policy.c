@@ -8,11 +8,11 @@ static const struct {
 	const char *word;
 	const struct auth_backend *backend;
 } methods[] = {
-	{"internal", &auth_backend_sql},
-	{"mnesia", &auth_backend_sql},
-	{"sql", &auth_backend_sql},
-	{"odbc", &auth_backend_sql},
-	{"anonymous", &auth_backend_anonymous},
+    {"internal", &auth_backend_sql},
+    {"mnesia", &auth_backend_sql},
+    {"sql", &auth_backend_sql},
+    {"odbc", &auth_backend_sql},
+    {"anonymous", &auth_backend_anonymous},
 };
 
 static const char *const scram_words[AUTH_HASHES] = {"scram_sha1", "scram_sha256", "scram_sha512"};

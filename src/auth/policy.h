@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the configuration says about a host's accounts, as a plain value: read once for each request, so that a reload
- * in between changes nothing and back ends need not look at the configuration.
+ * What the configuration says about a host's accounts, as a plain value: read once for each request, so that
+ * a reload in between changes nothing and back ends need not look at the configuration.
  */
 #pragma once
 
@@ -18,7 +18,8 @@ struct auth_policy {
 	struct str host;                                  /* borrowed */
 	const struct auth_backend *chain[AUTH_CHAIN_MAX]; /* auth_method, in its order, each once */
 	unsigned chain_len;
-	/* What is kept of a new password: auth_stored_password_types, else auth_password_format and auth_scram_hash. */
+	/* What is kept of a new password: auth_stored_password_types, else auth_password_format and
+	 * auth_scram_hash. */
 	bool store_plain, store_scram[AUTH_HASHES];
 	bool hide_plain, hide_scram[AUTH_HASHES]; /* auth_password_types_hidden_in_sasl1 */
 	unsigned anonymous;                       /* anonymous_protocol, as bits */

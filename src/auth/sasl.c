@@ -9,32 +9,32 @@
 
 /* In the order of preference. */
 static const struct sasl_mechanism *const mechanisms[] = {
-	&sasl_external,
-	&sasl_scram[0],
-	&sasl_scram[1],
-	&sasl_scram[2],
-	&sasl_scram[3],
-	&sasl_scram[4],
-	&sasl_scram[5],
-	&sasl_plain,
-	&sasl_anonymous,
+    &sasl_external,
+    &sasl_scram[0],
+    &sasl_scram[1],
+    &sasl_scram[2],
+    &sasl_scram[3],
+    &sasl_scram[4],
+    &sasl_scram[5],
+    &sasl_plain,
+    &sasl_anonymous,
 };
 #define MECHANISMS (sizeof(mechanisms) / sizeof(mechanisms[0]))
 
 const char *sasl_condition_text(enum sasl_condition condition)
 {
 	static const char *const texts[] = {
-		[SASL_ABORTED] = "aborted",
-		[SASL_ACCOUNT_DISABLED] = "account-disabled",
-		[SASL_CREDENTIALS_EXPIRED] = "credentials-expired",
-		[SASL_ENCRYPTION_REQUIRED] = "encryption-required",
-		[SASL_INCORRECT_ENCODING] = "incorrect-encoding",
-		[SASL_INVALID_AUTHZID] = "invalid-authzid",
-		[SASL_INVALID_MECHANISM] = "invalid-mechanism",
-		[SASL_MALFORMED_REQUEST] = "malformed-request",
-		[SASL_MECHANISM_TOO_WEAK] = "mechanism-too-weak",
-		[SASL_NOT_AUTHORIZED] = "not-authorized",
-		[SASL_TEMPORARY_AUTH_FAILURE] = "temporary-auth-failure",
+	    [SASL_ABORTED] = "aborted",
+	    [SASL_ACCOUNT_DISABLED] = "account-disabled",
+	    [SASL_CREDENTIALS_EXPIRED] = "credentials-expired",
+	    [SASL_ENCRYPTION_REQUIRED] = "encryption-required",
+	    [SASL_INCORRECT_ENCODING] = "incorrect-encoding",
+	    [SASL_INVALID_AUTHZID] = "invalid-authzid",
+	    [SASL_INVALID_MECHANISM] = "invalid-mechanism",
+	    [SASL_MALFORMED_REQUEST] = "malformed-request",
+	    [SASL_MECHANISM_TOO_WEAK] = "mechanism-too-weak",
+	    [SASL_NOT_AUTHORIZED] = "not-authorized",
+	    [SASL_TEMPORARY_AUTH_FAILURE] = "temporary-auth-failure",
 	};
 
 	return texts[condition];
@@ -42,7 +42,8 @@ const char *sasl_condition_text(enum sasl_condition condition)
 
 const char *sasl_binding_text(enum sasl_binding binding)
 {
-	static const char *const texts[SASL_BINDINGS] = {"tls-exporter", "tls-server-end-point", "tls-unique"};
+	static const char *const texts[SASL_BINDINGS] = {
+	    "tls-exporter", "tls-server-end-point", "tls-unique"};
 
 	return texts[binding];
 }
@@ -207,8 +208,8 @@ enum sasl_result sasl_step(struct sasl *sasl, struct str input, bool has_input, 
 	return expect(sasl, sasl->mechanism->respond(sasl, has_input ? input : STR_NULL, output));
 }
 
-enum sasl_result sasl_credentials(struct sasl *sasl, const struct auth_credentials *credentials, bool unavailable,
-    struct strbuf *output)
+enum sasl_result sasl_credentials(
+    struct sasl *sasl, const struct auth_credentials *credentials, bool unavailable, struct strbuf *output)
 {
 	if (sasl->expects != SASL_IN_CREDENTIALS)
 		return sasl_fail(sasl, SASL_MALFORMED_REQUEST, NULL);
@@ -223,8 +224,9 @@ enum sasl_result sasl_password_checked(struct sasl *sasl, enum auth_outcome outc
 		return sasl_fail(sasl, SASL_MALFORMED_REQUEST, NULL);
 	if (outcome == AUTH_OK)
 		return expect(sasl, SASL_SUCCESS);
-	return expect(sasl, sasl_fail(sasl,
-	    outcome == AUTH_UNAVAILABLE ? SASL_TEMPORARY_AUTH_FAILURE : SASL_NOT_AUTHORIZED, NULL));
+	return expect(
+	    sasl, sasl_fail(sasl,
+		      outcome == AUTH_UNAVAILABLE ? SASL_TEMPORARY_AUTH_FAILURE : SASL_NOT_AUTHORIZED, NULL));
 }
 
 struct str sasl_user(const struct sasl *sasl)
@@ -282,7 +284,7 @@ bool sasl_authzid_is(struct str authzid, struct str user, struct str host)
 	struct arena arena = {0};
 	struct jid jid;
 	bool same = jid_parse(authzid, &arena, &jid, NULL) == 0 && !jid.resource_len &&
-	    str_eq(jid_local(&jid), user) && str_eq(jid_domain(&jid), host);
+		    str_eq(jid_local(&jid), user) && str_eq(jid_domain(&jid), host);
 
 	arena_fini(&arena);
 	return same;

@@ -39,9 +39,9 @@ static enum sasl_result respond(struct sasl *sasl, struct str input, struct strb
 }
 
 const struct sasl_mechanism sasl_anonymous = {
-	.name = "ANONYMOUS",
-	.size = sizeof(struct sasl),
-	.hash = AUTH_HASHES,
-	.usable = usable,
-	.respond = respond,
+    .name = "ANONYMOUS",
+    .size = sizeof(struct sasl),
+    .hash = AUTH_HASHES,
+    .usable = usable,
+    .respond = respond,
 };

@@ -27,8 +27,8 @@ static enum sasl_result take_only_one(struct sasl *sasl)
 		if (!is_ours(jid, context))
 			continue;
 		if (only && !jid_bare_eq(only, jid))
-			return sasl_fail(sasl, SASL_INVALID_AUTHZID,
-			    "The certificate has several addresses: say which");
+			return sasl_fail(
+			    sasl, SASL_INVALID_AUTHZID, "The certificate has several addresses: say which");
 		only = jid;
 	}
 	if (!only)
@@ -55,18 +55,18 @@ static enum sasl_result respond(struct sasl *sasl, struct str input, struct strb
 }
 
 /* XEP-0178 2, 11.1: only a registered account may log in, whatever the certificate says. */
-static enum sasl_result check_account(struct sasl *sasl, const struct auth_credentials *credentials,
-    struct strbuf *output)
+static enum sasl_result check_account(
+    struct sasl *sasl, const struct auth_credentials *credentials, struct strbuf *output)
 {
 	return credentials ? SASL_SUCCESS : sasl_fail(sasl, SASL_NOT_AUTHORIZED, NULL);
 }
 
 const struct sasl_mechanism sasl_external = {
-	.name = "EXTERNAL",
-	.size = sizeof(struct sasl),
-	.hash = AUTH_HASHES,
-	.client_first = true,
-	.usable = usable,
-	.respond = respond,
-	.credentials = check_account,
+    .name = "EXTERNAL",
+    .size = sizeof(struct sasl),
+    .hash = AUTH_HASHES,
+    .client_first = true,
+    .usable = usable,
+    .respond = respond,
+    .credentials = check_account,
 };

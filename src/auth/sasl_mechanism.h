@@ -9,14 +9,14 @@
 
 struct sasl_mechanism {
 	const char *name;
-	size_t size; /* of the struct that begins with struct sasl */
+	size_t size;         /* of the struct that begins with struct sasl */
 	enum auth_hash hash; /* SCRAM */
 	bool binds_channel;  /* SCRAM -PLUS */
 	bool client_first;   /* without an initial response an empty challenge asks for one */
 	bool (*usable)(const struct sasl_mechanism *mechanism, const struct sasl_context *context);
 	enum sasl_result (*respond)(struct sasl *sasl, struct str input, struct strbuf *output);
-	enum sasl_result (*credentials)(struct sasl *sasl, const struct auth_credentials *credentials,
-	    struct strbuf *output);
+	enum sasl_result (*credentials)(
+	    struct sasl *sasl, const struct auth_credentials *credentials, struct strbuf *output);
 	void (*fini)(struct sasl *sasl);
 };
 

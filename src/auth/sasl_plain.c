@@ -35,24 +35,26 @@ static enum sasl_result respond(struct sasl *sasl, struct str input, struct strb
 		return sasl_fail(sasl, SASL_MALFORMED_REQUEST, "The response is not UTF-8");
 	authzid = str_cut(input, '\0', &rest);
 	user = str_cut(rest, '\0', &password);
-	if (authzid.len + 1 + user.len + 1 + password.len != input.len || memchr(password.ptr, '\0', password.len))
+	if (authzid.len + 1 + user.len + 1 + password.len != input.len ||
+	    memchr(password.ptr, '\0', password.len))
 		return sasl_fail(sasl, SASL_MALFORMED_REQUEST, "The response does not have three parts");
 	if (user.len == 0)
 		return sasl_fail(sasl, SASL_MALFORMED_REQUEST, "The user name is empty");
 	if (password.len == 0)
 		return sasl_fail(sasl, SASL_NOT_AUTHORIZED, "The password is empty");
 	if (sasl_prepare_user(sasl, user) < 0 || keep_password(sasl, password) < 0)
-		return sasl_fail(sasl, SASL_NOT_AUTHORIZED, "The user name or password has characters that are not allowed");
+		return sasl_fail(sasl, SASL_NOT_AUTHORIZED,
+		    "The user name or password has characters that are not allowed");
 	if (authzid.len && !sasl_authzid_is(authzid, sasl->user, sasl->context.host))
 		return sasl_fail(sasl, SASL_INVALID_AUTHZID, NULL);
 	return SASL_WANT_PASSWORD;
 }
 
 const struct sasl_mechanism sasl_plain = {
-	.name = "PLAIN",
-	.size = sizeof(struct sasl),
-	.hash = AUTH_HASHES,
-	.client_first = true,
-	.usable = usable,
-	.respond = respond,
+    .name = "PLAIN",
+    .size = sizeof(struct sasl),
+    .hash = AUTH_HASHES,
+    .client_first = true,
+    .usable = usable,
+    .respond = respond,
 };

@@ -36,10 +36,12 @@ static bool usable(const struct sasl_mechanism *mechanism, const struct sasl_con
 
 	for (size_t i = 0; i < SASL_BINDINGS; i++)
 		bindable |= context->bindings[i].len > 0;
-	return context->methods->scram[mechanism->hash] && (!mechanism->binds_channel || (context->tls && bindable));
+	return context->methods->scram[mechanism->hash] &&
+	       (!mechanism->binds_channel || (context->tls && bindable));
 }
 
-/* Attributes: x=value, comma-separated. ------------------------------------------------------------------------ */
+/* Attributes: x=value, comma-separated.
+ * ------------------------------------------------------------------------ */
 
 struct attributes {
 	struct str rest;
@@ -80,7 +82,8 @@ static bool attribute_is(struct attributes *attributes, char name, struct str *v
 	return true;
 }
 
-/* Extensions are skipped up to the end or 'last', whose value is stored; "m=" is one that may not be skipped. */
+/* Extensions are skipped up to the end or 'last', whose value is stored; "m=" is one that may not be skipped.
+ */
 static bool attributes_skip(struct attributes *attributes, char last, struct str *value_r)
 {
 	struct attribute attribute;
@@ -128,7 +131,8 @@ static bool decode_name(struct str name, struct strbuf *out)
 	return out->len > 0;
 }
 
-/* client-first-message ------------------------------------------------------------------------------------------ */
+/* client-first-message
+ * ------------------------------------------------------------------------------------------ */
 
 static bool find_binding(struct scram_exchange *exchange, struct str name)
 {
@@ -146,7 +150,8 @@ static enum sasl_result take_binding_flag(struct scram_exchange *exchange, struc
 		if (!sasl->mechanism->binds_channel)
 			return malformed(sasl, "This mechanism does not bind to a channel");
 		if (!find_binding(exchange, (struct str){flag.ptr + 2, flag.len - 2}))
-			return sasl_fail(sasl, SASL_NOT_AUTHORIZED, "This channel binding is not available here");
+			return sasl_fail(
+			    sasl, SASL_NOT_AUTHORIZED, "This channel binding is not available here");
 		return SASL_CHALLENGE;
 	}
 	if (!str_is(flag, "n") && !str_is(flag, "y"))
@@ -181,7 +186,8 @@ static enum sasl_result check_authzid(struct scram_exchange *exchange, struct st
 
 	if (authzid.len == 0)
 		return result;
-	if (!str_starts(authzid, "a=") || !decode_name((struct str){authzid.ptr + 2, authzid.len - 2}, &decoded))
+	if (!str_starts(authzid, "a=") ||
+	    !decode_name((struct str){authzid.ptr + 2, authzid.len - 2}, &decoded))
 		result = malformed(sasl, "The authorization identity is not well-formed");
 	else if (!sasl_authzid_is(strbuf_view(&decoded), sasl->user, sasl->context.host))
 		result = sasl_fail(sasl, SASL_INVALID_AUTHZID, NULL);
@@ -197,8 +203,8 @@ static enum sasl_result take_first_bare(struct scram_exchange *exchange, struct 
 
 	if (str_starts(bare, "m="))
 		return malformed(sasl, "A mandatory extension is not supported");
-	if (!attribute_is(&attributes, 'n', &user) || !attribute_is(&attributes, 'r', &nonce) || !is_nonce(nonce) ||
-	    !attributes_skip(&attributes, '\0', NULL))
+	if (!attribute_is(&attributes, 'n', &user) || !attribute_is(&attributes, 'r', &nonce) ||
+	    !is_nonce(nonce) || !attributes_skip(&attributes, '\0', NULL))
 		return malformed(sasl, "The first message is not well-formed");
 	strbuf_str(&exchange->nonce, nonce);
 	strbuf_str(&exchange->messages, bare);
@@ -225,7 +231,8 @@ static enum sasl_result respond_first(struct scram_exchange *exchange, struct st
 	return SASL_WANT_CREDENTIALS;
 }
 
-/* server-first-message ------------------------------------------------------------------------------------------ */
+/* server-first-message
+ * ------------------------------------------------------------------------------------------ */
 
 /* XEP-0474 6.1 */
 static void add_offer_hash(struct scram_exchange *exchange, struct strbuf *out)
@@ -246,7 +253,8 @@ static void add_offer_hash(struct scram_exchange *exchange, struct strbuf *out)
 	base64_encode(out, out_bytes, auth_hash_size(hash));
 }
 
-static enum sasl_result challenge(struct sasl *sasl, const struct auth_credentials *credentials, struct strbuf *output)
+static enum sasl_result challenge(
+    struct sasl *sasl, const struct auth_credentials *credentials, struct strbuf *output)
 {
 	struct scram_exchange *exchange = exchange_of(sasl);
 	enum auth_hash hash = sasl->mechanism->hash;
@@ -272,9 +280,11 @@ static enum sasl_result challenge(struct sasl *sasl, const struct auth_credentia
 	return SASL_CHALLENGE;
 }
 
-/* client-final-message ------------------------------------------------------------------------------------------ */
+/* client-final-message
+ * ------------------------------------------------------------------------------------------ */
 
-/* RFC 5802 7: c = base64 of gs2-header and channel binding data. Strict base64 has one spelling, so text is compared. */
+/* RFC 5802 7: c = base64 of gs2-header and channel binding data. Strict base64 has one spelling, so text is
+ * compared. */
 static bool binding_fits(struct scram_exchange *exchange, struct str value)
 {
 	struct strbuf expected = {0};
@@ -295,7 +305,8 @@ static bool proof_fits(struct scram_exchange *exchange, const unsigned char *pro
 	unsigned size = auth_hash_size(hash);
 	bool fits;
 
-	hmac_bytes(hash, exchange->keys.stored_key, size, exchange->messages.ptr, exchange->messages.len, client_key);
+	hmac_bytes(hash, exchange->keys.stored_key, size, exchange->messages.ptr, exchange->messages.len,
+	    client_key);
 	for (unsigned i = 0; i < size; i++)
 		client_key[i] ^= proof[i];
 	digest_bytes(hash, client_key, size, stored_key);
@@ -333,7 +344,8 @@ static enum sasl_result check_final(struct scram_exchange *exchange, struct str 
 	return SASL_SUCCESS;
 }
 
-static enum sasl_result respond_final(struct scram_exchange *exchange, struct str input, struct strbuf *output)
+static enum sasl_result respond_final(
+    struct scram_exchange *exchange, struct str input, struct strbuf *output)
 {
 	struct attributes attributes = {input, true};
 	struct str binding, nonce, proof;
@@ -369,17 +381,18 @@ static void fini(struct sasl *sasl)
 	strbuf_fini(&exchange_of(sasl)->messages);
 }
 
-#define SCRAM(text, which, plus) \
-	{ \
-		.name = (text), .size = sizeof(struct scram_exchange), .hash = (which), .binds_channel = (plus), \
-		.client_first = true, .usable = usable, .respond = respond, .credentials = challenge, .fini = fini, \
+#define SCRAM(text, which, plus)                                                                             \
+	{                                                                                                    \
+		.name = (text), .size = sizeof(struct scram_exchange), .hash = (which),                      \
+		.binds_channel = (plus), .client_first = true, .usable = usable, .respond = respond,         \
+		.credentials = challenge, .fini = fini,                                                      \
 	}
 
 const struct sasl_mechanism sasl_scram[2 * AUTH_HASHES] = {
-	SCRAM("SCRAM-SHA-512-PLUS", AUTH_SHA512, true),
-	SCRAM("SCRAM-SHA-256-PLUS", AUTH_SHA256, true),
-	SCRAM("SCRAM-SHA-1-PLUS", AUTH_SHA1, true),
-	SCRAM("SCRAM-SHA-512", AUTH_SHA512, false),
-	SCRAM("SCRAM-SHA-256", AUTH_SHA256, false),
-	SCRAM("SCRAM-SHA-1", AUTH_SHA1, false),
+    SCRAM("SCRAM-SHA-512-PLUS", AUTH_SHA512, true),
+    SCRAM("SCRAM-SHA-256-PLUS", AUTH_SHA256, true),
+    SCRAM("SCRAM-SHA-1-PLUS", AUTH_SHA1, true),
+    SCRAM("SCRAM-SHA-512", AUTH_SHA512, false),
+    SCRAM("SCRAM-SHA-256", AUTH_SHA256, false),
+    SCRAM("SCRAM-SHA-1", AUTH_SHA1, false),
 };

@@ -59,7 +59,8 @@ void scram_salt_for(struct str host, struct str user, enum auth_hash hash, unsig
 
 void scram_keys_fake(struct scram_keys *keys, enum auth_hash hash, struct str host, struct str user)
 {
-	*keys = (struct scram_keys){.present = true, .salt_len = SCRAM_SALT_LEN, .iterations = SCRAM_ITERATIONS};
+	*keys =
+	    (struct scram_keys){.present = true, .salt_len = SCRAM_SALT_LEN, .iterations = SCRAM_ITERATIONS};
 	scram_salt_for(host, user, hash, keys->salt);
 	rand_bytes(keys->stored_key, sizeof(keys->stored_key));
 	rand_bytes(keys->server_key, sizeof(keys->server_key));

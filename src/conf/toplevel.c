@@ -250,7 +250,7 @@ const struct option conf_toplevel_options[] = {
 	"New connections a minute from one address; more are closed at once. Loopback addresses are not limited.",
 	NULL, 1, 0, OPTION_INFINITY | OPTION_GLOBAL},
     {"log_format", OPTION_ENUM, "logfmt", "How a log line is written.", "logfmt|json", .flags = OPTION_GLOBAL},
-    {"log_file", OPTION_PATH, "", "Where log lines go; empty: standard error.", .flags = OPTION_GLOBAL},
+    {"log_file", OPTION_PATH, NULL, "Where log lines go; empty: standard error.", .flags = OPTION_GLOBAL},
     {"max_connections", OPTION_INT, "infinity", "The most client connections of the server.", NULL, 1, 0,
 	OPTION_INFINITY | OPTION_GLOBAL},
     {"max_connections_per_ip", OPTION_INT, "1000",

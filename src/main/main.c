@@ -8,7 +8,7 @@
 
 #include "base/version.h"
 #include "main/catalog.h"
-#include "main/report.h"
+#include "main/check.h"
 #include "main/server.h"
 
 static const char usage[] =
@@ -26,25 +26,6 @@ static const char usage[] =
     "\n"
     "Signals: TERM and INT end the server in order, HUP reloads the configuration, USR1 reopens the log.\n"
     "Administration: stanzactl --help\n";
-
-/* Exit status: 0 usable, 1 errors. */
-static int check(const char *path)
-{
-	struct conf *conf = NULL;
-	struct conf_report report = {0};
-	struct strbuf out = {0};
-	int rc = conf_load(path, &conf, &report);
-	report_write(&report, &out);
-	fwrite(out.ptr, 1, out.len, stdout);
-	if (rc < 0)
-		printf("%zu error%s: the server would not start.\n", report.errors, report.errors == 1 ? "" : "s");
-	else
-		printf("The configuration is usable.\n");
-	strbuf_fini(&out);
-	conf_report_fini(&report);
-	conf_unref(&conf);
-	return rc < 0;
-}
 
 static int make_directory(const char *path)
 {
@@ -101,7 +82,7 @@ int main(int argc, char **argv)
 	}
 	catalog_register();
 	if (only_check)
-		return check(options.config);
+		return check_configuration(options.config);
 	if (make_directory(options.data_dir) < 0)
 		return 1;
 	int status = server_run(&options);

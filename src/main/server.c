@@ -11,9 +11,11 @@
 
 #include "admin/control.h"
 #include "admin/server_control.h"
+#include "auth/credentials.h"
 #include "base/list.h"
 #include "base/log_sink.h"
 #include "base/mem.h"
+#include "base/version.h"
 #include "conf/conf.h"
 #include "loop/executor.h"
 #include "loop/signals.h"
@@ -28,7 +30,6 @@
 #include "route/user_private.h"
 #include "store/store_open.h"
 #include "stream/c2s.h"
-#include "stream/lang.h"
 
 #define STOP_PATIENCE_MS 5000 /* for clients to answer the closing tag and for storage to finish */
 #define STOP_CHECK_MS 10
@@ -72,7 +73,7 @@ static void on_counted(void *arg)
 	(void)arg;
 	struct store_stats store;
 	store_stats(&store);
-	bool quiet = server.streams == 0 && executor_load() == 0 && store.waiting == 0;
+	bool quiet = server.streams == 0 && control_load() == 0 && executor_load() == 0 && store.waiting == 0;
 	server.stop_waited_ms += STOP_CHECK_MS;
 	if (quiet || server.stop_waited_ms > STOP_PATIENCE_MS)
 		workers_stop();
@@ -266,34 +267,54 @@ static unsigned worker_number(const struct conf *conf)
 	return wanted > 0 ? (unsigned)wanted : cores();
 }
 
+static void stop(void)
+{
+	server_stop(false);
+}
+
+static void restart(void)
+{
+	server_stop(true);
+}
+
 static int start(struct conf *conf, struct err *err)
 {
-	static const struct server_control control = {.stop = server_stop, .reload = server_reload};
+	static const struct server_control control = {
+	    .version = STANZAD_VERSION,
+	    .stop = stop,
+	    .restart = restart,
+	    .reload = server_reload,
+	    .reopen_log = log_reopen,
+	};
 	if (workers_init(worker_number(conf), err) < 0 || executor_init(cores() + 2, err) < 0)
 		return -1;
-	if (store_open(conf, server.options.data_dir, err) < 0)
+	if (store_open(conf, server.options.data_dir, err) < 0 ||
+	    auth_secret_load(server.options.data_dir, err) < 0)
 		return -1;
 	watch_signals();
 	listeners_set_directory(server.options.data_dir);
 	if (apply(conf, NULL, err) < 0)
 		return -1;
 	server_control_set(&control);
+	if (admin_commands_register(err) < 0)
+		return -1;
 	return control_open(server.options.data_dir, err);
 }
 
 static void finish(void)
 {
 	control_close();
+	admin_commands_unregister();
 	listeners_close();
 	executor_fini();
 	store_close();
+	workers_visit(users_fini, NULL);
 	workers_fini();
-	users_fini();
 	hosts_fini();
 	iq_requests_fini();
 	tls_fini();
 	conn_pools_fini();
-	lang_fini();
+	c2s_fini();
 	struct conf *conf = conf_install(NULL);
 	conf_unref(&conf);
 }

@@ -23,8 +23,9 @@ static const char configuration[] =
     "    auth_password_types_hidden_in_sasl1: [scram_sha512]\n"
     "  none.example: {auth_method: [ldap]}\n";
 
-static const struct str scram = STR("scram.example"), plain = STR("plain.example"), guests = STR("guests.example"),
-			both = STR("both.example"), types = STR("types.example"), none = STR("none.example");
+static const struct str scram = STR("scram.example"), plain = STR("plain.example"),
+			guests = STR("guests.example"), both = STR("both.example"),
+			types = STR("types.example"), none = STR("none.example");
 static struct err err;
 
 static void install(const char *text)
@@ -76,7 +77,8 @@ static void end(void)
 	conf_unref(&conf);
 }
 
-/* Methods -------------------------------------------------------------------------------------------------------- */
+/* Methods
+ * -------------------------------------------------------------------------------------------------------- */
 
 static void methods_are(struct str host, bool plain_check, const char *hashes, bool anonymous, bool registers)
 {
@@ -101,7 +103,8 @@ static void test_methods(void)
 	methods_are(none, false, "---", false, false);
 }
 
-/* Accounts ------------------------------------------------------------------------------------------------------- */
+/* Accounts
+ * ------------------------------------------------------------------------------------------------------- */
 
 static bool next_is(struct str user, void *arg)
 {
@@ -113,12 +116,19 @@ static bool next_is(struct str user, void *arg)
 
 static void test_accounts(void)
 {
-	static const char *names[] = {"alice", "bob", "z\xc3\xa9" "bra", NULL};
+	static const char *names[] = {"alice", "bob",
+	    "z\xc3\xa9"
+	    "bra",
+	    NULL};
 	const char **want = names;
 	struct auth_credentials credentials;
 
 	is_int(auth_register(scram, STR("bob"), STR("secret"), &err), AUTH_OK);
-	is_int(auth_register(scram, STR("z\xc3\xa9" "bra"), STR("secret"), &err), AUTH_OK);
+	is_int(auth_register(scram,
+		   STR("z\xc3\xa9"
+		       "bra"),
+		   STR("secret"), &err),
+	    AUTH_OK);
 	is_int(auth_register(scram, STR("alice"), STR("secret"), &err), AUTH_OK);
 	is_int(auth_register(scram, STR("alice"), STR("other"), &err), AUTH_EXISTS);
 	ok(strstr(err.text, "alice@scram.example") != NULL);
@@ -138,7 +148,8 @@ static void test_accounts(void)
 	is_int(auth_check_password(scram, STR("alice"), STR("ne\xcc\x81w"), &err), AUTH_OK);
 	is_int(auth_set_password(scram, STR("carol"), STR("new"), &err), AUTH_NO_USER);
 	is_int(auth_get_credentials(scram, STR("alice"), &credentials, &err), AUTH_OK);
-	ok(!credentials.plain && credentials.scram[AUTH_SHA256].present && !credentials.scram[AUTH_SHA1].present);
+	ok(!credentials.plain && credentials.scram[AUTH_SHA256].present &&
+	    !credentials.scram[AUTH_SHA1].present);
 	auth_credentials_fini(&credentials);
 	is_int(auth_get_credentials(scram, STR("carol"), &credentials, &err), AUTH_NO_USER);
 	ok(!credentials.plain && !credentials.scram[AUTH_SHA256].present);
@@ -156,15 +167,22 @@ static void test_refused_names_and_passwords(void)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		is_int(auth_register(plain, str_of(names[i]), STR("secret"), &err), AUTH_NOT_ALLOWED);
 	is_int(auth_register(plain, STR("dave"), STR(""), &err), AUTH_NOT_ALLOWED);
-	is_int(auth_register(plain, STR("dave"), STR("a\x01" "b"), &err), AUTH_NOT_ALLOWED);
+	is_int(auth_register(plain, STR("dave"),
+		   STR("a\x01"
+		       "b"),
+		   &err),
+	    AUTH_NOT_ALLOWED);
 	is_int(auth_register(plain, STR("dave"), STR("a\xff"), &err), AUTH_NOT_ALLOWED);
 	is_int(auth_register(plain, STR("dave"), STR("a\0b"), &err), AUTH_NOT_ALLOWED);
-	is_int(auth_register(plain, STR("dave"), (struct str){longest, AUTH_PASSWORD_MAX + 1}, &err), AUTH_NOT_ALLOWED);
+	is_int(auth_register(plain, STR("dave"), (struct str){longest, AUTH_PASSWORD_MAX + 1}, &err),
+	    AUTH_NOT_ALLOWED);
 	is_int(auth_count(plain, &err), 0);
 	is_int(auth_register(plain, STR("dave"), (struct str){longest, AUTH_PASSWORD_MAX}, &err), AUTH_OK);
 	is_int(auth_set_password(plain, STR("dave"), STR(""), &err), AUTH_NOT_ALLOWED);
-	is_int(auth_set_password(plain, STR("dave"), (struct str){longest, AUTH_PASSWORD_MAX + 1}, &err), AUTH_NOT_ALLOWED);
-	is_int(auth_check_password(plain, STR("dave"), (struct str){longest, AUTH_PASSWORD_MAX}, &err), AUTH_OK);
+	is_int(auth_set_password(plain, STR("dave"), (struct str){longest, AUTH_PASSWORD_MAX + 1}, &err),
+	    AUTH_NOT_ALLOWED);
+	is_int(
+	    auth_check_password(plain, STR("dave"), (struct str){longest, AUTH_PASSWORD_MAX}, &err), AUTH_OK);
 	is_int(auth_remove(plain, STR("dave"), &err), AUTH_OK);
 }
 
@@ -189,7 +207,8 @@ static void test_guests_and_accounts(void)
 	is_int(auth_user_exists(both, STR("guest"), &err), AUTH_NO_USER);
 }
 
-/* Requests ------------------------------------------------------------------------------------------------------- */
+/* Requests
+ * ------------------------------------------------------------------------------------------------------- */
 
 static int finished;
 
@@ -208,10 +227,15 @@ static void wait_for(int count)
 	is_int(finished, count);
 }
 
-static struct auth_request ask(int kind, struct str host, const char *user, enum auth_hash hash, const char *password)
+static struct auth_request ask(
+    int kind, struct str host, const char *user, enum auth_hash hash, const char *password)
 {
-	struct auth_request request = {.host = host, .user = str_of(user), .password = str_of(password), .hash = hash,
-		.kind = kind, .done = count_done};
+	struct auth_request request = {.host = host,
+	    .user = str_of(user),
+	    .password = str_of(password),
+	    .hash = hash,
+	    .kind = kind,
+	    .done = count_done};
 
 	finished = 0;
 	auth_submit(&request);
@@ -248,7 +272,8 @@ static void test_requests(void)
 	ok(request.err.text[0] != '\0');
 }
 
-/* Keys of any hash come from a plain password, with a salt that stays and that an unknown name would get, too. */
+/* Keys of any hash come from a plain password, with a salt that stays and that an unknown name would get,
+ * too. */
 static void test_derived_keys(void)
 {
 	struct auth_request request;
@@ -282,8 +307,11 @@ static void test_many_requests(void)
 	finished = 0;
 	for (int i = 0; i < COUNT; i++) {
 		snprintf(names[i], sizeof(names[i]), "%s", i % 2 ? "erin" : "nobody");
-		requests[i] = (struct auth_request){.host = scram, .user = str_of(names[i]), .password = STR("secret"),
-			.kind = AUTH_CHECK_PASSWORD, .done = count_done};
+		requests[i] = (struct auth_request){.host = scram,
+		    .user = str_of(names[i]),
+		    .password = STR("secret"),
+		    .kind = AUTH_CHECK_PASSWORD,
+		    .done = count_done};
 		auth_submit(&requests[i]);
 	}
 	wait_for(COUNT);
@@ -304,8 +332,11 @@ static void test_with_sasl(void)
 	auth_methods(plain, &methods);
 	sasl = sasl_new(STR("PLAIN"), &context);
 	is_int(sasl_step(sasl, STR("\0erin\0secret"), true, &output), SASL_WANT_PASSWORD);
-	request = (struct auth_request){.host = plain, .user = sasl_user(sasl), .password = sasl_password(sasl),
-		.kind = AUTH_CHECK_PASSWORD, .done = count_done};
+	request = (struct auth_request){.host = plain,
+	    .user = sasl_user(sasl),
+	    .password = sasl_password(sasl),
+	    .kind = AUTH_CHECK_PASSWORD,
+	    .done = count_done};
 	finished = 0;
 	auth_submit(&request);
 	wait_for(1);

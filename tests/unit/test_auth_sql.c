@@ -5,7 +5,8 @@
 #include "auth/password_rows.h"
 #include "test_store.h"
 
-/* Keys of "pencil", as ejabberd writes them: salt of RFC 5802 and of RFC 7677, computed with Python's hashlib. */
+/* Keys of "pencil", as ejabberd writes them: salt of RFC 5802 and of RFC 7677, computed with Python's
+ * hashlib. */
 #define SHA1_STORED "6dlGYMOdZcOPutkcNY8U2g7vK9Y="
 #define SHA1_SERVER "D+CSWLOshSulAsxiupA+qs2/fTE="
 #define SHA1_SALT "QSXCR+Q6sek8bf92"
@@ -24,7 +25,8 @@ static void begin(enum schema_variant variant)
 		printf("# %s\n", err.text);
 		abort();
 	}
-	policy = (struct auth_policy){.host = STR("example.org"), .chain = {backend}, .chain_len = 1, .store_plain = true};
+	policy = (struct auth_policy){
+	    .host = STR("example.org"), .chain = {backend}, .chain_len = 1, .store_plain = true};
 }
 
 static void end(void)
@@ -46,13 +48,15 @@ static enum auth_outcome check(const char *user, const char *password)
 }
 
 /* A row as another server would have written it. */
-static void put_row(const char *user, int type, const char *password, const char *server, const char *salt, int rounds)
+static void put_row(
+    const char *user, int type, const char *password, const char *server, const char *salt, int rounds)
 {
 	char sql[1000];
 
 	snprintf(sql, sizeof(sql),
 	    "INSERT INTO users (server_host, username, type, password, serverkey, salt, iterationcount) "
-	    "VALUES ('example.org', '%s', %d, '%s', '%s', '%s', %d)", user, type, password, server, salt, rounds);
+	    "VALUES ('example.org', '%s', %d, '%s', '%s', '%s', %d)",
+	    user, type, password, server, salt, rounds);
 	raw_sql(sql);
 }
 
@@ -133,11 +137,12 @@ static void test_several_types(void)
 	is_int(backend->set_password(&policy, STR("alice"), STR("eraser"), &err), AUTH_OK);
 	is_int(raw_int("SELECT count(*) FROM users WHERE username = 'alice'"), 2);
 	is_int(raw_int("SELECT count(*) FROM users WHERE username = 'alice' AND type IN (2, 4) "
-		       "AND created_at = '2001-02-03 04:05:06'"), 2);
+		       "AND created_at = '2001-02-03 04:05:06'"),
+	    2);
 	is_int(raw_int("SELECT count(*) FROM users WHERE username = 'bob' AND type = 1"), 1);
 	backend->credentials(&policy, STR("alice"), &credentials, &err);
-	ok(!credentials.plain && credentials.scram[AUTH_SHA1].present && !credentials.scram[AUTH_SHA256].present &&
-	    credentials.scram[AUTH_SHA512].present);
+	ok(!credentials.plain && credentials.scram[AUTH_SHA1].present &&
+	    !credentials.scram[AUTH_SHA256].present && credentials.scram[AUTH_SHA512].present);
 	ok(memcmp(credentials.scram[AUTH_SHA1].salt, credentials.scram[AUTH_SHA512].salt, 16) != 0);
 	is_int(check("alice", "eraser"), AUTH_OK);
 	is_int(check("alice", "pencil"), AUTH_DENIED);
@@ -213,7 +218,8 @@ static void test_damaged_rows(void)
 	begin(VARIANT_MULTIHOST);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		raw_sql("DELETE FROM users");
-		put_row("alice", rows[i].type, rows[i].password, rows[i].server, rows[i].salt, rows[i].rounds);
+		put_row(
+		    "alice", rows[i].type, rows[i].password, rows[i].server, rows[i].salt, rows[i].rounds);
 		is_int(check("alice", "pencil"), AUTH_DENIED);
 		is_int(check("alice", ""), AUTH_DENIED);
 		is_int(backend->credentials(&policy, STR("alice"), &credentials, &err), AUTH_OK);
@@ -334,8 +340,10 @@ static void test_list(void)
 	/* Two pages and a half, two rows each. */
 	raw_sql("WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 2499) "
 		"INSERT INTO users (server_host, username, type, password) "
-		"SELECT 'example.org', printf('u%05d', i), t.type, 'x' FROM n JOIN (SELECT 1 AS type UNION SELECT 2) AS t");
-	raw_sql("INSERT INTO users (server_host, username, type, password) VALUES ('example.com', 'a', 1, 'x')");
+		"SELECT 'example.org', printf('u%05d', i), t.type, 'x' FROM n JOIN (SELECT 1 AS type UNION "
+		"SELECT 2) AS t");
+	raw_sql(
+	    "INSERT INTO users (server_host, username, type, password) VALUES ('example.com', 'a', 1, 'x')");
 	listing = list_from("", -1);
 	is_int(listing.count, 2500);
 	is_cstr(listing.last, "u02499");

@@ -41,7 +41,9 @@ static void fails(enum sasl_result result, enum sasl_condition condition)
 	is_int(sasl_password_checked(sasl, AUTH_OK, &output), SASL_FAILURE);
 }
 
-/* Offer --------------------------------------------------------------------------------------------------------- */
+/* Offer
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static void is_offer(const struct str *disabled, size_t count, const char *want)
 {
@@ -66,10 +68,12 @@ static void test_offer(void)
 	context.bindings[SASL_TLS_SERVER_END_POINT] = STR("hash");
 	context.certificate_jids = &jid;
 	context.certificate_jid_count = 1;
-	is_offer(NULL, 0, "EXTERNAL SCRAM-SHA-512-PLUS SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-512 "
+	is_offer(NULL, 0,
+	    "EXTERNAL SCRAM-SHA-512-PLUS SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-512 "
 	    "SCRAM-SHA-256 SCRAM-SHA-1 PLAIN ANONYMOUS");
 	context.certificate_jids = &elsewhere;
-	is_offer(disabled, 3, "SCRAM-SHA-512-PLUS SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-512 SCRAM-SHA-256 PLAIN");
+	is_offer(disabled, 3,
+	    "SCRAM-SHA-512-PLUS SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-512 SCRAM-SHA-256 PLAIN");
 	context.methods = &only;
 	is_offer(NULL, 0, "SCRAM-SHA-1-PLUS SCRAM-SHA-1");
 	context.methods = &all;
@@ -127,7 +131,9 @@ static void test_condition_names(void)
 	is_cstr(sasl_binding_text(SASL_TLS_UNIQUE), "tls-unique");
 }
 
-/* PLAIN --------------------------------------------------------------------------------------------------------- */
+/* PLAIN
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static void test_plain(void)
 {
@@ -144,7 +150,9 @@ static void test_plain(void)
 
 	is_int(first("PLAIN", STR("ALICE@example.ORG\0alice\0p")), SASL_WANT_PASSWORD);
 	/* The no-break space is a space (RFC 8265 4.2.2), combining marks are composed. */
-	is_int(first("PLAIN", STR("\0alice\0a\xc2\xa0" "e\xcc\x81")), SASL_WANT_PASSWORD);
+	is_int(first("PLAIN", STR("\0alice\0a\xc2\xa0"
+				  "e\xcc\x81")),
+	    SASL_WANT_PASSWORD);
 	is_text(sasl_password(sasl), "a \xc3\xa9");
 	end();
 }
@@ -219,7 +227,8 @@ static void test_plain_outcomes(void)
 	end();
 }
 
-/* ANONYMOUS ----------------------------------------------------------------------------------------------------- */
+/* ANONYMOUS
+ * ----------------------------------------------------------------------------------------------------- */
 
 static void test_anonymous(void)
 {
@@ -242,7 +251,8 @@ static void test_anonymous(void)
 	end();
 }
 
-/* EXTERNAL ------------------------------------------------------------------------------------------------------ */
+/* EXTERNAL
+ * ------------------------------------------------------------------------------------------------------ */
 
 static const struct jid alice = {"alice@example.org", 5, 11, 0};
 static const struct jid two[] = {{"alice@example.org", 5, 11, 0}, {"bob@example.org", 3, 11, 0}};

@@ -49,7 +49,8 @@ static void fails(enum sasl_result result, enum sasl_condition condition)
 	is_int(sasl_credentials(sasl, &credentials, false, &output), SASL_FAILURE);
 }
 
-/* The client ------------------------------------------------------------------------------------------------------ */
+/* The client
+ * ------------------------------------------------------------------------------------------------------ */
 
 struct client {
 	const char *header, *bare; /* gs2-header and client-first-message-bare */
@@ -80,7 +81,8 @@ static struct str attribute(const char *message, const char *name)
 
 static void sign(enum auth_hash hash, const unsigned char *key, const char *label, unsigned char *out)
 {
-	HMAC(kind_of(hash), key, (int)auth_hash_size(hash), (const unsigned char *)label, strlen(label), out, NULL);
+	HMAC(kind_of(hash), key, (int)auth_hash_size(hash), (const unsigned char *)label, strlen(label), out,
+	    NULL);
 }
 
 /* From server_first to final and signature. */
@@ -93,8 +95,9 @@ static void client_answer(struct client *client, enum auth_hash hash)
 	client->nonce = attribute(client->server_first, "r=");
 	if (base64_decode(&salt, attribute(client->server_first, ",s=")) < 0)
 		abort();
-	PKCS5_PBKDF2_HMAC(client->password, (int)strlen(client->password), (unsigned char *)salt.ptr, (int)salt.len,
-	    atoi(attribute(client->server_first, ",i=").ptr), kind_of(hash), (int)size, salted);
+	PKCS5_PBKDF2_HMAC(client->password, (int)strlen(client->password), (unsigned char *)salt.ptr,
+	    (int)salt.len, atoi(attribute(client->server_first, ",i=").ptr), kind_of(hash), (int)size,
+	    salted);
 	sign(hash, salted, "Client Key", client_key);
 	sign(hash, salted, "Server Key", server_key);
 	EVP_Digest(client_key, size, stored_key, NULL, kind_of(hash), NULL);
@@ -123,7 +126,8 @@ static void client_answer(struct client *client, enum auth_hash hash)
 }
 
 /* Up to the client's final message, which is made but not sent. */
-static void reach_final(struct client *client, enum auth_hash hash, bool plus, const struct auth_credentials *given)
+static void reach_final(
+    struct client *client, enum auth_hash hash, bool plus, const struct auth_credentials *given)
 {
 	char message[500];
 
@@ -146,7 +150,8 @@ static struct client plain_client(void)
 	return (struct client){.header = "n,,", .bare = "n=user,r=clientnonce", .password = "pencil"};
 }
 
-/* Success ------------------------------------------------------------------------------------------------------- */
+/* Success
+ * ------------------------------------------------------------------------------------------------------- */
 
 static void test_success(void)
 {
@@ -176,7 +181,10 @@ static void test_variants(void)
 	    {.header = "n,a=user@example.org,", .bare = "n=user,r=x", .password = "pencil"},
 	    {.header = "n,a=us=2Cer@example.org,", .bare = "n=us=2Cer,r=!~", .password = "pencil"},
 	    {.header = "n,,", .bare = "n=US=3DER,r=x", .password = "pencil"},
-	    {.header = "n,,", .bare = "n=user,r=x,e=ext,Z=\xc3\xa9", .password = "pencil", .extra = ",x=1,y=2"},
+	    {.header = "n,,",
+		.bare = "n=user,r=x,e=ext,Z=\xc3\xa9",
+		.password = "pencil",
+		.extra = ",x=1,y=2"},
 	};
 
 	fresh();
@@ -219,12 +227,13 @@ static void test_nonces_differ(void)
 	end();
 }
 
-/* Channel binding ----------------------------------------------------------------------------------------------- */
+/* Channel binding
+ * ----------------------------------------------------------------------------------------------- */
 
 static void test_plus(void)
 {
-	static const char *const headers[SASL_BINDINGS] = {"p=tls-exporter,,", "p=tls-server-end-point,,",
-	    "p=tls-unique,a=user@example.org,"};
+	static const char *const headers[SASL_BINDINGS] = {
+	    "p=tls-exporter,,", "p=tls-server-end-point,,", "p=tls-unique,a=user@example.org,"};
 
 	fresh();
 	context.bindings[SASL_TLS_EXPORTER] = STR("exported \0 key");
@@ -289,7 +298,8 @@ static void test_header_is_signed(void)
 	end();
 }
 
-/* XEP-0474 ------------------------------------------------------------------------------------------------------ */
+/* XEP-0474
+ * ------------------------------------------------------------------------------------------------------ */
 
 static void test_downgrade_protection(void)
 {
@@ -325,14 +335,16 @@ static void test_downgrade_protection(void)
 	end();
 }
 
-/* Failure ------------------------------------------------------------------------------------------------------- */
+/* Failure
+ * ------------------------------------------------------------------------------------------------------- */
 
 static void test_first_refuses(void)
 {
-	static const char *const malformed[] = {"", "n", "n,", "n,,", "n,,n=user", "n,,n=user,", "n,,n=user,r=", "n,,r=x,n=user",
-	    "n,,n=,r=x", "n,,n=us=er,r=x", "n,,n=us=2c,r=x", "n,,n=user=,r=x", "n,,n=user=3,r=x", "n,,n=user,r=a b",
-	    "n,,n=user,r=\xc3\xa9", "n,,n=user,r=x,", "n,,n=user,r=x,e", "n,,n=user,r=x,e=", "n,,n=user,r=x,1=a",
-	    "n,,n=user,r=x,,e=1", "n,,m=x,n=user,r=x", "n,,n=user,r=x,m=y", "n,,m=,n=user,r=x", "n,a=,n=user,r=x",
+	static const char *const malformed[] = {"", "n", "n,", "n,,", "n,,n=user", "n,,n=user,",
+	    "n,,n=user,r=", "n,,r=x,n=user", "n,,n=,r=x", "n,,n=us=er,r=x", "n,,n=us=2c,r=x",
+	    "n,,n=user=,r=x", "n,,n=user=3,r=x", "n,,n=user,r=a b", "n,,n=user,r=\xc3\xa9", "n,,n=user,r=x,",
+	    "n,,n=user,r=x,e", "n,,n=user,r=x,e=", "n,,n=user,r=x,1=a", "n,,n=user,r=x,,e=1",
+	    "n,,m=x,n=user,r=x", "n,,n=user,r=x,m=y", "n,,m=,n=user,r=x", "n,a=,n=user,r=x",
 	    "n,b=user,n=user,r=x", "n,user@example.org,n=user,r=x", "n,a=u=ser@example.org,n=user,r=x",
 	    "n,,n=us\xff,r=x", "n,,n=user,r=x\x7f", "n,n=user,r=x", "nn,,n=user,r=x", "n,,N=user,r=x",
 	    "n,,n=user,R=x", "n,, n=user,r=x", "biws"};
@@ -386,8 +398,8 @@ static void test_final_refuses(void)
 
 		reach_final(&client, AUTH_SHA1, false, &credentials);
 		if (mark)
-			snprintf(message, sizeof(message), "%.*s%.*s%s", (int)(mark - rows[i].format), rows[i].format,
-			    STR_FMT(client.nonce), mark + 2);
+			snprintf(message, sizeof(message), "%.*s%.*s%s", (int)(mark - rows[i].format),
+			    rows[i].format, STR_FMT(client.nonce), mark + 2);
 		else
 			snprintf(message, sizeof(message), "%s", rows[i].format);
 		fails(send_final(message), rows[i].condition);

@@ -58,8 +58,9 @@ static void test_digest(void)
 /* RFC 6070 and values of an independent implementation. */
 static void test_pbkdf2(void)
 {
-	static const char *const passwords[] = {"", "password", "a password that is longer than the block of the hash it"
-	    " goes into, which is 64 or 128 bytes, so that it is hashed before it becomes the key of the HMAC"};
+	static const char *const passwords[] = {"", "password",
+	    ("a password that is longer than the block of the hash it goes into, which is 64 or 128 bytes, "
+	     "so that it is hashed before it becomes the key of the HMAC")};
 	const EVP_MD *const kinds[] = {EVP_sha1(), EVP_sha256(), EVP_sha512()};
 	unsigned char out[DIGEST_SIZE_MAX], want[EVP_MAX_MD_SIZE];
 
@@ -71,7 +72,8 @@ static void test_pbkdf2(void)
 				unsigned size = auth_hash_size(hash);
 
 				PKCS5_PBKDF2_HMAC(passwords[i], (int)strlen(passwords[i]),
-				    (const unsigned char *)"some salt", 9, (int)rounds, kinds[hash], (int)size, want);
+				    (const unsigned char *)"some salt", 9, (int)rounds, kinds[hash],
+				    (int)size, want);
 				pbkdf2(hash, str_of(passwords[i]), "some salt", 9, rounds, out);
 				is_str(view(out, size), view(want, size));
 			}
@@ -117,12 +119,14 @@ static void check_vector(const struct vector *vector)
 	ok(keys.present);
 	is_int(keys.iterations, 4096);
 	is_str(view(keys.salt, keys.salt_len), strbuf_view(&salt));
-	hmac_bytes(vector->hash, keys.stored_key, size, vector->auth_message, strlen(vector->auth_message), key);
+	hmac_bytes(
+	    vector->hash, keys.stored_key, size, vector->auth_message, strlen(vector->auth_message), key);
 	for (unsigned i = 0; i < size; i++)
 		key[i] ^= (unsigned char)proof.ptr[i];
 	digest_bytes(vector->hash, key, size, stored);
 	is_str(view(keys.stored_key, size), view(stored, size));
-	hmac_bytes(vector->hash, keys.server_key, size, vector->auth_message, strlen(vector->auth_message), signature);
+	hmac_bytes(vector->hash, keys.server_key, size, vector->auth_message, strlen(vector->auth_message),
+	    signature);
 	is_base64(signature, size, vector->signature);
 	ok(scram_keys_match(&keys, vector->hash, STR("pencil")));
 	ok(!scram_keys_match(&keys, vector->hash, STR("Pencil")));

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of commands share. On threads of commands. */
+#pragma once
+
+#include "admin/server_control.h"
+#include "stanzad/command.h"
+#include "stanzad/jid.h"
+
+extern const struct command accounts_commands[];
+extern const struct command sessions_commands[];
+extern const struct command server_commands[];
+extern const struct command stanza_commands[];
+extern const struct command explain_commands[];
+
+/* The account that 'user' and 'host' name, prepared. */
+struct command_account {
+	struct jid jid;
+	struct arena arena;
+};
+/* COMMAND_OK, or the text says what is wrong: COMMAND_USAGE when it is no name, COMMAND_NOT_FOUND when the host is not
+ * served. Fini in any case. */
+enum command_outcome command_account(struct command_call *call, struct command_account *account_r);
+void command_account_fini(struct command_account *account);
+/* An argument that is a served host; *host_r lives in arena or in the call. */
+enum command_outcome command_host(struct command_call *call, const char *argument, struct arena *arena,
+    struct str *host_r);
+
+/* The served hosts, an array of strings. */
+json_t *command_hosts(void);

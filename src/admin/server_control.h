@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What commands ask of the program as a whole: main provides it, before control_open. */
+#pragma once
+
+#include "stanzad/err.h"
+#include "stanzad/str.h"
+
+/* All are called on worker 0. */
+struct server_control {
+	const char *version;
+	void (*stop)(void);    /* begins an orderly stop and returns; control_close comes after the answer is out, that is
+				* when control_load is 0 */
+	void (*restart)(void); /* the same, and then the server starts again */
+	/* Reads the configuration again. < 0: nothing has changed. report: problems and what was done, lines for a
+	 * person; may stay empty. */
+	int (*reload)(struct strbuf *report);
+	int (*reopen_log)(struct err *err);
+};
+
+/* control must stay. Also notes the time of the start. */
+void server_control_set(const struct server_control *control);
+
+/* Registers all commands of this folder; < 0 when a name is taken. Before control_open. */
+int admin_commands_register(struct err *err);
+void admin_commands_unregister(void);
