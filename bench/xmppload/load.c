@@ -12,6 +12,7 @@
 enum {
 	ERRORS_SHOWN = 5,
 	LOGIN_SECONDS_MAX = 300,
+	LEAVE_SECONDS_MAX = 10,
 };
 
 uint64_t load_now(void)
@@ -71,7 +72,6 @@ void load_init(struct load *load, const struct options *options, unsigned n_clie
 	    .dirty = calloc(n_clients, sizeof(struct client *)),
 	    .on_ready = nothing,
 	    .on_message = no_message,
-	    .on_closed = nothing,
 	};
 	if (load->epoll < 0 || !load->clients || !load->dirty)
 		abort();
@@ -141,6 +141,17 @@ int load_login(struct load *load, unsigned from, unsigned end)
 	return load->n_ready - ready_before == end - from && !load->failed ? 0 : -1;
 }
 
+void load_leave(struct load *load)
+{
+	uint64_t deadline = load_now() + LEAVE_SECONDS_MAX * 1000000000ull;
+
+	for (unsigned i = 0; i < load->n_clients; i++)
+		if (load->clients[i].state == CLIENT_READY)
+			client_leave(&load->clients[i]);
+	while (load->n_ready > 0 && load_now() < deadline)
+		load_step(load, load_now() + 100000000u);
+}
+
 void load_measure_begin(struct load *load)
 {
 	const struct options *options = load->options;
@@ -172,15 +183,12 @@ void load_client_ready(struct load *load, struct client *client)
 
 void load_client_closed(struct load *load, struct client *client)
 {
-	bool orderly = client->state == CLIENT_LEAVING;
-
-	if (!orderly) {
+	if (client->state != CLIENT_LEAVING) {
 		client_fail(client, "the server closed the stream");
 		return;
 	}
 	load->n_ready--;
 	client_close(client);
-	load->on_closed(client);
 }
 
 void load_client_failed(struct load *load, struct client *client, const char *reason)

@@ -14,6 +14,7 @@
 struct result {
 	uint64_t operations; /* log-ins or delivered messages within the measured time */
 	uint64_t errors;
+	uint64_t lost; /* messages sent but not delivered within a grace time after the end */
 	double seconds;
 	uint64_t cpu_ns;
 	unsigned processes;
@@ -38,7 +39,6 @@ struct load {
 	size_t n_dirty;
 	void (*on_ready)(struct client *client);
 	void (*on_message)(struct client *client, const struct frame *frame);
-	void (*on_closed)(struct client *client); /* after an orderly end */
 	bool measuring;
 	bool failed; /* a client could not log in or was thrown out */
 	struct proc_cpu cpu;
@@ -63,6 +63,9 @@ void load_run(struct load *load, uint64_t until_ns);
 
 /* Logs in clients from (inclusive) to end (exclusive), each as the user of its index. < 0 if one could not. */
 int load_login(struct load *load, unsigned from, unsigned end);
+
+/* Closes all streams in order, waiting a few seconds for the server to do the same. */
+void load_leave(struct load *load);
 
 /* Marks the measured time: reads the server's CPU time; between the two, events count into the result. */
 void load_measure_begin(struct load *load);

@@ -11,8 +11,6 @@ enum {
 
 unsigned work_clients(const struct options *options)
 {
-	if (options->work == WORK_LOGIN)
-		return options->concurrency;
 	return options->work == WORK_IDLE ? options->users + IDLE_FIRST : options->users;
 }
 
@@ -41,6 +39,7 @@ int main(int argc, char **argv)
 		return outcome < 0 ? 2 : 0;
 	load_init(&load, &options, work_clients(&options));
 	outcome = work_run(&load);
+	load_leave(&load);
 	report_print(&options, &load.result);
 	load_fini(&load);
 	return outcome < 0;

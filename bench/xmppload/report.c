@@ -28,9 +28,10 @@ static void print_json(const struct options *options, const struct result *resul
 	    options_work_name(options->work), options_tls_name(options->tls),
 	    options_mechanism_name(options->mechanism), options->users, options->window, options->body,
 	    options->rate);
-	printf("\"seconds\": %.3f, \"operations\": %" PRIu64 ", \"errors\": %" PRIu64 ", \"processes\": %u, "
+	printf("\"seconds\": %.3f, \"operations\": %" PRIu64 ", \"errors\": %" PRIu64
+	       ", \"lost\": %" PRIu64 ", \"processes\": %u, "
 	       "\"cpu_seconds\": %.6f, \"cpu_us_per_operation\": %.3f, ",
-	    result->seconds, result->operations, result->errors, result->processes,
+	    result->seconds, result->operations, result->errors, result->lost, result->processes,
 	    (double)result->cpu_ns / 1e9, cpu_per_operation(result));
 	printf("\"latency_us\": {\"p50\": %.1f, \"p90\": %.1f, \"p99\": %.1f, \"p999\": %.1f, \"max\": %.1f}, ",
 	    latency_us(result, 0.5), latency_us(result, 0.9), latency_us(result, 0.99),
@@ -58,7 +59,7 @@ static void print_text(const struct options *options, const struct result *resul
 	printf("latency us           p50 %.0f  p90 %.0f  p99 %.0f  p99.9 %.0f  max %.0f\n",
 	    latency_us(result, 0.5), latency_us(result, 0.9), latency_us(result, 0.99),
 	    latency_us(result, 0.999), (double)result->latency.max / 1e3);
-	printf("errors               %" PRIu64 "\n", result->errors);
+	printf("errors               %" PRIu64 ", lost %" PRIu64 "\n", result->errors, result->lost);
 }
 
 void report_print(const struct options *options, const struct result *result)

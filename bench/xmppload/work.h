@@ -11,7 +11,7 @@
 /* How many clients the work needs. */
 unsigned work_clients(const struct options *options);
 
-/* Users log in (to the bound resource) and leave, over and over; an operation is one log-in with its leave. */
+/* Users log in (to the bound resource) and leave, over and over; an operation is one log-in and its leave. */
 int work_login(struct load *load);
 
 /* Some users log in with initial presence, then the others; memory is what the others added. */

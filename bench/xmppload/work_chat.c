@@ -6,6 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+	DRAIN_SECONDS_MAX = 10,
+};
+
+static uint64_t on_the_way; /* messages sent and not received */
+static bool draining;
 static char *tail; /* everything after the id, the same in all messages */
 static size_t tail_size;
 
@@ -33,6 +39,7 @@ static void message_send(struct client *client, uint64_t due_ns)
 	    due_ns);
 	client_send(client, head, (size_t)size);
 	client_send(client, tail, tail_size);
+	on_the_way++;
 }
 
 static void on_ready(struct client *client)
@@ -48,6 +55,7 @@ static bool message_count(struct client *client, const struct frame *frame)
 
 	if (!frame_attribute(frame, "id", text, sizeof(text)) || text[0] != 'm')
 		return false;
+	on_the_way--;
 	uint64_t due = strtoull(text + 1, NULL, 16);
 	if (!frame_attribute(frame, "type", text, sizeof(text)) || strcmp(text, "chat") != 0) {
 		if (load->result.errors++ == 0)
@@ -65,7 +73,7 @@ static void closed_on_message(struct client *client, const struct frame *frame)
 {
 	struct client *sender = &client->load->clients[client->index ^ 1];
 
-	if (message_count(client, frame))
+	if (message_count(client, frame) && !draining)
 		message_send(sender, load_now());
 }
 
@@ -93,6 +101,19 @@ static void run(struct load *load, double seconds)
 		load_step(load, end);
 }
 
+/* Nothing is sent any more: what is still on the way shall not become an offline message of the next run. */
+static int end(struct load *load)
+{
+	uint64_t deadline = load_now() + DRAIN_SECONDS_MAX * 1000000000ull;
+
+	draining = true;
+	while (on_the_way > 0 && !load->failed && load_now() < deadline)
+		load_step(load, load_now() + 100000000u);
+	load->result.lost = on_the_way;
+	free(tail);
+	return load->failed ? -1 : 0;
+}
+
 int work_chat(struct load *load)
 {
 	if (begin(load) < 0)
@@ -105,8 +126,7 @@ int work_chat(struct load *load)
 	load_measure_begin(load);
 	run(load, load->options->seconds);
 	load_measure_end(load);
-	free(tail);
-	return load->failed ? -1 : 0;
+	return end(load);
 }
 
 /* Sends on schedule until the given time; message number *n_r is due at begun + *n_r / rate. */
@@ -138,6 +158,5 @@ int work_open(struct load *load)
 	load_measure_begin(load);
 	run_schedule(load, begun, middle + (uint64_t)(load->options->seconds * 1e9), &n);
 	load_measure_end(load);
-	free(tail);
-	return load->failed ? -1 : 0;
+	return end(load);
 }
