@@ -137,7 +137,8 @@ static void frame_take(struct client *client, const struct frame *frame)
 		negotiate_answer(client, frame);
 }
 
-/* Handles all whole frames; returns how many bytes that took. Stops when a frame closes or replaces the stream. */
+/* Handles all whole frames; returns how many bytes that took. Stops when a frame closes or replaces the
+ * stream. */
 static size_t frames_take(struct client *client, const char *bytes, size_t size)
 {
 	size_t used = 0;

@@ -48,7 +48,7 @@ struct client {
 	struct buffer out;
 	struct scram scram;
 	uint64_t started_ns;
-	char jid[128];      /* full JID as the server bound it */
+	char jid[128]; /* full JID as the server bound it */
 	char resource[24];
 	unsigned unsent; /* chat: free slots of the window */
 };

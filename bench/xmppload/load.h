@@ -61,7 +61,8 @@ void load_step(struct load *load, uint64_t until_ns);
 /* Steps until the given time. */
 void load_run(struct load *load, uint64_t until_ns);
 
-/* Logs in clients from (inclusive) to end (exclusive), each as the user of its index. < 0 if one could not. */
+/* Logs in clients from (inclusive) to end (exclusive), each as the user of its index. < 0 if one could not.
+ */
 int load_login(struct load *load, unsigned from, unsigned end);
 
 /* Closes all streams in order, waiting a few seconds for the server to do the same. */

@@ -40,7 +40,8 @@ int main(int argc, char **argv)
 	load_init(&load, &options, work_clients(&options));
 	outcome = work_run(&load);
 	load_leave(&load);
-	report_print(&options, &load.result);
+	if (outcome == 0)
+		report_print(&options, &load.result);
 	load_fini(&load);
 	return outcome < 0;
 }

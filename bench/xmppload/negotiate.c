@@ -14,8 +14,8 @@
 
 static void refuse(struct client *client, const char *where, const struct frame *frame)
 {
-	client_fail(client, "%s: unexpected %.*s", where, (int)(frame->size < 300 ? frame->size : 300),
-	    frame->bytes);
+	client_fail(
+	    client, "%s: unexpected %.*s", where, (int)(frame->size < 300 ? frame->size : 300), frame->bytes);
 }
 
 void negotiate_begin(struct client *client)
@@ -34,8 +34,8 @@ static void auth_plain(struct client *client)
 	char text[256];
 	char encoded[400];
 
-	int size = snprintf(text, sizeof(text), "%c%s%u%c%s", 0, options->user_prefix, client->user, 0,
-	    options->password);
+	int size = snprintf(
+	    text, sizeof(text), "%c%s%u%c%s", 0, options->user_prefix, client->user, 0, options->password);
 	EVP_EncodeBlock((unsigned char *)encoded, (unsigned char *)text, size);
 	client_sendf(client, "<auth xmlns='" NS_SASL "' mechanism='PLAIN'>%s</auth>", encoded);
 	client->step = STEP_SUCCESS;

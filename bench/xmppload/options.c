@@ -25,6 +25,7 @@ static const char help[] =
     "  --window N           chat: messages on their way per client (1)\n"
     "  --body BYTES         size of the message body (100)\n"
     "  --rate N             open: messages a second, all clients together (1000)\n"
+    "  --burst N            open: that many of them at a time, so more rarely (1)\n"
     "  --seconds S          how long to measure; idle: how long to hold (5)\n"
     "  --warmup S           how long to work before that (2)\n"
     "  --json               print one JSON object\n";
@@ -43,6 +44,7 @@ enum option_id {
 	OPTION_WINDOW,
 	OPTION_BODY,
 	OPTION_RATE,
+	OPTION_BURST,
 	OPTION_SECONDS,
 	OPTION_WARMUP,
 	OPTION_JSON,
@@ -64,6 +66,7 @@ static const struct option table[] = {
     {"window", required_argument, NULL, OPTION_WINDOW},
     {"body", required_argument, NULL, OPTION_BODY},
     {"rate", required_argument, NULL, OPTION_RATE},
+    {"burst", required_argument, NULL, OPTION_BURST},
     {"seconds", required_argument, NULL, OPTION_SECONDS},
     {"warmup", required_argument, NULL, OPTION_WARMUP},
     {"json", no_argument, NULL, OPTION_JSON},
@@ -161,6 +164,8 @@ static bool option_set(struct options *o, enum option_id id, const char *value)
 		return read_number(value, 1, 60000, &o->body);
 	case OPTION_RATE:
 		return read_real(value, 0.1, &o->rate);
+	case OPTION_BURST:
+		return read_number(value, 1, 100000, &o->burst);
 	case OPTION_SECONDS:
 		return read_real(value, 0.1, &o->seconds);
 	case OPTION_WARMUP:
@@ -186,6 +191,7 @@ int options_read(int argc, char **argv, struct options *options_r)
 	    .window = 1,
 	    .body = 100,
 	    .rate = 1000,
+	    .burst = 1,
 	    .seconds = 5,
 	    .warmup = 2,
 	};

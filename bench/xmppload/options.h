@@ -41,6 +41,7 @@ struct options {
 	unsigned window; /* messages on their way per client, closed loop */
 	unsigned body;   /* bytes */
 	double rate;     /* messages per second of all clients together, open loop */
+	unsigned burst;  /* open: messages that fall due at the same moment */
 	double seconds;  /* measured; for idle: how long the sessions are held before memory is read */
 	double warmup;   /* seconds before that, not counted */
 	pid_t pids[OPTIONS_PIDS_MAX];

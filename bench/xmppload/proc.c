@@ -130,7 +130,8 @@ uint64_t proc_cpu_between(const struct proc_cpu *before, const struct proc_cpu *
 {
 	uint64_t slack = 20000000u * (uint64_t)(after->processes + 1);
 	uint64_t ticks = after->ticks_ns > before->ticks_ns ? after->ticks_ns - before->ticks_ns : 0;
-	uint64_t threads = after->threads_ns > before->threads_ns ? after->threads_ns - before->threads_ns : 0;
+	uint64_t threads =
+	    after->threads_ns > before->threads_ns ? after->threads_ns - before->threads_ns : 0;
 
 	/* a thread or process that ended takes its own count along; only the coarse one still has it */
 	return ticks > threads + slack ? ticks : threads;

@@ -18,7 +18,8 @@ static double cpu_per_operation(const struct result *result)
 
 static double bytes_per_session(const struct result *result)
 {
-	return result->sessions ? ((double)result->pss_after - (double)result->pss_before) / result->sessions : 0;
+	return result->sessions ? ((double)result->pss_after - (double)result->pss_before) / result->sessions
+				: 0;
 }
 
 static void print_json(const struct options *options, const struct result *result)
@@ -28,12 +29,13 @@ static void print_json(const struct options *options, const struct result *resul
 	    options_work_name(options->work), options_tls_name(options->tls),
 	    options_mechanism_name(options->mechanism), options->users, options->window, options->body,
 	    options->rate);
-	printf("\"seconds\": %.3f, \"operations\": %" PRIu64 ", \"errors\": %" PRIu64
-	       ", \"lost\": %" PRIu64 ", \"processes\": %u, "
+	printf("\"seconds\": %.3f, \"operations\": %" PRIu64 ", \"errors\": %" PRIu64 ", \"lost\": %" PRIu64
+	       ", \"processes\": %u, "
 	       "\"cpu_seconds\": %.6f, \"cpu_us_per_operation\": %.3f, ",
 	    result->seconds, result->operations, result->errors, result->lost, result->processes,
 	    (double)result->cpu_ns / 1e9, cpu_per_operation(result));
-	printf("\"latency_us\": {\"p50\": %.1f, \"p90\": %.1f, \"p99\": %.1f, \"p999\": %.1f, \"max\": %.1f}, ",
+	printf(
+	    "\"latency_us\": {\"p50\": %.1f, \"p90\": %.1f, \"p99\": %.1f, \"p999\": %.1f, \"max\": %.1f}, ",
 	    latency_us(result, 0.5), latency_us(result, 0.9), latency_us(result, 0.99),
 	    latency_us(result, 0.999), (double)result->latency.max / 1e3);
 	printf("\"sessions\": %u, \"pss_before\": %" PRIu64 ", \"pss_after\": %" PRIu64
@@ -43,19 +45,20 @@ static void print_json(const struct options *options, const struct result *resul
 
 static void print_text(const struct options *options, const struct result *result)
 {
-	printf("work                 %s, %u users, tls %s, %s\n", options_work_name(options->work), options->users,
-	    options_tls_name(options->tls), options_mechanism_name(options->mechanism));
+	printf("work                 %s, %u users, tls %s, %s\n", options_work_name(options->work),
+	    options->users, options_tls_name(options->tls), options_mechanism_name(options->mechanism));
 	if (options->work == WORK_IDLE) {
 		printf("bytes per session    %.0f\n", bytes_per_session(result));
 		printf("PSS                  %.1f MiB before, %.1f MiB with %u more sessions\n",
-		    (double)result->pss_before / 1048576, (double)result->pss_after / 1048576, result->sessions);
+		    (double)result->pss_before / 1048576, (double)result->pss_after / 1048576,
+		    result->sessions);
 		printf("server CPU idle      %.3f ms/s\n", (double)result->cpu_ns / 1e6 / result->seconds);
 		return;
 	}
 	printf("operations           %" PRIu64 " in %.2f s: %.0f/s\n", result->operations, result->seconds,
 	    (double)result->operations / result->seconds);
-	printf("server CPU           %.2f us per operation (%u processes, %.2f s)\n", cpu_per_operation(result),
-	    result->processes, (double)result->cpu_ns / 1e9);
+	printf("server CPU           %.2f us per operation (%u processes, %.2f s)\n",
+	    cpu_per_operation(result), result->processes, (double)result->cpu_ns / 1e9);
 	printf("latency us           p50 %.0f  p90 %.0f  p99 %.0f  p99.9 %.0f  max %.0f\n",
 	    latency_us(result, 0.5), latency_us(result, 0.9), latency_us(result, 0.99),
 	    latency_us(result, 0.999), (double)result->latency.max / 1e3);

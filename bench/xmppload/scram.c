@@ -35,7 +35,8 @@ static void hmac(const unsigned char *key, const void *text, size_t size, unsign
 	HMAC(EVP_sha1(), key, SHA_DIGEST_LENGTH, text, size, out_r, NULL);
 }
 
-static struct scram_keys *keys_derive(const char *password, const unsigned char *salt, int size, int iterations)
+static struct scram_keys *keys_derive(
+    const char *password, const unsigned char *salt, int size, int iterations)
 {
 	unsigned char salted[SHA_DIGEST_LENGTH];
 	size_t password_size = strlen(password);
@@ -47,16 +48,16 @@ static struct scram_keys *keys_derive(const char *password, const unsigned char 
 	memcpy(keys->salt, salt, (size_t)size);
 	keys->salt_size = size;
 	keys->iterations = iterations;
-	PKCS5_PBKDF2_HMAC(password, (int)password_size, salt, size, iterations, EVP_sha1(), SHA_DIGEST_LENGTH,
-	    salted);
+	PKCS5_PBKDF2_HMAC(
+	    password, (int)password_size, salt, size, iterations, EVP_sha1(), SHA_DIGEST_LENGTH, salted);
 	hmac(salted, "Client Key", 10, keys->client_key);
 	hmac(salted, "Server Key", 10, keys->server_key);
 	SHA1(keys->client_key, SHA_DIGEST_LENGTH, keys->stored_key);
 	return keys;
 }
 
-static const struct scram_keys *keys_find(const char *password, const unsigned char *salt, int size,
-    int iterations)
+static const struct scram_keys *keys_find(
+    const char *password, const unsigned char *salt, int size, int iterations)
 {
 	unsigned hash = 5381;
 
@@ -116,8 +117,8 @@ static void finish(struct scram *scram, const struct scram_keys *keys, const cha
 	EVP_EncodeBlock((unsigned char *)out_r, (unsigned char *)message, size);
 }
 
-int scram_answer(struct scram *scram, const char *password, const char *challenge, size_t size,
-    char out_r[SCRAM_TEXT_MAX])
+int scram_answer(
+    struct scram *scram, const char *password, const char *challenge, size_t size, char out_r[SCRAM_TEXT_MAX])
 {
 	char first[SCRAM_TEXT_MAX];
 	char nonce[200];

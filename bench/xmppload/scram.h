@@ -17,9 +17,9 @@ struct scram {
 void scram_begin(struct scram *scram, const char *user, char out_r[SCRAM_TEXT_MAX]);
 
 /*
- * Answers the server-first-message (base64) with the client-final-message (base64). The key that PBKDF2 derives
- * is kept for the whole process per password, salt and iteration count, so that many log-ins cost the client
- * little. Returns 0, or < 0 if the server's message cannot be understood.
+ * Answers the server-first-message (base64) with the client-final-message (base64). The key that PBKDF2
+ * derives is kept for the whole process per password, salt and iteration count, so that many log-ins cost the
+ * client little. Returns 0, or < 0 if the server's message cannot be understood.
  */
 int scram_answer(struct scram *scram, const char *password, const char *challenge, size_t size,
     char out_r[SCRAM_TEXT_MAX]);

@@ -19,8 +19,8 @@ int work_idle(struct load *load);
 
 /*
  * Users, with initial presence, write to their partner's full JID: closed loop (a window per client) or open
- * loop (a fixed schedule, whatever the server does). An operation is one delivered message. Latency counts from
- * when the message was queued, in the open loop from when the schedule wanted it.
+ * loop (a fixed schedule, whatever the server does). An operation is one delivered message. Latency counts
+ * from when the message was queued, in the open loop from when the schedule wanted it.
  */
 int work_chat(struct load *load);
 int work_open(struct load *load);

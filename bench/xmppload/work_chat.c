@@ -35,8 +35,8 @@ static void message_send(struct client *client, uint64_t due_ns)
 	const struct client *partner = &client->load->clients[client->index ^ 1];
 	char head[256];
 
-	int size = snprintf(head, sizeof(head), "<message to='%s' type='chat' id='m%016" PRIx64, partner->jid,
-	    due_ns);
+	int size = snprintf(
+	    head, sizeof(head), "<message to='%s' type='chat' id='m%016" PRIx64, partner->jid, due_ns);
 	client_send(client, head, (size_t)size);
 	client_send(client, tail, tail_size);
 	on_the_way++;
@@ -129,17 +129,21 @@ int work_chat(struct load *load)
 	return end(load);
 }
 
-/* Sends on schedule until the given time; message number *n_r is due at begun + *n_r / rate. */
+/* When message number n falls due: evenly spaced, or as many at a time as a burst has. */
+static uint64_t due_at(const struct options *options, uint64_t begun, uint64_t n)
+{
+	return begun + (uint64_t)((double)(n - n % options->burst) * 1e9 / options->rate);
+}
+
+/* Sends on schedule until the given time; *n_r counts the messages of the whole run. */
 static void run_schedule(struct load *load, uint64_t begun, uint64_t end, uint64_t *n_r)
 {
-	double gap = 1e9 / load->options->rate;
-	uint64_t due = begun + (uint64_t)((double)*n_r * gap);
+	uint64_t due = due_at(load->options, begun, *n_r);
 
 	while (load_now() < end && !load->failed) {
 		while (due <= load_now() && due < end) {
 			message_send(&load->clients[*n_r % load->n_clients], due);
-			++*n_r;
-			due = begun + (uint64_t)((double)*n_r * gap);
+			due = due_at(load->options, begun, ++*n_r);
 		}
 		load_step(load, due < end ? due : end);
 	}
