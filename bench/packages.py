@@ -30,8 +30,8 @@ def install(names, say):
     say("installing " + " ".join(names))
     environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
     with services_held():
-        done = subprocess.run(["apt-get", "install", "-y", "--no-install-recommends", *names], env=environment,
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        done = subprocess.run(["apt-get", "install", "-y", "--no-install-recommends", *names],
+                              env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode != 0:
         raise servers.ServerError("apt-get failed:\n" + done.stdout[-1000:] + done.stderr[-1000:])
     if shutil.which("systemctl"):

@@ -21,7 +21,7 @@ class Row:
     arguments: tuple = ()           # of xmppload; none: the row measures the start of the server
     tls: bool = False
     mechanism: str = None           # None: the server's usual one
-    fresh: bool = False             # the server is restarted before each run
+    fresh: bool = False             # the server is restarted before each run, not only before the row
     accounts_only: bool = False     # makes no sense for a server without accounts
 
 
@@ -74,7 +74,7 @@ KEYS = [row.key for row in ROWS]
 
 
 def limit_of(metric, values):
-    """What stanzad may reach, given the median of each server; None if what it depends on was not measured."""
+    """What stanzad may reach, given each server's median; None if what it depends on was not measured."""
     limits = [] if metric.limit is None else [metric.limit]
     for server, share in metric.shares.items():
         if values.get(server) is None:

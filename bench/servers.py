@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The servers that the benchmark compares: how each is set up, started on loopback, and stopped.
 
-Every server serves `localhost`, has the accounts u0, u1, ... with one password, kept as SCRAM-SHA-1 keys with
-4096 iterations, a plain and a direct-TLS client port without shapers, the same ECDSA certificate, and the
-modules of a basic instant-messaging server. The first account is made by the server's own tool where there is
-one; the others are copies of its record, because registering 20,000 accounts one by one takes ejabberd minutes.
+Every server serves `localhost`, has the accounts u0, u1, ... with one password, kept as SCRAM-SHA-1 keys
+with 4096 iterations, a plain and a direct-TLS client port without shapers, the same ECDSA certificate, and
+the modules of a basic instant-messaging server. The first account is made by the server's own tool where
+there is one; the others are copies of its record, because registering 20,000 accounts one by one takes
+ejabberd minutes.
 """
 
 import base64
@@ -37,7 +38,7 @@ def free_port():
 
 
 def make_certificate(folder):
-    """An ECDSA P-256 certificate for the domain. Returns the paths of certificate, key, and both in one file."""
+    """An ECDSA P-256 certificate. Returns the paths of certificate, key, and both in one file."""
     cert, key, both = (os.path.join(folder, name) for name in ("cert.pem", "key.pem", "both.pem"))
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
@@ -115,8 +116,8 @@ class Server:
     def launch(self, command):
         output = open(self.path("output.log"), "ab")
         with output:
-            return subprocess.Popen(command, env=self.environment(), cwd=self.folder, stdin=subprocess.DEVNULL,
-                                    stdout=output, stderr=output, start_new_session=True)
+            return subprocess.Popen(command, env=self.environment(), cwd=self.folder, start_new_session=True,
+                                    stdin=subprocess.DEVNULL, stdout=output, stderr=output)
 
     def start(self):
         """Starts the server and waits until a stream gets features. Returns the milliseconds that took."""
@@ -133,7 +134,7 @@ class Server:
     def stop(self):
         if self.process is None:
             return
-        self.process.send_signal(signal.SIGTERM)
+        self.process.terminate()
         try:
             self.process.wait(30)
         except subprocess.TimeoutExpired:
@@ -200,10 +201,11 @@ class Stanzad(Server):
 
     def create_accounts(self, accounts):
         self.write("first-account", "register u0 %s %s\n" % (DOMAIN, PASSWORD))
-        self.start()
         try:
-            subprocess.run([self.control, "--socket", self.path("data", "ctl.sock"),
-                            "--batch", self.path("first-account")], check=True, capture_output=True, text=True)
+            self.start()
+            command = [self.control, "--socket", self.path("data", "ctl.sock")]
+            subprocess.run(command + ["--batch", self.path("first-account")],
+                           check=True, capture_output=True, text=True)
         except subprocess.CalledProcessError as error:
             raise ServerError("stanzactl: " + error.stdout + error.stderr)
         finally:
@@ -224,8 +226,9 @@ class Stanzad(Server):
 EJABBERD_COPY = """\
 ok = ejabberd_auth:try_register(<<"u0">>, <<"{domain}">>, <<"{password}">>),
 [First] = mnesia:dirty_read(passwd, {{<<"u0">>, <<"{domain}">>}}),
-[ok = mnesia:dirty_write(setelement(2, First, {{<<"u", (integer_to_binary(I))/binary>>, <<"{domain}">>}}))
- || I <- lists:seq(1, {accounts} - 1)],
+Name = fun(I) -> <<"u", (integer_to_binary(I))/binary>> end,
+Copy = fun(I) -> setelement(2, First, {{Name(I), <<"{domain}">>}}) end,
+[ok = mnesia:dirty_write(Copy(I)) || I <- lists:seq(1, {accounts} - 1)],
 mnesia:dump_log(), init:stop().
 """
 
@@ -259,13 +262,14 @@ class Ejabberd(Server):
 
     def create_accounts(self, accounts):
         code = EJABBERD_COPY.format(domain=DOMAIN, password=PASSWORD, accounts=accounts)
-        filling = self.launch(self.command() + ["-eval", code.replace("\n", " ")])
+        self.process = self.launch(self.command() + ["-eval", code.replace("\n", " ")])
         try:
-            filling.wait(300)
+            status = self.process.wait(300)
         except subprocess.TimeoutExpired:
-            os.killpg(filling.pid, signal.SIGKILL)
-            filling.wait()
-        if filling.returncode != 0:
+            status = None
+        finally:
+            self.stop()
+        if status != 0:
             raise ServerError("ejabberd could not make accounts; see " + self.path("output.log"))
 
 
