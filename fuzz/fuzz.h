@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every harness defines. libFuzzer or replay.c calls it; a finding is a crash, an abort or a sanitizer report. */
+/* What every harness defines. libFuzzer or replay.c calls it; a finding is a crash, an abort or a sanitizer
+ * report. */
 #pragma once
 
 #include <stddef.h>
@@ -10,10 +11,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 /* A property that does not hold. */
-#define fuzz_check(condition) \
-	do { \
-		if (!(condition)) { \
-			fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition); \
-			abort(); \
-		} \
+#define fuzz_check(condition)                                                                                \
+	do {                                                                                                 \
+		if (!(condition)) {                                                                          \
+			fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);       \
+			abort();                                                                             \
+		}                                                                                            \
 	} while (0)

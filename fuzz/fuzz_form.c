@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any XML as a data form: every way of reading is tried, and what can be read is written anew as a form, in which the
- * same must be found.
+ * Any XML as a data form: every way of reading is tried, and what can be read is written anew as a form, in
+ * which the same must be found.
  */
+#include "fuzz.h"
 #include "stanzad/form.h"
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void require(bool held)
-{
-	if (!held)
-		abort();
-}
 
 static const char *const vars[] = {"FORM_TYPE", "a", "b"};
 
@@ -40,11 +31,11 @@ static void compare(const struct xml *x, const struct xml *again)
 		const struct xml *field = form_field(x, vars[i]), *copy = form_field(again, vars[i]);
 		bool value = false, copied = false;
 
-		require(!field == !copy);
+		fuzz_check(!field == !copy);
 		for (unsigned j = 0; field && j < 4; j++)
-			require(str_eq(form_value_at(field, j), form_value_at(copy, j)));
-		require(form_value_bool(x, vars[i], &value) == form_value_bool(again, vars[i], &copied));
-		require(value == copied);
+			fuzz_check(str_eq(form_value_at(field, j), form_value_at(copy, j)));
+		fuzz_check(form_value_bool(x, vars[i], &value) == form_value_bool(again, vars[i], &copied));
+		fuzz_check(value == copied);
 	}
 }
 
@@ -60,10 +51,10 @@ static void check(const struct xml *x, enum form_type type)
 		write_values(&writer, x, vars[i]);
 	xml_close(&writer);
 	tree = xml_parse(strbuf_view(&writer.buf), writer.default_ns, &xml_limits_default, &offset, NULL);
-	require(tree && form_type(tree->root, &type_again, NULL) == 0 && type == type_again);
+	fuzz_check(tree && form_type(tree->root, &type_again, NULL) == 0 && type == type_again);
 	compare(x, tree->root);
 	if (form_namespace(x).len > 0)
-		require(str_eq(form_namespace(x), form_namespace(tree->root)));
+		fuzz_check(str_eq(form_namespace(x), form_namespace(tree->root)));
 	xml_tree_unref(&tree);
 	xml_writer_fini(&writer);
 }

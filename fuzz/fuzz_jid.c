@@ -1,43 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a JID. What is accepted must be valid UTF-8 within the limits, stay as it is when it is prepared again
- * (without a copy), and come out the same when it is made from its parts.
+ * Any bytes as a JID. What is accepted must be valid UTF-8 within the limits, stay as it is when it is
+ * prepared again (without a copy), and come out the same when it is made from its parts.
  */
-#include <stdlib.h>
-
 #include "base/utf8.h"
+#include "fuzz.h"
 #include "stanzad/jid.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void require(bool held)
-{
-	if (!held)
-		abort();
-}
-
 static void check_part(struct str part,
-    int (*prepare)(struct str text, struct arena *arena, struct str *part_r, struct err *err), struct arena *arena)
+    int (*prepare)(struct str text, struct arena *arena, struct str *part_r, struct err *err),
+    struct arena *arena)
 {
 	struct str again;
 
-	require(part.len <= JID_PART_MAX && utf8_valid(part));
+	fuzz_check(part.len <= JID_PART_MAX && utf8_valid(part));
 	if (part.len == 0)
 		return;
-	require(prepare(part, arena, &again, NULL) == 0);
-	require(again.ptr == part.ptr && again.len == part.len);
+	fuzz_check(prepare(part, arena, &again, NULL) == 0);
+	fuzz_check(again.ptr == part.ptr && again.len == part.len);
 }
 
 static void check(const struct jid *jid, struct arena *arena)
 {
 	struct jid again, made;
 
-	require(jid->domain_len > 0);
-	require(jid_parse(jid_full(jid), arena, &again, NULL) == 0);
-	require(again.text == jid->text && jid_eq(jid, &again));
-	require(str_eq(jid_bare(jid), jid_bare(&again)) && str_eq(jid_local(jid), jid_local(&again)));
-	require(jid_make(jid_local(jid), jid_domain(jid), jid_resource(jid), arena, &made, NULL) == 0);
-	require(jid_eq(jid, &made));
+	fuzz_check(jid->domain_len > 0);
+	fuzz_check(jid_parse(jid_full(jid), arena, &again, NULL) == 0);
+	fuzz_check(again.text == jid->text && jid_eq(jid, &again));
+	fuzz_check(str_eq(jid_bare(jid), jid_bare(&again)) && str_eq(jid_local(jid), jid_local(&again)));
+	fuzz_check(jid_make(jid_local(jid), jid_domain(jid), jid_resource(jid), arena, &made, NULL) == 0);
+	fuzz_check(jid_eq(jid, &made));
 	check_part(jid_local(jid), jid_prep_local, arena);
 	check_part(jid_domain(jid), jid_prep_domain, arena);
 	check_part(jid_resource(jid), jid_prep_resource, arena);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The XML parser against libexpat. The input is a stream. It must come to the same end and the same trees as in
- * libexpat, apart from what XMPP forbids; however it is cut into pieces; each tree must survive being written and
- * parsed again; and the serialised children of each element must mean the same in another place.
+ * The XML parser against libexpat. The input is a stream. It must come to the same end and the same trees as
+ * in libexpat, apart from what XMPP forbids; however it is cut into pieces; each tree must survive being
+ * written and parsed again; and the serialised children of each element must mean the same in another place.
  */
 #include "fuzz.h"
 #include "fuzz_xml_oracle.h"
@@ -102,7 +102,8 @@ static void take(struct outcome *outcome, int result, struct xml_tree *tree, boo
 }
 
 /* A piece, in memory of its exact size so that reading past it is found. False when the stream is over. */
-static bool feed(struct xml_stream *stream, const uint8_t *bytes, size_t len, struct outcome *outcome, bool check)
+static bool feed(
+    struct xml_stream *stream, const uint8_t *bytes, size_t len, struct outcome *outcome, bool check)
 {
 	char *copy = malloc(len);
 	const char *at = copy, *end = copy + len;
@@ -115,7 +116,7 @@ static bool feed(struct xml_stream *stream, const uint8_t *bytes, size_t len, st
 		fuzz_check(at <= end && (result != XML_STREAM_MORE || at == end));
 		take(outcome, result, tree, check);
 	} while (outcome->result > 0 && outcome->result != XML_STREAM_CLOSED &&
-	    (at < end || outcome->result == XML_STREAM_OPENED));
+		 (at < end || outcome->result == XML_STREAM_OPENED));
 	free(copy);
 	return outcome->result >= 0 && outcome->result != XML_STREAM_CLOSED;
 }
@@ -145,8 +146,8 @@ static int ending(int result)
 	return result == XML_STREAM_CLOSED ? 1 : 0;
 }
 
-static void check_pieces(const uint8_t *bytes, size_t len, enum xml_ns content_ns, const struct xml_limits *limits,
-    const struct outcome *want)
+static void check_pieces(const uint8_t *bytes, size_t len, enum xml_ns content_ns,
+    const struct xml_limits *limits, const struct outcome *want)
 {
 	uint32_t seeds[] = {1, 2 + (uint32_t)len * 7919u, len ? 65536u * bytes[len / 2] + 3 : 2};
 
@@ -203,8 +204,8 @@ static void check_document(struct str bytes, const struct oracle *oracle)
 	bool marked = bytes.len >= 3 && memcmp(bytes.ptr, "\xef\xbb\xbf", 3) == 0;
 
 	fuzz_check(offset <= bytes.len);
-	fuzz_check((tree != NULL) ==
-	    (oracle->well_formed && !oracle->restricted && !oracle->declared && !marked));
+	fuzz_check(
+	    (tree != NULL) == (oracle->well_formed && !oracle->restricted && !oracle->declared && !marked));
 	if (tree) {
 		dump_tree(&dump, tree->root);
 		fuzz_check(str_eq(strbuf_view(&dump), strbuf_view(&oracle->whole)));

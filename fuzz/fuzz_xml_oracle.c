@@ -102,7 +102,8 @@ static void on_instruction(void *arg, const char *target, const char *text)
 	restricted(arg);
 }
 
-static void on_doctype(void *arg, const char *name, const char *system_id, const char *public_id, int has_subset)
+static void on_doctype(
+    void *arg, const char *name, const char *system_id, const char *public_id, int has_subset)
 {
 	restricted(arg);
 	/* What a DTD would change in the rest is of no interest. */

@@ -9,9 +9,9 @@ struct oracle {
 	struct strbuf stanzas; /* the root's tag and its complete children, without text between them */
 	bool well_formed;
 	bool root_ended;
-	bool restricted;       /* comment, processing instruction or document type, before the root's end */
-	bool declared;         /* an XML declaration */
-	bool odd_declaration;  /* whose version is not 1.0 */
+	bool restricted;      /* comment, processing instruction or document type, before the root's end */
+	bool declared;        /* an XML declaration */
+	bool odd_declaration; /* whose version is not 1.0 */
 };
 
 void oracle_run(struct oracle *oracle, struct str bytes);

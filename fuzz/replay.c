@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs a harness over the files that are named and the files in the directories that are named, and speaks TAP. */
+/* Runs a harness over the files that are named and the files in the directories that are named, and speaks
+ * TAP. */
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>

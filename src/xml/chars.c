@@ -6,7 +6,7 @@
 
 /* Sums of enum xml_class, sixteen bytes to a row. */
 const uint8_t xml_class_table[256] = {
-	/* clang-format off */
+    /* clang-format off */
 	0, 0, 0, 0, 0, 0, 0, 0, 0, 48, 48, 0, 0, 16, 0, 0,
 	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 	112, 96, 32, 96, 96, 96, 0, 32, 96, 96, 96, 96, 96, 98, 98, 96,
@@ -15,8 +15,8 @@ const uint8_t xml_class_table[256] = {
 	99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 96, 96, 64, 96, 99,
 	96, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
 	99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 96, 96, 96, 96, 96,
-	/* clang-format on */
-	[128 ... 255] = XML_C_HIGH,
+    /* clang-format on */
+    [128 ... 255] = XML_C_HIGH,
 };
 
 struct xml_range {
@@ -184,7 +184,11 @@ static bool predefined_entity(struct str name, uint32_t *rune_r)
 		struct str name;
 		char value;
 	} entities[] = {
-		{{"lt", 2}, '<'}, {{"gt", 2}, '>'}, {{"amp", 3}, '&'}, {{"apos", 4}, '\''}, {{"quot", 4}, '"'},
+	    {{"lt", 2}, '<'},
+	    {{"gt", 2}, '>'},
+	    {{"amp", 3}, '&'},
+	    {{"apos", 4}, '\''},
+	    {{"quot", 4}, '"'},
 	};
 
 	for (size_t i = 0; i < sizeof(entities) / sizeof(entities[0]); i++) {

@@ -9,10 +9,10 @@
 #include "stanzad/str.h"
 
 enum xml_class {
-	XML_C_START = 1,  /* may begin a name */
-	XML_C_NAME = 2,   /* may continue one */
+	XML_C_START = 1, /* may begin a name */
+	XML_C_NAME = 2,  /* may continue one */
 	XML_C_COLON = 4,
-	XML_C_HIGH = 8,   /* part of a character past ASCII */
+	XML_C_HIGH = 8, /* part of a character past ASCII */
 	XML_C_SPACE = 16,
 	XML_C_TEXT = 32,  /* nothing special in character data */
 	XML_C_VALUE = 64, /* nothing special in an attribute value */
@@ -80,8 +80,8 @@ static inline const char *xml_skip_value(const char *p, const char *end)
 }
 
 /*
- * Reads the character at p (p < end), whose first byte is past ASCII. Returns its length, 2 to 4; 0 when it is cut off
- * by end; < 0 when it is not UTF-8 or a character that XML does not have.
+ * Reads the character at p (p < end), whose first byte is past ASCII. Returns its length, 2 to 4; 0 when it
+ * is cut off by end; < 0 when it is not UTF-8 or a character that XML does not have.
  */
 int xml_multibyte(const char *p, const char *end);
 /* Whether it is a name, without a colon (an NCName). */
@@ -89,7 +89,7 @@ bool xml_name_valid(struct str name);
 /* Whether XML can carry this character. */
 bool xml_rune_valid(uint32_t rune);
 /*
- * Reads the reference at p (*p is '&'). Returns its length and the character in *rune_r; 0 when it is cut off by end;
- * XML_STREAM_NOT_WELL_FORMED; XML_STREAM_RESTRICTED for a name that is none of the five.
+ * Reads the reference at p (*p is '&'). Returns its length and the character in *rune_r; 0 when it is cut off
+ * by end; XML_STREAM_NOT_WELL_FORMED; XML_STREAM_RESTRICTED for a name that is none of the five.
  */
 int xml_reference(const char *p, const char *end, uint32_t *rune_r);

@@ -86,7 +86,8 @@ static void fill_nodes(const struct layout *layout)
 
 struct xml_tree *tape_tree(const struct tape *tape, size_t head_room)
 {
-	size_t nodes = tape->nodes.count * sizeof(struct xml), attrs = tape->attrs.count * sizeof(struct xml_attr);
+	size_t nodes = tape->nodes.count * sizeof(struct xml);
+	size_t attrs = tape->attrs.count * sizeof(struct xml_attr);
 	size_t size = head_room + sizeof(struct xml_tree) + nodes + attrs + tape->pos + tape->decoded.count;
 	char *start = mem_alloc(size);
 	struct xml_tree *tree = (struct xml_tree *)(start + head_room);
@@ -112,7 +113,7 @@ static struct xml_tree *parse_canonical(struct str bytes, const struct xml *root
 {
 	const struct xml_limits limits = {TAPE_MAX_BYTES, UINT8_MAX, UINT16_MAX, UINT32_MAX};
 	struct xml_scope scope = {
-		.default_ns = root->ns, .default_token = root->ns_token, .content_ns = XNS_CLIENT};
+	    .default_ns = root->ns, .default_token = root->ns_token, .content_ns = XNS_CLIENT};
 	struct tape_space space;
 	struct xml_tree *tree;
 	struct tape tape;
@@ -133,11 +134,13 @@ static struct xml_tree *parse_canonical(struct str bytes, const struct xml *root
 
 int tape_canonical_tree(const struct tape *tape, size_t head_room, struct xml_tree **tree_r)
 {
-	uint32_t max = tape->limits->max_bytes < TAPE_MAX_BYTES / 2 ? tape->limits->max_bytes : TAPE_MAX_BYTES / 2;
+	uint32_t max = tape->limits->max_bytes;
 	struct xml_tree *loose = tape_tree(tape, 0);
 	struct strbuf buf = {0};
 	int result = XML_STREAM_TOO_LARGE;
 
+	if (max > TAPE_MAX_BYTES / 2)
+		max = TAPE_MAX_BYTES / 2;
 	if (xml_write_canonical(&buf, loose->root, (size_t)max * 2)) {
 		*tree_r = parse_canonical(strbuf_view(&buf), loose->root, head_room);
 		result = TAPE_DONE;

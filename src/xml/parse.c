@@ -118,7 +118,7 @@ static int parse_element(struct str bytes, struct str default_ns, const struct x
     struct xml_tree **tree_r, size_t *used_r)
 {
 	struct xml_scope scope = {
-		.default_ns = default_ns, .default_token = xml_ns_find(default_ns), .content_ns = XNS_CLIENT};
+	    .default_ns = default_ns, .default_token = xml_ns_find(default_ns), .content_ns = XNS_CLIENT};
 	size_t max = limits->max_bytes < TAPE_MAX_BYTES ? limits->max_bytes : TAPE_MAX_BYTES;
 	struct tape_space space;
 	struct tape tape;
@@ -139,8 +139,8 @@ static int parse_element(struct str bytes, struct str default_ns, const struct x
 	return result;
 }
 
-struct xml_tree *xml_parse(struct str text, struct str default_ns, const struct xml_limits *limits, size_t *offset_r,
-    struct err *err)
+struct xml_tree *xml_parse(struct str text, struct str default_ns, const struct xml_limits *limits,
+    size_t *offset_r, struct err *err)
 {
 	const char *end = text.ptr + text.len, *start, *rest;
 	struct xml_tree *tree = NULL;
@@ -154,7 +154,8 @@ struct xml_tree *xml_parse(struct str text, struct str default_ns, const struct 
 		return NULL;
 	}
 	if (*start == '<') {
-		result = parse_element((struct str){start, (size_t)(end - start)}, default_ns, limits, &tree, &used);
+		result = parse_element(
+		    (struct str){start, (size_t)(end - start)}, default_ns, limits, &tree, &used);
 		*offset_r += used;
 	}
 	if (result != TAPE_DONE)

@@ -105,15 +105,21 @@ static int resolve_outer(struct tape *tape, struct str prefix, uint32_t *uri_r)
 			return TAPE_NEXT;
 		}
 	}
-	uri = tape_uri_copy(tape, scope->prefixes[index].uri, scope->prefixes[index].token);
+	if (scope->prefixes[index].token == scope->content_ns)
+		uri = XNS_CLIENT;
+	else
+		uri = tape_uri_copy(tape, scope->prefixes[index].uri, scope->prefixes[index].token);
 	outer = tape_push(&tape->outer, sizeof(*outer));
 	*outer = (struct tape_outer){.index = index, .uri = uri};
 	*uri_r = uri;
 	return TAPE_NEXT;
 }
 
-static int resolve_prefix(struct tape *tape, const struct tape_node *node, struct str prefix, uint32_t *uri_r)
+/* name: an element's or attribute's of node, with prefix_len bytes in front of it. */
+static int resolve_prefix(struct tape *tape, const struct tape_node *node, struct tape_span name,
+    uint32_t prefix_len, uint32_t *uri_r)
 {
+	struct str prefix = {tape->bytes + name.at - prefix_len, prefix_len - 1};
 	uint32_t i = tape->bindings.count;
 
 	if (str_eq(prefix, STR("xml"))) {
@@ -126,17 +132,12 @@ static int resolve_prefix(struct tape *tape, const struct tape_node *node, struc
 		if (!str_eq(tape_str(tape, binding->prefix), prefix))
 			continue;
 		*uri_r = binding->uri;
-		/* The root's own tag is always written anew; elsewhere the bytes lean on a declaration above. */
+		/* The root's own tag is written anew; elsewhere the bytes lean on a declaration above. */
 		tape->dirty |= tape->open != TAPE_NONE && i < node->bindings;
 		return TAPE_NEXT;
 	}
 	tape->dirty |= tape->open != TAPE_NONE;
 	return resolve_outer(tape, prefix, uri_r);
-}
-
-static struct str prefix_of(const struct tape *tape, struct tape_span name, uint32_t prefix_len)
-{
-	return (struct str){tape->bytes + name.at - prefix_len, prefix_len - 1};
 }
 
 /* Default namespace of the element's content, and whether its children see it with the element's own name. */
@@ -157,7 +158,8 @@ static void resolve_default(struct tape *tape, struct tape_node *node)
 
 static bool same_attr(const struct tape *tape, const struct tape_attr *a, const struct tape_attr *b)
 {
-	return str_eq(tape_str(tape, a->name), tape_str(tape, b->name)) && tape_same_uri(tape, a->uri, b->uri);
+	return str_eq(tape_str(tape, a->name), tape_str(tape, b->name)) &&
+	       tape_same_uri(tape, a->uri, b->uri);
 }
 
 /* A set of hashes makes the comparison of each with each rare. */
@@ -188,7 +190,7 @@ int tape_resolve(struct tape *tape, struct tape_node *node)
 	node->token = xml_name_find(tape_str(tape, node->name));
 	node->uri = node->default_uri;
 	if (node->prefix_len) {
-		result = resolve_prefix(tape, node, prefix_of(tape, node->name, node->prefix_len), &node->uri);
+		result = resolve_prefix(tape, node, node->name, node->prefix_len, &node->uri);
 		if (result != TAPE_NEXT)
 			return result;
 	}
@@ -198,7 +200,7 @@ int tape_resolve(struct tape *tape, struct tape_node *node)
 		attr->uri = XNS_NONE;
 		if (!attr->prefix_len)
 			continue;
-		result = resolve_prefix(tape, node, prefix_of(tape, attr->name, attr->prefix_len), &attr->uri);
+		result = resolve_prefix(tape, node, attr->name, attr->prefix_len, &attr->uri);
 		if (result != TAPE_NEXT)
 			return result;
 	}

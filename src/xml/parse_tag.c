@@ -11,6 +11,11 @@ struct qname {
 	const char *end;
 };
 
+static inline struct tape_span span_between(const struct tape *tape, const char *start, const char *end)
+{
+	return (struct tape_span){(uint32_t)(start - tape->bytes), (uint32_t)(end - start)};
+}
+
 static bool high_name_valid(const struct qname *name)
 {
 	struct str prefix = {name->start, (size_t)(name->local - name->start)};
@@ -95,15 +100,17 @@ static inline int read_value(struct tape *tape, const char **p_r, const char *en
 		if (*p == quote)
 			break;
 		len = value_special(p, end, &decode);
-		if (len <= 0)
-			return len == 0 ? TAPE_MORE : len == XML_STREAM_RESTRICTED ? len : XML_STREAM_NOT_WELL_FORMED;
+		if (len == 0)
+			return TAPE_MORE;
+		if (len < 0)
+			return len == XML_STREAM_RESTRICTED ? len : XML_STREAM_NOT_WELL_FORMED;
 		p += len;
 	}
 	*p_r = p + 1;
 	if (decode)
 		*value = tape_decode_value(tape, (struct str){start, (size_t)(p - start)});
 	else
-		*value = (struct tape_span){(uint32_t)(start - tape->bytes), (uint32_t)(p - start)};
+		*value = span_between(tape, start, p);
 	return TAPE_NEXT;
 }
 
@@ -137,7 +144,7 @@ static inline int read_attribute(struct tape *tape, struct tape_node *node, cons
 	if (result != TAPE_NEXT)
 		return result;
 	*p_r = p;
-	attr.name = (struct tape_span){(uint32_t)(name.local - tape->bytes), (uint32_t)(name.end - name.local)};
+	attr.name = span_between(tape, name.local, name.end);
 	attr.prefix_len = (uint32_t)(name.local - name.start);
 	if (is_declaration(&name))
 		return tape_declare(tape, node, &attr);
@@ -219,7 +226,7 @@ static int read_start_tag(struct tape *tape, struct tape_node *node, const char 
 
 	if (result != TAPE_NEXT)
 		return result;
-	node->name = (struct tape_span){(uint32_t)(name.local - tape->bytes), (uint32_t)(name.end - name.local)};
+	node->name = span_between(tape, name.local, name.end);
 	node->prefix_len = (uint32_t)(name.local - name.start);
 	result = read_attributes(tape, node, p_r, end);
 	if (result != TAPE_NEXT)

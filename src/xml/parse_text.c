@@ -14,7 +14,7 @@ static void rune_add(struct tape *tape, uint32_t rune)
 	tape_decoded_add(tape, bytes, (size_t)utf8_put(bytes, rune));
 }
 
-/* The bytes are valid. RFC: XML 1.0 2.11: CR LF and CR become LF. */
+/* The bytes are valid. XML 1.0 2.11: CR LF and CR become LF. */
 static void decode_lines(struct tape *tape, const char *p, const char *end)
 {
 	while (p < end) {
@@ -33,7 +33,8 @@ static void decode_lines(struct tape *tape, const char *p, const char *end)
 
 static const char *decode_cdata(struct tape *tape, const char *p, const char *end)
 {
-	const char *content = p + CDATA_START, *close = memmem(content, (size_t)(end - content), "]]>", CDATA_END);
+	const char *content = p + CDATA_START;
+	const char *close = memmem(content, (size_t)(end - content), "]]>", CDATA_END);
 
 	decode_lines(tape, content, close);
 	return close + CDATA_END;
@@ -62,7 +63,7 @@ static struct tape_span decode_text(struct tape *tape, struct str raw)
 	return (struct tape_span){start | TAPE_DECODED, tape->decoded.count - start};
 }
 
-/* XML 1.0 3.3.3: white space becomes a space, CR LF one of them; a reference to white space stays what it says. */
+/* XML 1.0 3.3.3: white space becomes a space, CR LF one of them; a reference to it stays what it says. */
 struct tape_span tape_decode_value(struct tape *tape, struct str raw)
 {
 	const char *p = raw.ptr, *end = raw.ptr + raw.len;
@@ -99,7 +100,7 @@ void tape_text_close(struct tape *tape)
 		node->name = decode_text(tape, tape_str(tape, node->name));
 }
 
-/* From pos up to end is character data, markup of CDATA sections included. Without content it adds no node. */
+/* From pos up to end is text, markup of CDATA sections included. Without content it adds no node. */
 static void text_add(struct tape *tape, uint32_t end, bool content, bool decode)
 {
 	struct tape_node *node;
@@ -200,7 +201,8 @@ static bool cdata_char(const char *p)
 
 int tape_cdata(struct tape *tape)
 {
-	const char *content = tape->bytes + tape->pos + CDATA_START, *p = content, *end = tape->bytes + tape->len;
+	const char *content = tape->bytes + tape->pos + CDATA_START, *end = tape->bytes + tape->len;
+	const char *p = content;
 	uint32_t close;
 
 	if (tape->scan > tape->pos + CDATA_START)

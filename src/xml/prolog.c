@@ -79,7 +79,8 @@ int xml_prolog_read(struct str bytes, uint32_t *used_r)
 	close = memmem(bytes.ptr, bytes.len, "?>", 2);
 	if (!close)
 		return bytes.len == PROLOG_MAX_BYTES ? XML_STREAM_TOO_LARGE : TAPE_MORE;
-	result = read_attributes((struct str){bytes.ptr + start.len, (size_t)(close - bytes.ptr) - start.len});
+	bytes.len = (size_t)(close - bytes.ptr);
+	result = read_attributes((struct str){bytes.ptr + start.len, bytes.len - start.len});
 	*used_r = (uint32_t)(close + 2 - bytes.ptr);
 	return result;
 }

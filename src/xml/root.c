@@ -5,7 +5,7 @@
 #include "xml/tokens.h"
 
 static const struct xml_prefix standard_prefix = {
-	{"stream", 6}, {"http://etherx.jabber.org/streams", 32}, XNS_STREAM};
+    {"stream", 6}, {"http://etherx.jabber.org/streams", 32}, XNS_STREAM};
 
 static struct str root_name(const struct tape *header)
 {
@@ -17,8 +17,9 @@ static struct str root_name(const struct tape *header)
 
 static struct str uri_text(const struct tape *header, uint32_t uri)
 {
-	return uri < XNS_COUNT ? xml_ns_strs[uri] :
-	    tape_str(header, ((const struct tape_span *)header->uris.items)[uri - XNS_COUNT]);
+	const struct tape_span *uris = header->uris.items;
+
+	return uri < XNS_COUNT ? xml_ns_strs[uri] : tape_str(header, uris[uri - XNS_COUNT]);
 }
 
 static enum xml_ns uri_token(uint32_t uri)
@@ -31,8 +32,8 @@ static bool is_standard(const struct tape *header, enum xml_ns content_ns)
 	const struct tape_binding *binding = tape_binding(header, 0);
 
 	return tape_node(header, 0)->default_uri == content_ns && header->bindings.count == 1 &&
-	    binding->uri == XNS_STREAM && str_is(tape_str(header, binding->prefix), "stream") &&
-	    str_is(root_name(header), "stream:stream");
+	       binding->uri == XNS_STREAM && str_is(tape_str(header, binding->prefix), "stream") &&
+	       str_is(root_name(header), "stream:stream");
 }
 
 static struct str copy(char **at, struct str s)
@@ -91,11 +92,11 @@ struct xml_root *xml_root_new(const struct tape *header, enum xml_ns content_ns)
 struct xml_scope xml_root_scope(const struct xml_root *root, enum xml_ns content_ns)
 {
 	struct xml_scope scope = {
-		.default_ns = root ? root->default_ns : xml_ns_strs[content_ns],
-		.default_token = root ? root->default_token : content_ns,
-		.content_ns = content_ns,
-		.prefix_count = root ? root->prefix_count : 1,
-		.prefixes = root ? root->prefixes : &standard_prefix,
+	    .default_ns = root ? root->default_ns : xml_ns_strs[content_ns],
+	    .default_token = root ? root->default_token : content_ns,
+	    .content_ns = content_ns,
+	    .prefix_count = root ? root->prefix_count : 1,
+	    .prefixes = root ? root->prefixes : &standard_prefix,
 	};
 
 	if (scope.default_token == content_ns) {

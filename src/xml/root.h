@@ -13,8 +13,8 @@ struct xml_root {
 };
 
 /*
- * From the tape of a header. NULL when it is <stream:stream> in the usual namespace, with content_ns as the default
- * and no other prefix. free() it.
+ * From the tape of a header. NULL when it is <stream:stream> in the usual namespace, with content_ns as the
+ * default and no other prefix. free() it.
  */
 struct xml_root *xml_root_new(const struct tape *header, enum xml_ns content_ns);
 /* The scope of the stanzas; root may be NULL. */

@@ -11,13 +11,13 @@
 #include "xml/tokens.h"
 
 enum stream_state {
-	STATE_START,      /* nothing yet */
-	STATE_MARK_1,     /* one byte of a byte order mark */
-	STATE_MARK_2,     /* two */
-	STATE_MARKED,     /* behind it: an XML declaration may come */
-	STATE_HEADER,     /* no XML declaration any more */
+	STATE_START,  /* nothing yet */
+	STATE_MARK_1, /* one byte of a byte order mark */
+	STATE_MARK_2, /* two */
+	STATE_MARKED, /* behind it: an XML declaration may come */
+	STATE_HEADER, /* no XML declaration any more */
 	STATE_STANZAS,
-	STATE_CLOSING,    /* the header was an empty-element tag */
+	STATE_CLOSING, /* the header was an empty-element tag */
 	STATE_CLOSED,
 };
 
@@ -118,7 +118,8 @@ static uint32_t max_bytes(const struct xml_stream *stream)
 }
 
 /* A stanza or the header is complete: makes the tree. */
-static int element_done(struct xml_stream *stream, struct tape *tape, size_t head_room, struct xml_tree **tree_r)
+static int element_done(
+    struct xml_stream *stream, struct tape *tape, size_t head_room, struct xml_tree **tree_r)
 {
 	if (stream->state == STATE_STANZAS) {
 		if (tape->dirty) {
@@ -147,11 +148,11 @@ static int end_tag(struct xml_stream *stream, struct tape *tape)
 }
 
 /*
- * Parses from the '<' at the start of the tape's bytes. Returns XML_STREAM_MORE with tape->pos == 0 or less than len
- * when the end is missing; with everything up to pos done when that was an XML declaration.
+ * Parses from the '<' at the start of the tape's bytes. Returns XML_STREAM_MORE with tape->pos == 0 or less
+ * than len when the end is missing; with everything up to pos done when that was an XML declaration.
  */
-static int run(struct xml_stream *stream, struct tape *tape, size_t head_room, struct xml_tree **tree_r,
-    bool *dropped_r)
+static int run(
+    struct xml_stream *stream, struct tape *tape, size_t head_room, struct xml_tree **tree_r, bool *dropped_r)
 {
 	struct str bytes = {tape->bytes, tape->len};
 	int result;
@@ -329,15 +330,16 @@ int xml_stream_next(struct xml_stream *stream, const char **bytes, const char *e
 const char *xml_stream_strerror(int result)
 {
 	static const char *const words[] = {
-		[-XML_STREAM_NOT_WELL_FORMED] = "not well-formed XML",
-		[-XML_STREAM_RESTRICTED] = "a comment, processing instruction, document type or entity, which XMPP forbids",
-		[-XML_STREAM_BAD_PREFIX] = "an undeclared or reserved namespace prefix",
-		[-XML_STREAM_ENCODING] = "another encoding than UTF-8",
-		[-XML_STREAM_TOO_LARGE] = "an element larger than allowed",
-		[-XML_STREAM_TOO_DEEP] = "elements nested deeper than allowed",
-		[-XML_STREAM_TOO_MANY_ATTRS] = "more attributes than allowed",
-		[-XML_STREAM_TOO_MANY_ELEMENTS] = "more elements in one stanza than allowed",
-		[-XML_STREAM_STRAY_TEXT] = "text between stanzas",
+	    [-XML_STREAM_NOT_WELL_FORMED] = "not well-formed XML",
+	    [-XML_STREAM_RESTRICTED] =
+		"a comment, processing instruction, document type or entity, which XMPP forbids",
+	    [-XML_STREAM_BAD_PREFIX] = "an undeclared or reserved namespace prefix",
+	    [-XML_STREAM_ENCODING] = "another encoding than UTF-8",
+	    [-XML_STREAM_TOO_LARGE] = "an element larger than allowed",
+	    [-XML_STREAM_TOO_DEEP] = "elements nested deeper than allowed",
+	    [-XML_STREAM_TOO_MANY_ATTRS] = "more attributes than allowed",
+	    [-XML_STREAM_TOO_MANY_ELEMENTS] = "more elements in one stanza than allowed",
+	    [-XML_STREAM_STRAY_TEXT] = "text between stanzas",
 	};
 
 	if (result >= 0 || result < XML_STREAM_STRAY_TEXT)

@@ -10,7 +10,7 @@ static void lend(struct tape_array *array, void *items, size_t cap)
 	*array = (struct tape_array){.items = items, .cap = (uint32_t)cap, .borrowed = true};
 }
 
-#define LEND(tape, space, field) \
+#define LEND(tape, space, field)                                                                             \
 	lend(&(tape)->field, (space)->field, sizeof((space)->field) / sizeof((space)->field[0]))
 
 void tape_init(struct tape *tape, const struct xml_scope *scope, const struct xml_limits *limits,
@@ -83,13 +83,13 @@ void tape_grow(struct tape_array *array, size_t item_size, uint32_t more)
 struct tape_mark tape_mark(const struct tape *tape)
 {
 	return (struct tape_mark){
-		.nodes = tape->nodes.count,
-		.attrs = tape->attrs.count,
-		.uris = tape->uris.count,
-		.bindings = tape->bindings.count,
-		.outer = tape->outer.count,
-		.decoded = tape->decoded.count,
-		.dirty = tape->dirty,
+	    .nodes = tape->nodes.count,
+	    .attrs = tape->attrs.count,
+	    .uris = tape->uris.count,
+	    .bindings = tape->bindings.count,
+	    .outer = tape->outer.count,
+	    .decoded = tape->decoded.count,
+	    .dirty = tape->dirty,
 	};
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An element while it is being parsed: flat records that refer to its bytes by offset, so that the bytes may move.
+ * An element while it is being parsed: flat records that refer to its bytes by offset: the bytes may move.
  *
- * The parser works token by token; a token is a tag, a CDATA section or a run of text. All that it knows between two
- * tokens is here. The records begin in memory that the caller lends (struct tape_space, on its stack), because nearly
- * every stanza is complete in the bytes at hand; they move to the heap when they outgrow it or when the rest of the
- * stanza has yet to come.
+ * The parser works token by token; a token is a tag, a CDATA section or a run of text. All that it knows
+ * between two tokens is here. The records begin in memory that the caller lends (struct tape_space, on its
+ * stack), because nearly every stanza is complete in the bytes at hand; they move to the heap when they
+ * outgrow it or when the rest of the stanza has yet to come.
  */
 #pragma once
 
@@ -52,21 +52,21 @@ struct tape_outer {
 };
 
 struct tape_node {
-	struct tape_span name;  /* the local name; for text all of it, until it is closed */
+	struct tape_span name; /* the local name; for text all of it, until it is closed */
 	struct tape_span inner;
-	uint32_t prefix_len;    /* bytes in front of name, colon included */
+	uint32_t prefix_len; /* bytes in front of name, colon included */
 	uint32_t uri;
-	uint32_t default_uri;   /* default namespace of the children */
+	uint32_t default_uri; /* default namespace of the children */
 	uint32_t parent;
-	uint32_t next;          /* 0: none */
-	uint32_t last_child;    /* 0: none */
-	uint32_t attrs;         /* index of the first */
-	uint32_t bindings;      /* in scope outside it */
+	uint32_t next;       /* 0: none */
+	uint32_t last_child; /* 0: none */
+	uint32_t attrs;      /* index of the first */
+	uint32_t bindings;   /* in scope outside it */
 	uint16_t attr_count;
 	uint16_t token;
 	uint8_t depth;
 	bool text;
-	bool decode;            /* text: the bytes are not the value */
+	bool decode; /* text: the bytes are not the value */
 };
 
 struct tape_array {
@@ -105,13 +105,13 @@ struct tape {
 	const struct xml_scope *scope;
 	const char *bytes; /* from the element's '<' on */
 	uint32_t len;
-	uint32_t pos;      /* everything in front of it is done */
-	uint32_t scan;     /* when > pos: up to here the token at pos has been looked at in vain */
-	char quote;        /* at scan: within a value in these quotes, or 0 */
-	bool start_only;   /* done after the start tag: a stream header */
-	bool dirty;        /* the bytes of the children do not mean the same elsewhere */
-	uint32_t open;     /* innermost open element */
-	uint32_t text;     /* the text that may go on */
+	uint32_t pos;    /* everything in front of it is done */
+	uint32_t scan;   /* when > pos: up to here the token at pos has been looked at in vain */
+	char quote;      /* at scan: within a value in these quotes, or 0 */
+	bool start_only; /* done after the start tag: a stream header */
+	bool dirty;      /* the bytes of the children do not mean the same elsewhere */
+	uint32_t open;   /* innermost open element */
+	uint32_t text;   /* the text that may go on */
 	uint32_t elements;
 	uint32_t max_prefixes;
 	struct tape_array nodes;
@@ -164,7 +164,7 @@ void tape_link(struct tape *tape, uint32_t index);
 
 /* The finished tree, in one allocation with head_room zeroed bytes in front. */
 struct xml_tree *tape_tree(const struct tape *tape, size_t head_room);
-/* The same for an element that is dirty: it is written anew and parsed again. May fail with XML_STREAM_TOO_LARGE. */
+/* For an element that is dirty: writes it anew and parses that. May fail with XML_STREAM_TOO_LARGE. */
 int tape_canonical_tree(const struct tape *tape, size_t head_room, struct xml_tree **tree_r);
 
 static inline struct tape_node *tape_node(const struct tape *tape, uint32_t index)

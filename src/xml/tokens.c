@@ -3,15 +3,15 @@
 
 #define XML_NAME(token, text) {text, sizeof(text) - 1},
 static const struct str name_strs[XN_COUNT] = {
-	{"", 0},
+    {"", 0},
 #include "stanzad/xml_names.def"
 };
 #undef XML_NAME
 
 #define XML_NAMESPACE(token, text) {text, sizeof(text) - 1},
 const struct str xml_ns_strs[XNS_COUNT] = {
-	{"", 0},
-	{"", 0},
+    {"", 0},
+    {"", 0},
 #include "stanzad/xml_namespaces.def"
 };
 #undef XML_NAMESPACE

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 const struct xml_limits xml_limits_default = {
-	.max_bytes = 262144, .max_depth = 64, .max_attrs = 64, .max_elements = 8192};
+    .max_bytes = 262144, .max_depth = 64, .max_attrs = 64, .max_elements = 8192};
 
 struct xml_tree *xml_tree_ref(struct xml_tree *tree)
 {

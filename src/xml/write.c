@@ -63,7 +63,8 @@ void xml_write(struct strbuf *out, const struct xml *elem, struct str default_ns
 	write_end(out, elem);
 }
 
-/* What comes after node in document order once it is written, closing elements on the way; NULL behind root. */
+/* What comes after node in document order once it is written, closing elements on the way; NULL behind root.
+ */
 static const struct xml *write_on(struct strbuf *out, const struct xml *node, const struct xml *root)
 {
 	while (node != root && !node->next) {

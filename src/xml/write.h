@@ -5,9 +5,9 @@
 #include "stanzad/xml.h"
 
 /*
- * Serialises root and everything in it for a place where its own namespace is the default, declaring each prefix on
- * the element that uses it, so that the bytes within every element mean the same wherever its namespace is the default.
- * False when that takes more than max bytes.
+ * Serialises root and everything in it for a place where its own namespace is the default, declaring each
+ * prefix on the element that uses it, so that the bytes within every element mean the same wherever its
+ * namespace is the default. False when that takes more than max bytes.
  */
 bool xml_write_canonical(struct strbuf *out, const struct xml *root, size_t max);
 /* Character data: escapes what XML cannot have there. */

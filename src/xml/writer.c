@@ -6,8 +6,8 @@
 #include "xml/write.h"
 
 /*
- * The stack holds, for each open element, its name, its namespace when it is not its parent's, and this. An element in
- * its parent's namespace refers to where the text of it already is.
+ * The stack holds, for each open element, its name, its namespace when it is not its parent's, and this. An
+ * element in its parent's namespace refers to where the text of it already is.
  */
 struct open_element {
 	uint32_t name_at;

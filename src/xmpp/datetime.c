@@ -20,7 +20,8 @@ static void civil_of_days(int64_t days, int64_t *year_r, int *month_r, int *day_
 {
 	int64_t era = floor_div(days + DAYS_TO_EPOCH, DAYS_PER_ERA);
 	int day_of_era = (int)(days + DAYS_TO_EPOCH - era * DAYS_PER_ERA);
-	int year = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / (DAYS_PER_ERA - 1)) / 365;
+	int year =
+	    (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / (DAYS_PER_ERA - 1)) / 365;
 	int day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
 	int month = (5 * day_of_year + 2) / 153;
 
@@ -37,18 +38,18 @@ static int64_t days_of_civil(int64_t year, int month, int day)
 	int day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
 
 	return era * DAYS_PER_ERA + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year -
-	    DAYS_TO_EPOCH;
+	       DAYS_TO_EPOCH;
 }
 
 void datetime_format(char *out, int64_t real_us, int digits)
 {
 	int64_t seconds = floor_div(real_us, US_PER_SECOND), days = floor_div(seconds, SECONDS_PER_DAY), year;
-	int fraction = (int)(real_us - seconds * US_PER_SECOND), of_day = (int)(seconds - days * SECONDS_PER_DAY);
-	int month, day, len;
+	int fraction = (int)((real_us % US_PER_SECOND + US_PER_SECOND) % US_PER_SECOND);
+	int of_day = (int)(seconds - days * SECONDS_PER_DAY), month, day, len;
 
 	civil_of_days(days, &year, &month, &day);
-	len = snprintf(out, DATETIME_MAX, "%04lld-%02d-%02dT%02d:%02d:%02d", (long long)year, month, day, of_day / 3600,
-	    of_day / 60 % 60, of_day % 60);
+	len = snprintf(out, DATETIME_MAX, "%04lld-%02d-%02dT%02d:%02d:%02d", (long long)year, month, day,
+	    of_day / 3600, of_day / 60 % 60, of_day % 60);
 	if (digits >= 6)
 		snprintf(out + len, (size_t)(DATETIME_MAX - len), ".%06dZ", fraction);
 	else if (digits >= 3)
@@ -91,8 +92,9 @@ static bool take_date(struct str *text, int64_t *days_r)
 	int year, month, day;
 	bool leap;
 
-	if (!take_number(text, 4, 0, 9999, &year) || !take_char(text, '-') || !take_number(text, 2, 1, 12, &month) ||
-	    !take_char(text, '-') || !take_number(text, 2, 1, 31, &day))
+	if (!take_number(text, 4, 0, 9999, &year) || !take_char(text, '-') ||
+	    !take_number(text, 2, 1, 12, &month) || !take_char(text, '-') ||
+	    !take_number(text, 2, 1, 31, &day))
 		return false;
 	leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 	*days_r = days_of_civil(year, month, day);
@@ -130,7 +132,8 @@ static bool take_offset(struct str *text, int64_t *seconds_r)
 	west = take_char(text, '-');
 	if (!west && !take_char(text, '+'))
 		return false;
-	if (!take_number(text, 2, 0, 23, &hours) || !take_char(text, ':') || !take_number(text, 2, 0, 59, &minutes))
+	if (!take_number(text, 2, 0, 23, &hours) || !take_char(text, ':') ||
+	    !take_number(text, 2, 0, 59, &minutes))
 		return false;
 	*seconds_r = (west ? -1 : 1) * (hours * 3600 + minutes * 60);
 	return true;
@@ -144,12 +147,14 @@ int datetime_parse(struct str text, int64_t *real_us_r)
 	if (!take_date(&text, &days) || !take_char(&text, 'T'))
 		return -1;
 	/* second 60 is a leap second, which is the next minute's first here */
-	if (!take_number(&text, 2, 0, 23, &hour) || !take_char(&text, ':') || !take_number(&text, 2, 0, 59, &minute) ||
-	    !take_char(&text, ':') || !take_number(&text, 2, 0, 60, &second))
+	if (!take_number(&text, 2, 0, 23, &hour) || !take_char(&text, ':') ||
+	    !take_number(&text, 2, 0, 59, &minute) || !take_char(&text, ':') ||
+	    !take_number(&text, 2, 0, 60, &second))
 		return -1;
 	if (!take_fraction(&text, &fraction) || !take_offset(&text, &offset) || text.len > 0)
 		return -1;
-	*real_us_r = (days * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second - offset) * US_PER_SECOND + fraction;
+	*real_us_r =
+	    (days * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second - offset) * US_PER_SECOND + fraction;
 	return 0;
 }
 

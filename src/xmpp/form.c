@@ -48,7 +48,8 @@ struct str form_namespace(const struct xml *x)
 	struct str value = field ? form_value_at(field, 0) : STR_NULL;
 
 	/* XEP-0068 3.1: it counts when it is hidden; a submitted form may leave that out */
-	if (value.len == 0 || (!str_is(xml_attr(field, "type"), "hidden") && !str_is(xml_attr(x, "type"), "submit")))
+	if (value.len == 0 ||
+	    (!str_is(xml_attr(field, "type"), "hidden") && !str_is(xml_attr(x, "type"), "submit")))
 		return STR("");
 	return value;
 }
@@ -102,7 +103,8 @@ void form_open(struct xml_writer *writer, enum form_type type, const char *form_
 		form_put1(writer, "FORM_TYPE", "hidden", str_of(form_ns));
 }
 
-void form_put(struct xml_writer *writer, const struct form_field *field, const struct str *values, size_t count)
+void form_put(
+    struct xml_writer *writer, const struct form_field *field, const struct str *values, size_t count)
 {
 	xml_open(writer, "field", NULL);
 	xml_put_attr(writer, "var", str_of(field->var));

@@ -15,11 +15,39 @@ enum { IN_LOCAL = 1, IN_DOMAIN = 2, IN_RESOURCE = 4, SEPARATOR = 8 };
 #define R IN_RESOURCE
 #define ALL (IN_LOCAL | IN_DOMAIN | IN_RESOURCE)
 static const uint8_t classes[256] = {
-    [' '] = R, ['!'] = L | R, ['"'] = R, ['#'] = L | R, ['$'] = L | R, ['%'] = L | R, ['&'] = R, ['\''] = R,
-    ['('] = L | R, [')'] = L | R, ['*'] = L | R, ['+'] = L | R, [','] = L | R, ['-'] = ALL, ['.'] = ALL,
-    ['/'] = R | SEPARATOR, ['0' ... '9'] = ALL, [':'] = R, [';'] = L | R, ['<'] = R, ['='] = L | R, ['>'] = R,
-    ['?'] = L | R, ['@'] = R | SEPARATOR, ['A' ... 'Z'] = R, ['['] = L | R, ['\\'] = L | R, [']'] = L | R,
-    ['^'] = L | R, ['_'] = ALL, ['`'] = L | R, ['a' ... 'z'] = ALL, ['{' ... '~'] = L | R,
+    [' '] = R,
+    ['!'] = L | R,
+    ['"'] = R,
+    ['#'] = L | R,
+    ['$'] = L | R,
+    ['%'] = L | R,
+    ['&'] = R,
+    ['\''] = R,
+    ['('] = L | R,
+    [')'] = L | R,
+    ['*'] = L | R,
+    ['+'] = L | R,
+    [','] = L | R,
+    ['-'] = ALL,
+    ['.'] = ALL,
+    ['/'] = R | SEPARATOR,
+    ['0' ... '9'] = ALL,
+    [':'] = R,
+    [';'] = L | R,
+    ['<'] = R,
+    ['='] = L | R,
+    ['>'] = R,
+    ['?'] = L | R,
+    ['@'] = R | SEPARATOR,
+    ['A' ... 'Z'] = R,
+    ['['] = L | R,
+    ['\\'] = L | R,
+    [']'] = L | R,
+    ['^'] = L | R,
+    ['_'] = ALL,
+    ['`'] = L | R,
+    ['a' ... 'z'] = ALL,
+    ['{' ... '~'] = L | R,
 };
 #undef L
 #undef R
@@ -40,7 +68,8 @@ static inline bool label_is_prepared(const char *label, const char *end)
 {
 	size_t len = (size_t)(end - label);
 
-	return len - 1 < 63 && label[0] != '-' && end[-1] != '-' && !(len >= 4 && memcmp(label, "xn--", 4) == 0);
+	return len - 1 < 63 && label[0] != '-' && end[-1] != '-' &&
+	       !(len >= 4 && memcmp(label, "xn--", 4) == 0);
 }
 
 static inline bool domain_is_prepared(struct str domain)
@@ -99,8 +128,9 @@ static inline struct parts split(struct str text)
 
 static inline bool is_prepared(const struct parts *parts)
 {
-	return (!parts->has_local || all_in(parts->local, IN_LOCAL, JID_PART_MAX)) && domain_is_prepared(parts->domain) &&
-	    (!parts->has_resource || all_in(parts->resource, IN_RESOURCE, JID_PART_MAX));
+	return (!parts->has_local || all_in(parts->local, IN_LOCAL, JID_PART_MAX)) &&
+	       domain_is_prepared(parts->domain) &&
+	       (!parts->has_resource || all_in(parts->resource, IN_RESOURCE, JID_PART_MAX));
 }
 
 static inline struct jid jid_of(const char *text, size_t local_len, size_t domain_len, size_t resource_len)
@@ -136,7 +166,8 @@ static const struct part_kind resource_part = {"resource part", JID_PART_MAX, pr
 static const struct part_kind password = {"password", PASSWORD_MAX, precis_opaque};
 
 /* Appends the prepared part. */
-static int put_part(struct strbuf *out, struct str text, const struct part_kind *kind, size_t *len_r, struct err *err)
+static int put_part(
+    struct strbuf *out, struct str text, const struct part_kind *kind, size_t *len_r, struct err *err)
 {
 	size_t start = out->len;
 
@@ -176,8 +207,8 @@ static struct str keep(struct str original, struct str prepared, struct arena *a
 	return str_eq(original, prepared) ? original : arena_str(arena, prepared);
 }
 
-static int prepare_parts(const struct parts *parts, struct str original, struct arena *arena, struct jid *jid_r,
-    struct err *err)
+static int prepare_parts(
+    const struct parts *parts, struct str original, struct arena *arena, struct jid *jid_r, struct err *err)
 {
 	struct strbuf out = {0};
 	struct jid jid;
@@ -204,7 +235,8 @@ int jid_parse(struct str text, struct arena *arena, struct jid *jid_r, struct er
 /* All parts prepared already. */
 static struct jid join(const struct parts *parts, struct arena *arena)
 {
-	char *text = arena_alloc(arena, parts->local.len + parts->domain.len + parts->resource.len + 3), *p = text;
+	char *text = arena_alloc(arena, parts->local.len + parts->domain.len + parts->resource.len + 3),
+	     *p = text;
 
 	if (parts->has_local) {
 		memcpy(p, parts->local.ptr, parts->local.len);
@@ -233,8 +265,8 @@ int jid_make(struct str local, struct str domain, struct str resource, struct ar
 	return 0;
 }
 
-static int prep_part(struct str text, const struct part_kind *kind, struct arena *arena, struct str *part_r,
-    struct err *err)
+static int prep_part(
+    struct str text, const struct part_kind *kind, struct arena *arena, struct str *part_r, struct err *err)
 {
 	struct strbuf out = {0};
 	size_t len;
@@ -296,7 +328,8 @@ struct jid jid_dup_heap(const struct jid *jid)
 
 struct jid jid_with_resource(const struct jid *jid, struct str resource, struct arena *arena)
 {
-	struct parts parts = {jid_local(jid), jid_domain(jid), resource, jid->local_len > 0, resource.len > 0};
+	struct parts parts = {
+	    jid_local(jid), jid_domain(jid), resource, jid->local_len > 0, resource.len > 0};
 
 	return join(&parts, arena);
 }

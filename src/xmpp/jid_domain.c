@@ -41,8 +41,9 @@ static bool is_full_stop(uint32_t rune)
 static int normalise(struct strbuf *out, struct str text, bool lower, struct err *err)
 {
 	size_t len;
-	uint8_t *mapped = lower ? u8_tolower((const uint8_t *)text.ptr, text.len, NULL, UNINORM_NFC, NULL, &len) :
-				  u8_normalize(UNINORM_NFC, (const uint8_t *)text.ptr, text.len, NULL, &len);
+	uint8_t *mapped = lower
+			      ? u8_tolower((const uint8_t *)text.ptr, text.len, NULL, UNINORM_NFC, NULL, &len)
+			      : u8_normalize(UNINORM_NFC, (const uint8_t *)text.ptr, text.len, NULL, &len);
 
 	if (!mapped)
 		return err_set(err, "cannot be normalised");
@@ -65,7 +66,8 @@ static int map_name(struct strbuf *out, struct str text, struct err *err)
 			strbuf_fini(&narrow);
 			return err_set(err, width <= 0 ? "not UTF-8" : "U+0000 is not allowed");
 		}
-		narrow.len += (size_t)utf8_put(strbuf_reserve(&narrow, 4), is_full_stop(rune) ? '.' : precis_narrow(rune));
+		narrow.len += (size_t)utf8_put(
+		    strbuf_reserve(&narrow, 4), is_full_stop(rune) ? '.' : precis_narrow(rune));
 	}
 	result = normalise(out, strbuf_view(&narrow), false, err);
 	strbuf_fini(&narrow);
@@ -139,7 +141,8 @@ static int put_lower_label(struct strbuf *out, struct str label, struct err *err
 	uint8_t *ascii = NULL;
 
 	if (is_ascii(label))
-		return str_starts(label, "xn--") ? put_a_label(out, label, err) : put_ascii_label(out, label, err);
+		return str_starts(label, "xn--") ? put_a_label(out, label, err)
+						 : put_ascii_label(out, label, err);
 	if (to_ascii(label, &ascii, err) < 0)
 		return -1;
 	idn2_free(ascii);

@@ -20,7 +20,8 @@ struct profile {
 	bool bidi;       /* the Bidi Rule holds */
 };
 
-static const struct profile username_case_mapped = {.identifier = true, .narrow = true, .lower = true, .bidi = true};
+static const struct profile username_case_mapped = {
+    .identifier = true, .narrow = true, .lower = true, .bidi = true};
 static const struct profile opaque_string = {.spaces = true};
 
 struct runes {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PRECIS: preparation and comparison of internationalised strings, RFC 8264, with the two profiles of RFC 8265 that
- * JIDs and passwords use. Text in, prepared text out; code points are of the Unicode version of libunistring.
- * Any thread.
+ * PRECIS: preparation and comparison of internationalised strings, RFC 8264, with the two profiles of RFC
+ * 8265 that JIDs and passwords use. Text in, prepared text out; code points are of the Unicode version of
+ * libunistring. Any thread.
  */
 #pragma once
 
@@ -13,13 +13,14 @@
 enum precis_property {
 	PRECIS_DISALLOWED,
 	PRECIS_UNASSIGNED,
-	PRECIS_VALID,    /* in both string classes */
-	PRECIS_FREE,     /* in FreeformClass only */
-	PRECIS_CONTEXT,  /* in both, where a rule of RFC 5892 A allows it */
+	PRECIS_VALID,   /* in both string classes */
+	PRECIS_FREE,    /* in FreeformClass only */
+	PRECIS_CONTEXT, /* in both, where a rule of RFC 5892 A allows it */
 };
 
 enum precis_property precis_property(uint32_t rune);
-/* The rules of RFC 5892 appendix A: those that look at the neighbours of the code point at index (A.1 to A.6); */
+/* The rules of RFC 5892 appendix A: those that look at the neighbours of the code point at index (A.1 to
+ * A.6); */
 bool precis_context_ok(const uint32_t *runes, size_t count, size_t index);
 /* and those that look at the whole string (A.7 to A.9). */
 bool precis_context_string_ok(const uint32_t *runes, size_t count);
@@ -29,9 +30,9 @@ bool precis_bidi_ok(const uint32_t *runes, size_t count);
 uint32_t precis_narrow(uint32_t rune);
 
 /*
- * The profiles: append the prepared form of text to out. Each is applied until it changes nothing more; a string that
- * does not settle is refused (RFC 8264 7). < 0 with a reason naming the offending code point, never the text itself;
- * out is then unchanged. Empty text is refused.
+ * The profiles: append the prepared form of text to out. Each is applied until it changes nothing more; a
+ * string that does not settle is refused (RFC 8264 7). < 0 with a reason naming the offending code point,
+ * never the text itself; out is then unchanged. Empty text is refused.
  */
 /* UsernameCaseMapped, RFC 8265 3.3. */
 int precis_username(struct strbuf *out, struct str text, struct err *err);

@@ -52,8 +52,8 @@ static bool exception(uint32_t rune, enum precis_property *property_r)
 /* RFC 8264 9.9 */
 static bool is_old_hangul_jamo(uint32_t rune)
 {
-	return between(rune, 0x1100, 0x11ff) || between(rune, 0xa960, 0xa97c) || between(rune, 0xd7b0, 0xd7c6) ||
-	    between(rune, 0xd7cb, 0xd7fb);
+	return between(rune, 0x1100, 0x11ff) || between(rune, 0xa960, 0xa97c) ||
+	       between(rune, 0xd7b0, 0xd7c6) || between(rune, 0xd7cb, 0xd7fb);
 }
 
 /* RFC 8264 9.17 */
@@ -79,21 +79,25 @@ enum precis_property precis_property(uint32_t rune)
 {
 	enum precis_property property;
 	const uint32_t letter_digits = UC_CATEGORY_MASK_Ll | UC_CATEGORY_MASK_Lu | UC_CATEGORY_MASK_Lo |
-	    UC_CATEGORY_MASK_Nd | UC_CATEGORY_MASK_Lm | UC_CATEGORY_MASK_Mn | UC_CATEGORY_MASK_Mc;
-	const uint32_t freeform = UC_CATEGORY_MASK_Lt | UC_CATEGORY_MASK_Nl | UC_CATEGORY_MASK_No | UC_CATEGORY_MASK_Me |
-	    UC_CATEGORY_MASK_Zs | UC_CATEGORY_MASK_S | UC_CATEGORY_MASK_P;
+				       UC_CATEGORY_MASK_Nd | UC_CATEGORY_MASK_Lm | UC_CATEGORY_MASK_Mn |
+				       UC_CATEGORY_MASK_Mc;
+	const uint32_t freeform = UC_CATEGORY_MASK_Lt | UC_CATEGORY_MASK_Nl | UC_CATEGORY_MASK_No |
+				  UC_CATEGORY_MASK_Me | UC_CATEGORY_MASK_Zs | UC_CATEGORY_MASK_S |
+				  UC_CATEGORY_MASK_P;
 
 	if (between(rune, 0x21, 0x7e))
 		return PRECIS_VALID;
 	/* RFC 8264 8: the order of these tests is part of the definition */
 	if (exception(rune, &property))
 		return property;
-	if (uc_is_general_category_withtable(rune, UC_CATEGORY_MASK_Cn) && !uc_is_property_not_a_character(rune))
+	if (uc_is_general_category_withtable(rune, UC_CATEGORY_MASK_Cn) &&
+	    !uc_is_property_not_a_character(rune))
 		return PRECIS_UNASSIGNED;
 	if (rune == ZERO_WIDTH_NON_JOINER || rune == ZERO_WIDTH_JOINER)
 		return PRECIS_CONTEXT;
 	if (is_old_hangul_jamo(rune) || uc_is_property_default_ignorable_code_point(rune) ||
-	    uc_is_property_not_a_character(rune) || uc_is_general_category_withtable(rune, UC_CATEGORY_MASK_Cc))
+	    uc_is_property_not_a_character(rune) ||
+	    uc_is_general_category_withtable(rune, UC_CATEGORY_MASK_Cc))
 		return PRECIS_DISALLOWED;
 	if (has_compat(rune))
 		return PRECIS_FREE;

@@ -5,18 +5,18 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "xmpp/stanza_bytes.h"
+#include "xmpp/stanza_limits.h"
 
 /*
- * Who owns what. A stanza has its bytes in one of three places:
- *   - taken: the tree lies right behind the stanza in one block; base and tree are NULL;
- *   - parsed from text: a tree of its own; tree is set;
- *   - derived: another stanza's; base is set, and what differs lies behind the struct in the same block.
+ * Who owns what. The bytes of a stanza are in one of three places:
+ *   - taken: in the tree behind the stanza, in one block, which goes with the tree;
+ *   - parsed from text: in a tree apart;
+ *   - derived: in another stanza, base; there is no tree, and what differs lies behind the struct in the same
+ * block.
  */
 const size_t stanza_head_room = (sizeof(struct stanza) + 15) / 16 * 16;
 
-/* Depth and counts are bounded by the types of struct xml. */
-static const struct xml_limits own_limits = {
+const struct xml_limits stanza_own_limits = {
     .max_bytes = UINT32_MAX, .max_depth = UINT8_MAX, .max_attrs = UINT16_MAX, .max_elements = UINT32_MAX};
 
 static const struct type_word {
@@ -119,11 +119,13 @@ struct stanza *stanza_take(struct xml_tree **tree)
 	const struct xml *root = (*tree)->root;
 	enum stanza_kind kind;
 
-	*tree = NULL;
+	assert((*tree)->head_room == stanza_head_room);
 	if (!kind_of(root, &kind)) {
-		free(stanza);
+		xml_tree_unref(tree);
 		return NULL;
 	}
+	stanza->tree = *tree;
+	*tree = NULL;
 	describe(stanza, root, kind);
 	return stanza;
 }
@@ -148,21 +150,13 @@ struct stanza *stanza_parse(struct str text, const struct xml_limits *limits, st
 	return stanza;
 }
 
-struct stanza *stanza_from_bytes(struct str bytes)
-{
-	struct stanza *stanza = stanza_parse(bytes, &own_limits, NULL);
-
-	if (!stanza)
-		abort();
-	return stanza;
-}
-
 struct stanza *stanza_from_writer(struct xml_writer *writer)
 {
 	struct stanza *stanza;
 
-	assert(writer->stack.len == 0 && str_eq(writer->default_ns, NS_CLIENT));
-	stanza = stanza_from_bytes(strbuf_view(&writer->buf));
+	assert(str_eq(writer->default_ns, NS_CLIENT));
+	stanza = stanza_parse(strbuf_view(&writer->buf), &stanza_own_limits, NULL);
+	assert(stanza);
 	strbuf_reset(&writer->buf);
 	return stanza;
 }
@@ -173,6 +167,16 @@ struct stanza *stanza_ref(struct stanza *stanza)
 	return stanza;
 }
 
+static void release(struct stanza *stanza)
+{
+	struct xml_tree *tree = stanza->tree;
+	bool apart = !tree || tree->head_room == 0;
+
+	xml_tree_unref(&tree);
+	if (apart)
+		free(stanza);
+}
+
 void stanza_unref(struct stanza **stanza)
 {
 	struct stanza *next = *stanza;
@@ -181,8 +185,7 @@ void stanza_unref(struct stanza **stanza)
 	while (next && __atomic_sub_fetch(&next->refs, 1, __ATOMIC_ACQ_REL) == 0) {
 		struct stanza *base = next->base;
 
-		xml_tree_unref(&next->tree);
-		free(next);
+		release(next);
 		next = base;
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stanzad/stanza.h"
 
-#include "xmpp/stanza_bytes.h"
+#include "xmpp/stanza_limits.h"
 
 #define NS_STANZAS "urn:ietf:params:xml:ns:xmpp-stanzas"
 
@@ -57,19 +57,21 @@ static void put_error(struct xml_writer *writer, const struct stanza_error *erro
 	xml_close(writer);
 }
 
-/* The same stanza parsed anew, so that what was added to it is in its tree. */
-static struct stanza *reparse(const struct stanza *stanza)
+/* The same stanza with a tree of its own, in which its tail is too; itself where it is beyond what a tree can
+ * hold. */
+static struct stanza *reparse(struct stanza *stanza)
 {
 	struct strbuf bytes = {0};
 	struct stanza *parsed;
 
 	stanza_write(&bytes, stanza, NULL, NULL);
-	parsed = stanza_from_bytes(strbuf_view(&bytes));
+	parsed = stanza_parse(strbuf_view(&bytes), &stanza_own_limits, NULL);
 	strbuf_fini(&bytes);
-	return parsed;
+	return parsed ? parsed : stanza_ref(stanza);
 }
 
-struct stanza *stanza_make_error(struct stanza *original, const struct stanza_error *error, const struct jid *by)
+struct stanza *stanza_make_error(
+    struct stanza *original, const struct stanza_error *error, const struct jid *by)
 {
 	struct xml_writer writer = {.default_ns = NS_CLIENT};
 	struct stanza *typed, *tailed, *reply;
@@ -89,20 +91,17 @@ struct stanza *stanza_make_error(struct stanza *original, const struct stanza_er
 
 struct stanza *stanza_make_result(const struct stanza *request, struct xml_writer *children)
 {
-	struct strbuf bytes = {0};
+	struct xml_writer writer = {.default_ns = NS_CLIENT};
 	struct stanza *result;
 
-	strbuf_cstr(&bytes, "<iq type='result'");
-	if (request->id.ptr) {
-		strbuf_cstr(&bytes, " id='");
-		xml_escape(&bytes, request->id);
-		strbuf_char(&bytes, '\'');
-	}
-	strbuf_char(&bytes, '>');
-	strbuf_str(&bytes, strbuf_view(&children->buf));
-	strbuf_cstr(&bytes, "</iq>");
-	result = stanza_from_bytes(strbuf_view(&bytes));
+	xml_open(&writer, "iq", NULL);
+	xml_put_attr(&writer, "type", STR("result"));
+	xml_put_attr(&writer, "id", request->id);
+	if (children->buf.len > 0)
+		xml_put_raw(&writer, strbuf_view(&children->buf));
+	xml_close(&writer);
+	result = stanza_from_writer(&writer);
 	strbuf_reset(&children->buf);
-	strbuf_fini(&bytes);
+	xml_writer_fini(&writer);
 	return result;
 }

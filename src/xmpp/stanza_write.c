@@ -8,8 +8,14 @@
 #define NS_XML "http://www.w3.org/XML/1998/namespace"
 
 static const char *const escapes[256] = {
-    ['\t'] = "&#x9;", ['\n'] = "&#xA;", ['\r'] = "&#xD;", ['&'] = "&amp;",
-    ['<'] = "&lt;", ['>'] = "&gt;", ['\''] = "&apos;", ['"'] = "&quot;",
+    ['\t'] = "&#9;",
+    ['\n'] = "&#10;",
+    ['\r'] = "&#13;",
+    ['&'] = "&amp;",
+    ['<'] = "&lt;",
+    ['>'] = "&gt;",
+    ['\''] = "&apos;",
+    ['"'] = "&quot;",
 };
 
 /* These write at a place with enough room and return the end of what they wrote. */
@@ -43,15 +49,16 @@ static inline char *put_attr(char *p, struct str start, struct str value)
 /* A presence or iq with a type that there is not keeps it for those who look on. */
 static struct str type_text(const struct stanza *stanza)
 {
-	return stanza->type == STANZA_TYPE_INVALID ? xml_attr(stanza->root, "type") :
-	                                             str_of(stanza_type_text(stanza->type));
+	return stanza->type == STANZA_TYPE_INVALID ? xml_attr(stanza->root, "type")
+						   : str_of(stanza_type_text(stanza->type));
 }
 
 static void put_start(struct strbuf *out, const struct stanza *stanza, struct str from, struct str to)
 {
 	struct str type = type_text(stanza);
 	size_t values = from.len + to.len + type.len + stanza->id.len + stanza->lang.len;
-	char *start = strbuf_reserve(out, START_TAG_MAX + ESCAPE_MAX * values + stanza->root->inner.len + stanza->tail.len);
+	char *start = strbuf_reserve(
+	    out, START_TAG_MAX + ESCAPE_MAX * values + stanza->root->inner.len + stanza->tail.len);
 	char *p = start;
 
 	*p++ = '<';
@@ -74,7 +81,7 @@ static bool is_written_apart(const struct xml_attr *attr)
 	if (attr->ns.len > 0)
 		return attr->name_token == XN_lang && str_is(attr->ns, NS_XML);
 	return attr->name_token == XN_from || attr->name_token == XN_to || attr->name_token == XN_type ||
-	    attr->name_token == XN_id;
+	       attr->name_token == XN_id;
 }
 
 static void put_other_attr(struct strbuf *out, const struct xml_attr *attr, unsigned index)
@@ -107,7 +114,8 @@ static void put_others(struct strbuf *out, const struct xml *root)
 	}
 }
 
-void stanza_write(struct strbuf *out, const struct stanza *stanza, const struct jid *from, const struct jid *to)
+void stanza_write(
+    struct strbuf *out, const struct stanza *stanza, const struct jid *from, const struct jid *to)
 {
 	put_start(out, stanza, from ? jid_full(from) : STR_NULL, to ? jid_full(to) : STR_NULL);
 	put_others(out, stanza->root);

@@ -40,7 +40,8 @@ static void test_type(void)
 	is_cstr(err.text, "the form has an unknown type");
 	ok(form_type(form_of("type='submit'", "<field><value>a</value></field>"), &type, &err) < 0);
 	is_cstr(err.text, "a field of the form has no var");
-	ok(form_type(form_of("type='form'", "<field type='fixed'><value>a</value></field>"), &type, &err) == 0);
+	ok(form_type(form_of("type='form'", "<field type='fixed'><value>a</value></field>"), &type, &err) ==
+	    0);
 	ok(form_type(NULL, &type, &err) < 0);
 	xml_tree_unref(&tree);
 	tree = xml_parse(STR("<x type='form'/>"), STR("jabber:client"), &xml_limits_default, &offset, &err);
@@ -91,8 +92,8 @@ static void test_bool(void)
 		const char *text;
 		int result;
 		bool value;
-	} samples[] = {{"1", 0, true}, {"true", 0, true}, {"0", 0, false}, {"false", 0, false}, {"TRUE", -1, false},
-	    {"yes", -1, false}, {"", -1, false}, {"10", -1, false}};
+	} samples[] = {{"1", 0, true}, {"true", 0, true}, {"0", 0, false}, {"false", 0, false},
+	    {"TRUE", -1, false}, {"yes", -1, false}, {"", -1, false}, {"10", -1, false}};
 	char inside[80];
 	bool value = false;
 

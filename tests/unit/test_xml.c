@@ -33,9 +33,10 @@ static bool rejected(const char *text)
 
 static void test_accessors(void)
 {
-	struct xml_tree *tree = parse(
-	    " <message to='a@b' xml:lang='de' xmlns:p='urn:p' p:to='c'>\n<body>1</body><body xmlns='urn:q'>2</body>"
-	    "x<body>3</body></message>\n", "jabber:client");
+	struct xml_tree *tree = parse(" <message to='a@b' xml:lang='de' xmlns:p='urn:p' "
+				      "p:to='c'>\n<body>1</body><body xmlns='urn:q'>2</body>"
+				      "x<body>3</body></message>\n",
+	    "jabber:client");
 	const struct xml *root = tree->root, *body;
 	struct strbuf buf = {0};
 
@@ -155,14 +156,57 @@ static void test_names(void)
 static void test_not_well_formed(void)
 {
 	static const char *const bad[] = {
-		"", " ", "x", "<", "<a", "<a>", "<a></b>", "<a></a", "</a>", "<a/>x", "<a/><b/>", "<a b/>", "<a b=/>",
-		"<a b=c/>", "<a b='1'c='2'/>", "<a b='<'/>", "<a b='1' b='2'/>", "<a / >", "<a>&</a>", "<a>&;</a>",
-		"<a>&#;</a>", "<a>&#x;</a>", "<a>&#X41;</a>", "<a>&#65</a>", "<a>&#0;</a>", "<a>&#xD800;</a>",
-		"<a>&#xFFFE;</a>", "<a>&#x110000;</a>", "<a>&#4294967361;</a>", "<a>&nbsp;</a>", "<a>]]></a>", "<a>\x01</a>",
-		"<a b='\x01'/>", "<a>\xc0\x80</a>", "<a>\xed\xa0\x80</a>", "<a>\xef\xbf\xbf</a>", "<a>\xf4\x90\x80\x80</a>",
-		"<a>\xff</a>", "<a>\xe2\x82</a>", "<a><![CDATA[x]></a>", "<a><![cdata[x]]></a>", "<![CDATA[x]]>",
-		"<a><!-- --></a>", "<a><?x?></a>", "<?xml version='1.0'?><a/>", "<!DOCTYPE a><a/>", "<a></a b='1'>", "< a/>",
-		"<a></ a>", "<a><b></a></b>", "\xef\xbb\xbf<a/>",
+	    "",
+	    " ",
+	    "x",
+	    "<",
+	    "<a",
+	    "<a>",
+	    "<a></b>",
+	    "<a></a",
+	    "</a>",
+	    "<a/>x",
+	    "<a/><b/>",
+	    "<a b/>",
+	    "<a b=/>",
+	    "<a b=c/>",
+	    "<a b='1'c='2'/>",
+	    "<a b='<'/>",
+	    "<a b='1' b='2'/>",
+	    "<a / >",
+	    "<a>&</a>",
+	    "<a>&;</a>",
+	    "<a>&#;</a>",
+	    "<a>&#x;</a>",
+	    "<a>&#X41;</a>",
+	    "<a>&#65</a>",
+	    "<a>&#0;</a>",
+	    "<a>&#xD800;</a>",
+	    "<a>&#xFFFE;</a>",
+	    "<a>&#x110000;</a>",
+	    "<a>&#4294967361;</a>",
+	    "<a>&nbsp;</a>",
+	    "<a>]]></a>",
+	    "<a>\x01</a>",
+	    "<a b='\x01'/>",
+	    "<a>\xc0\x80</a>",
+	    "<a>\xed\xa0\x80</a>",
+	    "<a>\xef\xbf\xbf</a>",
+	    "<a>\xf4\x90\x80\x80</a>",
+	    "<a>\xff</a>",
+	    "<a>\xe2\x82</a>",
+	    "<a><![CDATA[x]></a>",
+	    "<a><![cdata[x]]></a>",
+	    "<![CDATA[x]]>",
+	    "<a><!-- --></a>",
+	    "<a><?x?></a>",
+	    "<?xml version='1.0'?><a/>",
+	    "<!DOCTYPE a><a/>",
+	    "<a></a b='1'>",
+	    "< a/>",
+	    "<a></ a>",
+	    "<a><b></a></b>",
+	    "\xef\xbb\xbf<a/>",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

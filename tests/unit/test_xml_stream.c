@@ -68,7 +68,8 @@ static void is_parsed(const char *text, enum xml_ns content_ns, int want, const 
 	is_text(strbuf_view(&log), want_log);
 	for (size_t i = 0; i < bytes.len && same; i++) {
 		strbuf_reset(&log);
-		result = i ? parse(bytes, content_ns, bytes.len, i, &log) : parse(bytes, content_ns, 1, 0, &log);
+		result =
+		    i ? parse(bytes, content_ns, bytes.len, i, &log) : parse(bytes, content_ns, 1, 0, &log);
 		same = result == want && str_is(strbuf_view(&log), want_log);
 		if (!same)
 			printf("# cut %zu: %d %.*s\n", i, result, STR_FMT(strbuf_view(&log)));
@@ -81,15 +82,17 @@ static void is_parsed(const char *text, enum xml_ns content_ns, int want, const 
 
 static void test_streams(void)
 {
-	is_parsed("<?xml version='1.0'?>\n" HEADER "\n <message id='1'><body>h&#xe9;</body>\r\n</message>\n<a/>" FOOTER " ",
+	is_parsed("<?xml version='1.0'?>\n" HEADER
+		  "\n <message id='1'><body>h&#xe9;</body>\r\n</message>\n<a/>" FOOTER " ",
 	    XNS_CLIENT, XML_STREAM_CLOSED, ROOT "{<message id='1'><body>h&#xe9;</body>\r\n</message>}{<a/>}");
-	is_parsed("\xef\xbb\xbf<?xml version=\"1.0\" encoding='utf-8' standalone='no' ?>" HEADER "<a>]]<![CDATA[]]]>]</a >",
+	is_parsed("\xef\xbb\xbf<?xml version=\"1.0\" encoding='utf-8' standalone='no' ?>" HEADER
+		  "<a>]]<![CDATA[]]]>]</a >",
 	    XNS_CLIENT, XML_STREAM_MORE, ROOT "{<a>]]<![CDATA[]]]>]</a>}");
 	is_parsed("<stream:stream " STREAM_NS "/>", XNS_CLIENT, XML_STREAM_CLOSED, ROOT);
 	is_parsed(HEADER "<a>\xe2\x82\xac\xf0\x9f\x98\x80</a>" FOOTER, XNS_CLIENT, XML_STREAM_CLOSED,
 	    ROOT "{<a>\xe2\x82\xac\xf0\x9f\x98\x80</a>}");
-	is_parsed(HEADER "<a b='>' c=\"'>\" d='\"'>x > y</a>" FOOTER "garbage<", XNS_CLIENT, XML_STREAM_CLOSED,
-	    ROOT "{<a b='&gt;' c='&apos;&gt;' d='&quot;'>x > y</a>}");
+	is_parsed(HEADER "<a b='>' c=\"'>\" d='\"'>x > y</a>" FOOTER "garbage<", XNS_CLIENT,
+	    XML_STREAM_CLOSED, ROOT "{<a b='&gt;' c='&apos;&gt;' d='&quot;'>x > y</a>}");
 }
 
 static void test_failures(void)
@@ -120,19 +123,28 @@ static void test_failures(void)
 
 static void test_namespaces(void)
 {
-	/* Elements of a server stream are seen in the client namespace, and so are children that name theirs. */
+	/* Elements of a server stream are seen in the client namespace, and so are children that name theirs.
+	 */
 	is_parsed("<stream:stream xmlns='jabber:server' " STREAM_NS ">"
-	    "<message><body/><x xmlns='u'><y xmlns='jabber:server'/></x></message></stream:stream>", XNS_SERVER,
-	    XML_STREAM_CLOSED, ROOT "{<message><body/><x xmlns='u'><y xmlns='jabber:client'/></x></message>}");
+		  "<message><body/><x xmlns='u'><y xmlns='jabber:server'/></x></message></stream:stream>",
+	    XNS_SERVER, XML_STREAM_CLOSED,
+	    ROOT "{<message><body/><x xmlns='u'><y xmlns='jabber:client'/></x></message>}");
 	/* Prefixes of the header do not reach past it. */
-	is_parsed("<s:stream xmlns='jabber:client' xmlns:s='http://etherx.jabber.org/streams' xmlns:p='urn:p'>"
-	    "<a><p:b><c/></p:b></a><p:d p:e='1'/></s:stream>", XNS_CLIENT, XML_STREAM_CLOSED,
-	    ROOT "{<a><b xmlns='urn:p'><c xmlns='jabber:client'/></b></a>}{<d xmlns='urn:p' xmlns:n0='urn:p' n0:e='1'/>}");
+	is_parsed(
+	    "<s:stream xmlns='jabber:client' xmlns:s='http://etherx.jabber.org/streams' xmlns:p='urn:p'>"
+	    "<a><p:b><c/></p:b></a><p:d p:e='1'/></s:stream>",
+	    XNS_CLIENT, XML_STREAM_CLOSED,
+	    ROOT "{<a><b xmlns='urn:p'><c xmlns='jabber:client'/></b></a>}{<d xmlns='urn:p' xmlns:n0='urn:p' "
+		 "n0:e='1'/>}");
 	is_parsed(HEADER "<stream:error><x/></stream:error>", XNS_CLIENT, XML_STREAM_MORE,
 	    ROOT "{<error xmlns='http://etherx.jabber.org/streams'><x xmlns='jabber:client'/></error>}");
+	is_parsed("<s:stream xmlns:p='jabber:server' xmlns:s='http://etherx.jabber.org/streams'><p:a><p:b/></p:a>",
+	    XNS_SERVER, XML_STREAM_MORE, ROOT "{<a><b/></a>}");
 	/* Another default namespace. */
-	is_parsed("<stream xmlns='http://etherx.jabber.org/streams'><message xmlns='jabber:client'><a/></message><b/>"
-	    "</stream>", XNS_CLIENT, XML_STREAM_CLOSED,
+	is_parsed("<stream xmlns='http://etherx.jabber.org/streams'><message "
+		  "xmlns='jabber:client'><a/></message><b/>"
+		  "</stream>",
+	    XNS_CLIENT, XML_STREAM_CLOSED,
 	    ROOT "{<message><a/></message>}{<b xmlns='http://etherx.jabber.org/streams'/>}");
 }
 
@@ -147,7 +159,8 @@ static void test_declared(void)
 	is_text(xml_stream_namespace(stream, "stream"), "http://etherx.jabber.org/streams");
 	ok(xml_stream_namespace(stream, "db").ptr == NULL);
 	xml_stream_reset(stream);
-	feed_text(stream, "<s:stream xmlns:db='jabber:server:dialback' xmlns:s='http://etherx.jabber.org/streams'>", &log);
+	feed_text(stream,
+	    "<s:stream xmlns:db='jabber:server:dialback' xmlns:s='http://etherx.jabber.org/streams'>", &log);
 	ok(xml_stream_namespace(stream, "").ptr == NULL);
 	ok(xml_stream_namespace(stream, "stream").ptr == NULL);
 	is_text(xml_stream_namespace(stream, "db"), "jabber:server:dialback");
@@ -200,11 +213,16 @@ static void test_limits(void)
 	struct xml_limits limits = {.max_bytes = 24, .max_depth = 2, .max_attrs = 2, .max_elements = 3};
 
 	for (size_t piece = 1; piece < 40; piece += 6) {
-		is_int(limited(&limits, "        <a>12345678901234567</a>        <b/>                            ", piece), 0);
+		is_int(limited(&limits,
+			   "        <a>12345678901234567</a>        <b/>                            ", piece),
+		    0);
 		is_int(limited(&limits, "<a>123456789012345678</a>", piece), XML_STREAM_TOO_LARGE);
-		is_int(limited(&limits, "<a>1234567890123456789012345678901234567890", piece), XML_STREAM_TOO_LARGE);
-		is_int(limited(&limits, "<a b='1234567890123456789012345678901234567890", piece), XML_STREAM_TOO_LARGE);
-		is_int(limited(&limits, "</stream:stream                              ", piece), XML_STREAM_TOO_LARGE);
+		is_int(limited(&limits, "<a>1234567890123456789012345678901234567890", piece),
+		    XML_STREAM_TOO_LARGE);
+		is_int(limited(&limits, "<a b='1234567890123456789012345678901234567890", piece),
+		    XML_STREAM_TOO_LARGE);
+		is_int(limited(&limits, "</stream:stream                              ", piece),
+		    XML_STREAM_TOO_LARGE);
 		is_int(limited(&limits, "<a><b><c>", piece), XML_STREAM_TOO_DEEP);
 		is_int(limited(&limits, "<a b='' c='' d=''>", piece), XML_STREAM_TOO_MANY_ATTRS);
 		is_int(limited(&limits, "<a><b/><b/><b/>", piece), XML_STREAM_TOO_MANY_ELEMENTS);
@@ -213,7 +231,8 @@ static void test_limits(void)
 
 static void test_many_prefixes(void)
 {
-	struct xml_limits limits = {.max_bytes = 1 << 20, .max_depth = 64, .max_attrs = 64, .max_elements = 8192};
+	struct xml_limits limits = {
+	    .max_bytes = 1 << 20, .max_depth = 64, .max_attrs = 64, .max_elements = 8192};
 	struct strbuf text = {0};
 
 	for (int depth = 0; depth < 4; depth++) {
@@ -226,10 +245,12 @@ static void test_many_prefixes(void)
 	strbuf_fini(&text);
 }
 
-/* A short prefix that stands for a long namespace, used often: what it would take to write it out is bounded. */
+/* A short prefix that stands for a long namespace, used often: what it would take to write it out is bounded.
+ */
 static void test_amplification(void)
 {
-	struct xml_limits limits = {.max_bytes = 20000, .max_depth = 64, .max_attrs = 64, .max_elements = 8192};
+	struct xml_limits limits = {
+	    .max_bytes = 20000, .max_depth = 64, .max_attrs = 64, .max_elements = 8192};
 	struct strbuf text = {0};
 
 	strbuf_cstr(&text, "<a xmlns:p='");
@@ -253,7 +274,8 @@ static void test_head_room(void)
 	for (int i = 0; i < 2; i++) {
 		struct xml_tree *tree = NULL;
 
-		is_int(xml_stream_next(stream, &at, text + sizeof(text) - 1, HEAD_ROOM, &tree), XML_STREAM_OPENED + i);
+		is_int(xml_stream_next(stream, &at, text + sizeof(text) - 1, HEAD_ROOM, &tree),
+		    XML_STREAM_OPENED + i);
 		ok(memcmp((char *)tree - HEAD_ROOM, zero, HEAD_ROOM) == 0);
 		is_int(tree->head_room, HEAD_ROOM);
 		ok(tree->size > HEAD_ROOM + sizeof(*tree));

@@ -26,7 +26,8 @@ static void test_elements(void)
 	xml_close(&writer);
 	xml_put_element(&writer, "x", NULL, STR(""));
 	xml_close(&writer);
-	is_text(strbuf_view(&writer.buf), "<iq type='result' to=''><query xmlns='jabber:iq:roster' "
+	is_text(strbuf_view(&writer.buf),
+	    "<iq type='result' to=''><query xmlns='jabber:iq:roster' "
 	    "ver='18446744073709551615'><item>a&lt;b</item><none xmlns=''/><item/></query><x/></iq>");
 	xml_writer_fini(&writer);
 }
@@ -71,7 +72,8 @@ static void test_put(void)
 	xml_put_text(&writer, STR(""));
 	xml_close(&writer);
 	xml_close(&writer);
-	is_text(strbuf_view(&writer.buf), "<m><a xmlns='urn:a' z='1'><b/>t</a><b xmlns='urn:a'/>t<n xmlns='urn:a'>"
+	is_text(strbuf_view(&writer.buf),
+	    "<m><a xmlns='urn:a' z='1'><b/>t</a><b xmlns='urn:a'/>t<n xmlns='urn:a'>"
 	    "<a z='1'><b/>t</a></n><raw/><e/></m>");
 	xml_tree_unref(&tree);
 	xml_writer_fini(&writer);
