@@ -227,7 +227,8 @@ void *map_next(const struct map *map, uint32_t *position, struct str *key_r)
 			*position = SECOND_PASS | (map->mask + 1);
 		else
 			*position = left | (second ? SECOND_PASS : 0);
-		*key_r = (struct str){slot->key, slot->key_len};
+		if (key_r)
+			*key_r = (struct str){slot->key, slot->key_len};
 		return slot->value;
 	}
 	*position = SECOND_PASS;

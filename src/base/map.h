@@ -28,6 +28,7 @@ void *map_remove(struct map *map, struct str key);
  * is removed, every other entry is returned exactly once. When further entries are removed, each one that
  * stays is returned at least once. Putting a key that is not in the map ends these promises: start again.
  */
+/* key_r may be NULL. */
 void *map_next(const struct map *map, uint32_t *position, struct str *key_r);
 /* The keyed hash that the map uses. key NULL-safe. Stable within a process only. */
 uint64_t map_hash(struct str key);

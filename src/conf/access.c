@@ -53,7 +53,7 @@ static bool jid_match(const struct conf *conf, const struct acl_test *test, cons
 		return pattern_match(test->name_pattern, resource);
 	case ACL_NODE_PATTERN:
 		return pattern_match(test->server_pattern, jid_domain(jid)) &&
-		    pattern_match(test->name_pattern, jid_local(jid));
+		       pattern_match(test->name_pattern, jid_local(jid));
 	default:
 		return false;
 	}
@@ -120,14 +120,14 @@ bool access_allowed(const struct conf *conf, struct str host, const struct acces
 	return rule && str_is(rule->word, "allow");
 }
 
-bool access_rule_allowed(const struct conf *conf, struct str host, const char *rule,
-    const struct access_subject *subject)
+bool access_rule_allowed(
+    const struct conf *conf, struct str host, const char *rule, const struct access_subject *subject)
 {
 	return named_allowed(conf, conf_scope(conf, host), str_of(rule), subject);
 }
 
-bool access_acl_match(const struct conf *conf, struct str host, const char *acl,
-    const struct access_subject *subject)
+bool access_acl_match(
+    const struct conf *conf, struct str host, const char *acl, const struct access_subject *subject)
 {
 	if (strcmp(acl, "all") == 0)
 		return true;
@@ -168,7 +168,8 @@ static struct shaper_rate named_rate(const struct conf *conf, struct str name)
 
 static struct shaper_rate number_rate(int64_t rate)
 {
-	return rate > 0 && rate != OPTION_INFINITE ? (struct shaper_rate){rate, rate} : (struct shaper_rate){0};
+	return rate > 0 && rate != OPTION_INFINITE ? (struct shaper_rate){rate, rate}
+						   : (struct shaper_rate){0};
 }
 
 struct shaper_rate access_shaper(const struct conf *conf, struct str host, const struct option_value *shaper,

@@ -44,8 +44,8 @@ static void build_tests(struct loader *loader, const struct option_node *value, 
 	}
 }
 
-static bool read_answer(struct loader *loader, const struct option_node *answer, enum access_language language,
-    struct access_rule *rule)
+static bool read_answer(struct loader *loader, const struct option_node *answer,
+    enum access_language language, struct access_rule *rule)
 {
 	struct nearest nearest = {.word = answer->scalar};
 
@@ -58,7 +58,8 @@ static bool read_answer(struct loader *loader, const struct option_node *answer,
 		return false;
 	}
 	if (language == ACCESS_SHAPERS) {
-		rule->is_number = scalar_is_infinity(answer->scalar) || str_to_i64(answer->scalar, &rule->number);
+		rule->is_number =
+		    scalar_is_infinity(answer->scalar) || str_to_i64(answer->scalar, &rule->number);
 		if (scalar_is_infinity(answer->scalar))
 			rule->number = OPTION_INFINITE;
 		if (!rule->is_number || rule->number >= 0)
@@ -110,8 +111,8 @@ static void add_rules(struct loader *loader, struct access_rule ***end, enum acc
 	}
 }
 
-static struct access *build_rules(struct loader *loader, const struct option_node *value,
-    enum access_language language)
+static struct access *build_rules(
+    struct loader *loader, const struct option_node *value, enum access_language language)
 {
 	struct access *access = arena_zalloc(loader->arena, sizeof(*access));
 	struct access_rule *first = NULL, **end = &first;
@@ -122,8 +123,8 @@ static struct access *build_rules(struct loader *loader, const struct option_nod
 	return access;
 }
 
-const struct access *access_build(struct loader *loader, const struct option_node *value,
-    enum access_language language)
+const struct access *access_build(
+    struct loader *loader, const struct option_node *value, enum access_language language)
 {
 	struct access *access;
 
@@ -139,7 +140,8 @@ const struct access *access_build(struct loader *loader, const struct option_nod
 	return access;
 }
 
-struct map *access_build_all(struct loader *loader, const struct option_node *value, enum access_language language)
+struct map *access_build_all(
+    struct loader *loader, const struct option_node *value, enum access_language language)
 {
 	struct map *rules = conf_new_map(loader->conf);
 
@@ -148,8 +150,10 @@ struct map *access_build_all(struct loader *loader, const struct option_node *va
 		const struct option_node *key = item->key;
 
 		if (key->kind != OPTION_NODE_SCALAR || key->scalar.len == 0)
-			problem_error(loader, key, "expected the name of a rule, got %s", problem_got(loader, key));
-		else if (language == ACCESS_ALLOW_DENY && (str_is(key->scalar, "all") || str_is(key->scalar, "none")))
+			problem_error(
+			    loader, key, "expected the name of a rule, got %s", problem_got(loader, key));
+		else if (language == ACCESS_ALLOW_DENY &&
+			 (str_is(key->scalar, "all") || str_is(key->scalar, "none")))
 			problem_error(loader, key, "the rules 'all' and 'none' exist already");
 		else
 			map_put(rules, key->scalar, build_rules(loader, item, language));
@@ -180,19 +184,21 @@ static bool circular(const struct map *acls, const struct acl_test *test, struct
 	return false;
 }
 
-static void check_circles(struct loader *loader, const struct map *acls)
+/* names: the option's node, for the order of the file. */
+static void check_circles(struct loader *loader, const struct map *acls, const struct option_node *names)
 {
 	struct map path = {0}, done = {0};
-	const struct acl *acl;
-	uint32_t position = 0;
-	struct str name;
 
-	while ((acl = map_next(acls, &position, &name))) {
-		if (map_get(&done, name))
+	for (const struct option_node *item = names ? names->items : NULL; item; item = item->next) {
+		struct str name = item->key->scalar;
+		const struct acl *acl = item->key->kind == OPTION_NODE_SCALAR ? map_get(acls, name) : NULL;
+
+		if (!acl || map_get(&done, name))
 			continue;
 		map_put(&path, name, (void *)acl);
 		if (circular(acls, acl->any, &path, &done)) {
-			problem_error(loader, acl->any->at, "acl %s refers to itself", problem_quote(loader, name));
+			problem_error(
+			    loader, item->key, "acl %s refers to itself", problem_quote(loader, name));
 			break;
 		}
 		map_remove(&path, name);
@@ -243,7 +249,7 @@ void access_check_scope(struct loader *loader, const struct conf_scope *scope)
 	uint32_t position = 0;
 	struct str name;
 
-	check_circles(loader, scope->acls);
+	check_circles(loader, scope->acls, scope->values[toplevel_index(STR("acl"))]->node);
 	while ((acl = map_next(scope->acls, &position, &name)))
 		check_references(loader, scope->acls, acl->any);
 	for (size_t i = 0; i < 2; i++) {
@@ -266,7 +272,8 @@ static void nearest_names(const struct map *map, struct nearest *nearest)
 		nearest_try(nearest, name);
 }
 
-void access_check_value(struct loader *loader, const struct conf_scope *scope, const struct option_value *value)
+void access_check_value(
+    struct loader *loader, const struct conf_scope *scope, const struct option_value *value)
 {
 	struct nearest nearest = {0};
 	struct str name;
@@ -285,7 +292,7 @@ void access_check_value(struct loader *loader, const struct conf_scope *scope, c
 			return;
 		nearest_names(scope->shaper_rules, &nearest);
 		nearest_names(loader->conf->shapers, &nearest);
-		problem_warning(loader, value->node, "shaper rule %s is not defined%s", problem_quote(loader, name),
-		    nearest_hint(loader, &nearest));
+		problem_warning(loader, value->node, "shaper rule %s is not defined%s",
+		    problem_quote(loader, name), nearest_hint(loader, &nearest));
 	}
 }

@@ -5,8 +5,9 @@
 #include "conf/scalar.h"
 #include "conf/snapshot.h"
 
-#define ACL_TYPES \
-	"user|server|resource|user_regexp|server_regexp|resource_regexp|node_regexp|user_glob|server_glob|resource_glob|" \
+#define ACL_TYPES                                                                                            \
+	"user|server|resource|user_regexp|server_regexp|resource_regexp|node_regexp|user_glob|server_glob|"  \
+	"resource_glob|"                                                                                     \
 	"node_glob|shared_group|ip|acl"
 
 /* How one type of test is written. */
@@ -63,12 +64,11 @@ static bool prepare(struct loader *loader, const struct option_node *at, const c
 	return false;
 }
 
-static const struct pattern *make_pattern(struct loader *loader, const struct option_node *at, struct str text,
-    bool glob)
+static const struct pattern *make_pattern(
+    struct loader *loader, const struct option_node *at, struct str text, bool glob)
 {
 	struct err err;
-	const struct pattern *pattern =
-	    pattern_new(text, glob, loader->arena, &loader->conf->patterns, &err);
+	const struct pattern *pattern = pattern_new(text, glob, loader->arena, &loader->conf->patterns, &err);
 
 	if (!pattern)
 		problem_error(loader, at, "%s %s %s", glob ? "the pattern" : "the regular expression",
@@ -153,21 +153,22 @@ static bool fill_scalar(struct loader *loader, struct acl_test *test, const stru
 	}
 }
 
-static const struct acl_test *build_value(struct loader *loader, const struct acl_type *type,
-    const struct option_node *value)
+static const struct acl_test *build_value(
+    struct loader *loader, const struct acl_type *type, const struct option_node *value)
 {
 	struct acl_test *test = test_new(loader, type->kind, value);
 
 	if (type->kind == ACL_REFERENCE && value->kind == OPTION_NODE_SCALAR)
 		return acl_build_reference(loader, value);
 	if (type->kind == ACL_NONE) {
-		problem_later(loader, value, "acl type 'shared_group' is not available yet and matches nobody");
+		problem_later(
+		    loader, value, "acl type 'shared_group' is not available yet and matches nobody");
 		return test;
 	}
 	if (value->kind == OPTION_NODE_SCALAR)
 		return fill_scalar(loader, test, type, value) ? test : NULL;
-	problem_error(loader, value, "acl type '%s': expected a value, got %s", type->name,
-	    problem_got(loader, value));
+	problem_error(
+	    loader, value, "acl type '%s': expected a value, got %s", type->name, problem_got(loader, value));
 	return NULL;
 }
 
@@ -197,7 +198,8 @@ static const struct acl_test *build_pairs(struct loader *loader, const struct ac
 
 const struct acl_test *acl_build_test(struct loader *loader, const struct option_node *value)
 {
-	const struct acl_type *type = value->key->kind == OPTION_NODE_SCALAR ? type_find(value->key->scalar) : NULL;
+	const struct acl_type *type =
+	    value->key->kind == OPTION_NODE_SCALAR ? type_find(value->key->scalar) : NULL;
 	const struct acl_test *any = NULL, *test;
 	const struct option_node *item = value->kind == OPTION_NODE_LIST ? value->items : value;
 	struct nearest nearest = {.word = value->key->scalar};
@@ -238,8 +240,8 @@ const struct acl_test *acl_build_reference(struct loader *loader, const struct o
 	return test;
 }
 
-static const struct acl_test *build_item(struct loader *loader, const struct option_node *item,
-    const struct acl_test *rest)
+static const struct acl_test *build_item(
+    struct loader *loader, const struct option_node *item, const struct acl_test *rest)
 {
 	const struct acl_test *test;
 
@@ -253,7 +255,8 @@ static const struct acl_test *build_item(struct loader *loader, const struct opt
 		}
 		return rest;
 	}
-	if (item->kind == OPTION_NODE_SCALAR && (str_is(item->scalar, "all") || str_is(item->scalar, "none"))) {
+	if (item->kind == OPTION_NODE_SCALAR &&
+	    (str_is(item->scalar, "all") || str_is(item->scalar, "none"))) {
 		test = acl_build_reference(loader, item);
 		((struct acl_test *)test)->next = rest;
 		return test;
@@ -283,8 +286,10 @@ struct map *acl_build_all(struct loader *loader, const struct option_node *value
 	for (const struct option_node *item = value->items; item; item = item->next) {
 		const struct option_node *key = item->key;
 
-		if (key->kind != OPTION_NODE_SCALAR || str_is(key->scalar, "all") || str_is(key->scalar, "none"))
-			problem_error(loader, key, "expected the name of an acl other than 'all' and 'none', got %s",
+		if (key->kind != OPTION_NODE_SCALAR || str_is(key->scalar, "all") ||
+		    str_is(key->scalar, "none"))
+			problem_error(loader, key,
+			    "expected the name of an acl other than 'all' and 'none', got %s",
 			    problem_got(loader, key));
 		else
 			map_put(acls, key->scalar, build_acl(loader, item));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* acl, access_rules and shaper_rules as data: how they are built from the file. access.h tells how they are asked. */
+/* acl, access_rules and shaper_rules as data: how they are built from the file. access.h tells how they are
+ * asked. */
 #pragma once
 
 #include "conf/ip.h"
@@ -9,9 +10,9 @@
 enum acl_kind {
 	ACL_ALL,
 	ACL_NONE,
-	ACL_USER,     /* name, and server or any local host */
-	ACL_SERVER,   /* server */
-	ACL_RESOURCE, /* name */
+	ACL_USER,             /* name, and server or any local host */
+	ACL_SERVER,           /* server */
+	ACL_RESOURCE,         /* name */
 	ACL_USER_PATTERN,     /* name_pattern, and server or any local host */
 	ACL_SERVER_PATTERN,   /* server_pattern */
 	ACL_RESOURCE_PATTERN, /* name_pattern */
@@ -61,17 +62,19 @@ enum access_language { ACCESS_ALLOW_DENY, ACCESS_SHAPERS };
 
 /* "acl:", "access_rules:", "shaper_rules:", "shaper:": maps from names. Never NULL. */
 struct map *acl_build_all(struct loader *loader, const struct option_node *value);
-struct map *access_build_all(struct loader *loader, const struct option_node *value, enum access_language language);
+struct map *access_build_all(
+    struct loader *loader, const struct option_node *value, enum access_language language);
 struct map *shaper_build_all(struct loader *loader, const struct option_node *value);
 /* A rule in place, or a reference to a named one. NULL after a problem. */
-const struct access *access_build(struct loader *loader, const struct option_node *value,
-    enum access_language language);
+const struct access *access_build(
+    struct loader *loader, const struct option_node *value, enum access_language language);
 /* One test "TYPE: VALUE" of an ACL; value may be a list. NULL after a problem. */
 const struct acl_test *acl_build_test(struct loader *loader, const struct option_node *value);
 /* "all", "none", or a reference to an ACL. */
 const struct acl_test *acl_build_reference(struct loader *loader, const struct option_node *name);
 /* Warns when a given value names a rule or shaper that does not exist. */
 struct conf_scope;
-void access_check_value(struct loader *loader, const struct conf_scope *scope, const struct option_value *value);
+void access_check_value(
+    struct loader *loader, const struct conf_scope *scope, const struct option_value *value);
 /* Reports ACLs that refer to themselves, and warns of names that look mistyped. */
 void access_check_scope(struct loader *loader, const struct conf_scope *scope);

@@ -12,36 +12,63 @@
 #include "conf/scalar.h"
 #include "conf/yaml.h"
 
-static bool expected(struct loader *loader, const struct option *option, const struct option_node *node,
-    const char *what)
+static bool expected(
+    struct loader *loader, const struct option *option, const struct option_node *node, const char *what)
 {
-	problem_error(loader, node, "option '%s': expected %s, got %s", option->name, what, problem_got(loader, node));
+	problem_error(
+	    loader, node, "option '%s': expected %s, got %s", option->name, what, problem_got(loader, node));
 	return false;
+}
+
+static const char *number_text(const struct option *option)
+{
+	bool infinity = option->flags & OPTION_INFINITY;
+
+	if (option->type == OPTION_INT)
+		return infinity ? "a whole number or infinity" : "a whole number";
+	return infinity ? "a time such as '10 minutes', a number of seconds, or infinity"
+			: "a time such as '10 minutes', or a number of seconds";
+}
+
+static bool read_number(const struct option *option, struct str text, int64_t *number_r)
+{
+	if ((option->flags & OPTION_INFINITY) && scalar_is_infinity(text)) {
+		*number_r = OPTION_INFINITE;
+		return true;
+	}
+	if (option->type == OPTION_DURATION)
+		return scalar_duration(text, number_r);
+	return scalar_size(text, number_r);
 }
 
 static bool check_number(struct loader *loader, const struct option *option, const struct option_node *node,
     struct option_value *value)
 {
-	bool time = option->type == OPTION_DURATION, infinity = option->flags & OPTION_INFINITY;
-	int64_t most = option->max ? option->max : INT64_MAX - 1;
-	const char *unit = time ? " ms" : "", *range;
+	const char *unit = option->type == OPTION_DURATION ? " ms" : "", *range;
+	long long least = option->min, most = option->max;
 
-	if (node->kind == OPTION_NODE_SCALAR && infinity && scalar_is_infinity(node->scalar)) {
-		value->integer = OPTION_INFINITE;
+	if (node->kind != OPTION_NODE_SCALAR || !read_number(option, node->scalar, &value->integer))
+		return expected(loader, option, node, number_text(option));
+	if (value->integer == OPTION_INFINITE && (option->flags & OPTION_INFINITY))
 		return true;
-	}
-	if (node->kind != OPTION_NODE_SCALAR ||
-	    !(time ? scalar_duration(node->scalar, &value->integer) : scalar_size(node->scalar, &value->integer)))
-		return expected(loader, option, node,
-		    time ? infinity ? "a time such as '10 minutes', a number of seconds, or infinity"
-				    : "a time such as '10 minutes', or a number of seconds"
-			 : infinity ? "a whole number or infinity" : "a whole number");
-	if (value->integer >= option->min && value->integer <= most)
+	if (value->integer >= least && (!most || value->integer <= most))
 		return true;
-	range = option->max ? arena_printf(loader->arena, "%lld to %lld%s", (long long)option->min,
-				  (long long)option->max, unit)
-			    : arena_printf(loader->arena, "%lld%s or more", (long long)option->min, unit);
+	range = most ? arena_printf(loader->arena, "%lld to %lld%s", least, most, unit)
+		     : arena_printf(loader->arena, "%lld%s or more", least, unit);
 	return expected(loader, option, node, range);
+}
+
+/* "a|b|c" as "a, b, c". */
+static const char *words_text(struct loader *loader, const char *words)
+{
+	struct strbuf buf = {0};
+	struct str text;
+
+	for (; *words; words++)
+		strbuf_cstr(&buf, *words == '|' ? ", " : (char[]){*words, '\0'});
+	text = arena_str(&loader->report->arena, strbuf_view(&buf));
+	strbuf_fini(&buf);
+	return text.ptr;
 }
 
 /* Finds a word among those of an enum, today's for old ones. */
@@ -69,13 +96,13 @@ static bool enum_word(struct loader *loader, const struct option *option, const 
 		}
 		nearest_try_words(&nearest, option->values);
 	}
-	problem_error(loader, node, "option '%s': expected one of %s, got %s%s", option->name, option->values,
-	    problem_got(loader, node), nearest_hint(loader, &nearest));
+	problem_error(loader, node, "option '%s': expected one of %s, got %s%s", option->name,
+	    words_text(loader, option->values), problem_got(loader, node), nearest_hint(loader, &nearest));
 	return false;
 }
 
-static bool check_jid(struct loader *loader, const struct option *option, const struct option_node *node,
-    struct str *text_r)
+static bool check_jid(
+    struct loader *loader, const struct option *option, const struct option_node *node, struct str *text_r)
 {
 	struct jid jid;
 	struct err err;
@@ -87,8 +114,8 @@ static bool check_jid(struct loader *loader, const struct option *option, const 
 	return expected(loader, option, node, arena_printf(loader->arena, "a JID (%s)", err.text));
 }
 
-static bool check_domain(struct loader *loader, const struct option *option, const struct option_node *node,
-    struct str *text_r)
+static bool check_domain(
+    struct loader *loader, const struct option *option, const struct option_node *node, struct str *text_r)
 {
 	struct err err;
 
@@ -98,8 +125,8 @@ static bool check_domain(struct loader *loader, const struct option *option, con
 }
 
 /* One string, or one element of a list of strings. */
-static bool check_text(struct loader *loader, const struct option *option, const struct option_node *node,
-    struct str *text_r)
+static bool check_text(
+    struct loader *loader, const struct option *option, const struct option_node *node, struct str *text_r)
 {
 	struct ip_network network;
 	int index;
@@ -166,8 +193,8 @@ static bool check_list(struct loader *loader, const struct option *option, const
 		strings[count++] = text;
 	}
 	if (count > 0) {
-		value->strings = memcpy(arena_alloc(loader->arena, count * sizeof(*strings)), strings,
-		    count * sizeof(*strings));
+		value->strings = memcpy(
+		    arena_alloc(loader->arena, count * sizeof(*strings)), strings, count * sizeof(*strings));
 		value->string_count = count;
 	}
 	free(strings);
@@ -182,7 +209,8 @@ static bool check_shaper(struct loader *loader, const struct option *option, con
 	if (node->kind == OPTION_NODE_SCALAR) {
 		value->string = node->scalar;
 		if (node_is_null(node))
-			return expected(loader, option, node, "a shaper, a rule of shaper_rules, a number or none");
+			return expected(
+			    loader, option, node, "a shaper, a rule of shaper_rules, a number or none");
 		if (str_is(node->scalar, "none")) {
 			value->integer = -1;
 			return true;
@@ -232,7 +260,8 @@ static bool check_typed(struct loader *loader, const struct option *option, cons
 	case OPTION_SHAPER:
 		return check_shaper(loader, option, node, value);
 	case OPTION_MAP:
-		value->node = node_as_map(loader, node, arena_printf(loader->arena, "option '%s'", option->name));
+		value->node =
+		    node_as_map(loader, node, arena_printf(loader->arena, "option '%s'", option->name));
 		return value->node;
 	case OPTION_ANY:
 		return true;
@@ -259,22 +288,26 @@ const struct option_node *check_default_node(struct loader *loader, const struct
 	if (!option->def)
 		return NULL;
 	if (strpbrk(option->def, "[]{}'\":,&*#?|<>=!%@`\\"))
-		return yaml_parse(loader, str_of(option->def), arena_printf(loader->arena, "default of %s", option->name));
+		return yaml_parse(
+		    loader, str_of(option->def), arena_printf(loader->arena, "default of %s", option->name));
 	return node_scalar(loader, &at, str_of(option->def));
 }
 
-void check_flags(struct loader *loader, const char *owner, const struct option *option, const struct option_node *at)
+void check_flags(
+    struct loader *loader, const char *owner, const struct option *option, const struct option_node *at)
 {
 	if (option->flags & OPTION_LATER)
 		problem_later(loader, at, "option '%s'%s", option->name, owner);
 	else if (option->flags & OPTION_IGNORED)
-		problem_warning(loader, at, "option '%s'%s has no meaning here and is left out", option->name, owner);
+		problem_warning(
+		    loader, at, "option '%s'%s has no meaning here and is left out", option->name, owner);
 }
 
 struct option_value *check_table(struct loader *loader, const char *owner, const struct option *table,
     const struct option_node *map, const struct definitions *definitions)
 {
-	struct option_value *values = arena_zalloc(loader->arena, (option_count(table) + 1) * sizeof(*values));
+	struct option_value *values =
+	    arena_zalloc(loader->arena, (option_count(table) + 1) * sizeof(*values));
 
 	for (size_t i = 0; table[i].name; i++) {
 		const struct option_node *given = option_node_get(map, table[i].name);
@@ -301,7 +334,8 @@ void check_names(struct loader *loader, const char *owner, const struct option_n
 		bool known = false;
 
 		if (key->kind != OPTION_NODE_SCALAR) {
-			problem_error(loader, key, "expected the name of an option, got %s", problem_got(loader, key));
+			problem_error(
+			    loader, key, "expected the name of an option, got %s", problem_got(loader, key));
 			continue;
 		}
 		for (size_t i = 0; tables[i]; i++) {
@@ -309,7 +343,7 @@ void check_names(struct loader *loader, const char *owner, const struct option_n
 			option_nearest(tables[i], &nearest);
 		}
 		if (!known)
-			problem_error(loader, key, "unknown option %s%s%s", problem_quote(loader, key->scalar), owner,
-			    nearest_hint(loader, &nearest));
+			problem_error(loader, key, "unknown option %s%s%s",
+			    problem_quote(loader, key->scalar), owner, nearest_hint(loader, &nearest));
 	}
 }

@@ -11,7 +11,8 @@ bool check_value(struct loader *loader, const struct option *option, const struc
 const struct option_node *check_default_node(struct loader *loader, const struct option *option);
 /*
  * One value for each row of a table: what the mapping (or NULL) gives, defaults for the rest. Definitions are
- * replaced in both. owner names the place in messages ("module 'mod_ping'"). Unknown names are left to check_names.
+ * replaced in both. owner names the place in messages ("module 'mod_ping'"). Unknown names are left to
+ * check_names.
  */
 struct option_value *check_table(struct loader *loader, const char *owner, const struct option *table,
     const struct option_node *map, const struct definitions *definitions);
@@ -19,5 +20,5 @@ struct option_value *check_table(struct loader *loader, const char *owner, const
 void check_names(struct loader *loader, const char *owner, const struct option_node *map,
     const struct option *const *tables);
 /* Says so when an option that was given is not read by anything. owner may be empty. */
-void check_flags(struct loader *loader, const char *owner, const struct option *option,
-    const struct option_node *at);
+void check_flags(
+    struct loader *loader, const char *owner, const struct option *option, const struct option_node *at);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The configuration: ejabberd.yml, read into an immutable, reference-counted snapshot. Loading happens on any one
- * thread and may block; reading a snapshot is free of locks for every thread that holds a reference.
+ * The configuration: ejabberd.yml, read into an immutable, reference-counted snapshot. Loading happens on any
+ * one thread and may block; reading a snapshot is free of locks for every thread that holds a reference.
  *
  *   file -> YAML events with marks -> includes, macros, keywords -> option tables -> snapshot
  *
- * All problems of a file are reported at once, each with file, line, column, what was expected and, for an unknown
- * name, the nearest known one.
+ * All problems of a file are reported at once, each with file, line, column, what was expected and, for an
+ * unknown name, the nearest known one.
  */
 #pragma once
 
@@ -41,31 +41,42 @@ void conf_report_fini(struct conf_report *report);
 /* Adds "FILE:LINE:COL: error: what is wrong", without a line end. */
 void conf_problem_print(const struct conf_problem *problem, struct strbuf *buf);
 
-/* The tables that the file is checked against. Registered by main before the first load, read-only afterwards. */
+/* The tables that the file is checked against. Registered by main before the first load, read-only
+ * afterwards. */
 enum conf_availability { CONF_AVAILABLE, CONF_NOT_YET };
-void conf_register_module(const char *name, const struct option *options, enum conf_availability availability);
-void conf_register_listener(const char *module, const struct option *options, enum conf_availability availability);
+void conf_register_module(
+    const char *name, const struct option *options, enum conf_availability availability);
+void conf_register_listener(
+    const char *module, const struct option *options, enum conf_availability availability);
 extern const struct option conf_toplevel_options[]; /* every top-level option of ejabberd, and ours */
 
-/* Gives a predefined keyword its text: DATABASE_PATH, LOG_PATH, VERSION, SEMVER. Before the first load; copied.
- * HOME, CONFIG_PATH, HOST and HOST_URL_ENCODE are known without. */
+/* Gives a predefined keyword its text: DATABASE_PATH, LOG_PATH, VERSION, SEMVER. Before the first load;
+ * copied. HOME, CONFIG_PATH, HOST and HOST_URL_ENCODE are known without. */
 void conf_set_keyword(const char *name, const char *text);
 
 /*
- * Reads path. On errors returns < 0 with the report filled and no snapshot; otherwise 0 with *conf_r (one reference),
- * and the report holds warnings. path NULL: the built-in default (localhost, c2s on 5222 and 5223, usual modules).
+ * Reads path. On errors returns < 0 with the report filled and no snapshot; otherwise 0 with *conf_r (one
+ * reference), and the report holds warnings. path NULL: the built-in default (localhost, c2s on 5222 and
+ * 5223, usual modules).
  */
 int conf_load(const char *path, struct conf **conf_r, struct conf_report *report);
-/* The same from memory; name stands for the file in messages. Includes are relative to the working directory. */
+/* The same from memory; name stands for the file in messages. Relative names are relative to here. */
 int conf_load_text(struct str text, const char *name, struct conf **conf_r, struct conf_report *report);
 struct conf *conf_ref(struct conf *conf);
 void conf_unref(struct conf **conf);
 
-/* The snapshot in force. conf_current returns a borrowed pointer that stays valid until the calling thread returns to
- * its loop (old snapshots are freed only after each worker passed its loop; executor jobs take a reference). */
+/* The snapshot in force. conf_current returns a borrowed pointer that stays valid until the calling thread
+ * returns to its loop (old snapshots are freed only after each worker passed its loop; executor jobs take a
+ * reference). */
 struct conf *conf_current(void);
 /* Makes it the current one, takes over the reference, returns the previous one's. */
 struct conf *conf_install(struct conf *conf);
+
+/*
+ * Options that count only after a restart and differ between two snapshots. Start with *position = 0; NULL at
+ * the end.
+ */
+const char *conf_next_restart_change(const struct conf *a, const struct conf *b, size_t *position);
 
 /* Virtual hosts, prepared domains, in the order of the file. */
 size_t conf_host_count(const struct conf *conf);

@@ -39,7 +39,8 @@ static void set(struct loader *loader, struct settings *settings, int row, const
 	const struct option_node *old = settings->nodes[row];
 
 	if (old && rename && rename->kind == RENAME_JOIN)
-		value = node_append(loader, node_append(loader, node_list(loader, NULL, old), old, false), value, false);
+		value = node_append(
+		    loader, node_append(loader, node_list(loader, NULL, old), old, false), value, false);
 	else if (old && rename)
 		problem_error(loader, value->key, "option '%s' is given under its old name too",
 		    conf_toplevel_options[row].name);
@@ -65,7 +66,8 @@ void settings_read(struct loader *loader, const struct entries *entries, struct 
 
 static bool is_rules(const char *name)
 {
-	return strcmp(name, "acl") == 0 || strcmp(name, "access_rules") == 0 || strcmp(name, "shaper_rules") == 0;
+	return strcmp(name, "acl") == 0 || strcmp(name, "access_rules") == 0 ||
+	       strcmp(name, "shaper_rules") == 0;
 }
 
 static void read_option(struct loader *loader, const struct option_node *value, bool append,
@@ -85,8 +87,8 @@ static void read_option(struct loader *loader, const struct option_node *value, 
 		return;
 	option = &conf_toplevel_options[row];
 	if (option->flags & OPTION_GLOBAL) {
-		problem_error(loader, value->key, "option '%s' counts for the whole server and cannot be set for a host",
-		    option->name);
+		problem_error(loader, value->key,
+		    "option '%s' counts for the whole server and cannot be set for a host", option->name);
 		return;
 	}
 	check_flags(loader, "", option, value->key);
@@ -94,8 +96,9 @@ static void read_option(struct loader *loader, const struct option_node *value, 
 		host->settings = settings_new(loader);
 	base = host->settings.nodes[row];
 	if (base && !append) {
-		problem_error(loader, value->key, "option '%s' is given twice for this host, first in %s line %u",
-		    option->name, base->file, base->line);
+		problem_error(loader, value->key,
+		    "option '%s' is given twice for this host, first in %s line %u", option->name, base->file,
+		    base->line);
 		return;
 	}
 	if (append && !base)
@@ -113,7 +116,8 @@ static long find_host(struct loader *loader, const struct option_node *key)
 	const struct conf_scope *scope = NULL;
 	struct str domain;
 
-	if (key->kind == OPTION_NODE_SCALAR && jid_prep_domain(key->scalar, loader->arena, &domain, NULL) == 0)
+	if (key->kind == OPTION_NODE_SCALAR &&
+	    jid_prep_domain(key->scalar, loader->arena, &domain, NULL) == 0)
 		scope = map_get(&conf->host_names, domain);
 	if (scope)
 		return scope - conf->hosts;
@@ -136,7 +140,8 @@ static void read_hosts(struct loader *loader, const struct option_node *value, b
 		if (host < 0)
 			continue;
 		options = node_as_map(loader, item, what);
-		for (const struct option_node *option = options ? options->items : NULL; option; option = option->next)
+		for (const struct option_node *option = options ? options->items : NULL; option;
+		     option = option->next)
 			read_option(loader, option, append, global, &hosts[host]);
 	}
 }
@@ -164,8 +169,8 @@ static bool takes_keywords(const char *name)
 	return true;
 }
 
-static void scope_value(struct loader *loader, struct conf_scope *scope, size_t row, const struct option_node *node,
-    bool given, const struct definitions *definitions)
+static void scope_value(struct loader *loader, struct conf_scope *scope, size_t row,
+    const struct option_node *node, bool given, const struct definitions *definitions)
 {
 	const struct option *option = &conf_toplevel_options[row];
 	struct option_value *value = arena_zalloc(loader->arena, sizeof(*value));
@@ -193,15 +198,16 @@ static void scope_rules(struct loader *loader, struct conf_scope *scope, const s
 		values[i] = scope->values[row];
 		own[i] = !parent || values[i] != parent->values[row];
 	}
-	scope->acls = own[0] ? values[0]->present ? acl_build_all(loader, values[0]->node) : conf_new_map(loader->conf)
-			     : parent->acls;
+	scope->acls =
+	    own[0] ? values[0]->present ? acl_build_all(loader, values[0]->node) : conf_new_map(loader->conf)
+		   : parent->acls;
 	scope->access_rules = own[1] ? values[1]->present
-		? access_build_all(loader, values[1]->node, ACCESS_ALLOW_DENY)
-		: conf_new_map(loader->conf)
+					   ? access_build_all(loader, values[1]->node, ACCESS_ALLOW_DENY)
+					   : conf_new_map(loader->conf)
 				     : parent->access_rules;
 	scope->shaper_rules = own[2] ? values[2]->present
-		? access_build_all(loader, values[2]->node, ACCESS_SHAPERS)
-		: conf_new_map(loader->conf)
+					   ? access_build_all(loader, values[2]->node, ACCESS_SHAPERS)
+					   : conf_new_map(loader->conf)
 				     : parent->shaper_rules;
 	if (own[0] || own[1] || own[2])
 		access_check_scope(loader, scope);

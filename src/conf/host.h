@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the file says about everybody and about each host: top-level options, host_config, append_host_config. */
+/* What the file says about everybody and about each host: top-level options, host_config and its like. */
 #pragma once
 
 #include "conf/macro.h"
@@ -22,8 +22,8 @@ void settings_read(struct loader *loader, const struct entries *entries, struct 
 void host_read(struct loader *loader, const struct entries *entries, const struct settings *global,
     struct host_settings *hosts);
 /*
- * Types the options of a scope. parent NULL: the global one, with defaults. Options that a scope does not set are
- * its parent's. Modules are left to modules_build.
+ * Types the options of a scope. parent NULL: the global one, with defaults. Options that a scope does not set
+ * are its parent's. Modules are left to modules_build.
  */
 void scope_build(struct loader *loader, struct conf_scope *scope, const struct conf_scope *parent,
     const struct settings *settings, const struct definitions *definitions);

@@ -21,7 +21,8 @@ struct include_rules {
 static void collect(struct loader *loader, const struct option_node *root, const struct include_rules *rules,
     struct entries *entries);
 
-void entries_add(struct loader *loader, struct entries *entries, struct str name, const struct option_node *value)
+void entries_add(
+    struct loader *loader, struct entries *entries, struct str name, const struct option_node *value)
 {
 	struct entry *entry = arena_zalloc(loader->arena, sizeof(*entry));
 
@@ -87,7 +88,7 @@ int include_read_file(const char *path, struct str *text_r, struct err *err)
 
 const char *include_path_beside(struct loader *loader, const char *directory, struct str path)
 {
-	if (path.len > 0 && path.ptr[0] == '/')
+	if ((path.len > 0 && path.ptr[0] == '/') || strcmp(directory, ".") == 0)
 		return arena_str(loader->arena, path).ptr;
 	return arena_printf(loader->arena, "%s/%.*s", directory, STR_FMT(path));
 }
@@ -104,7 +105,8 @@ static const char *directory_of(struct loader *loader, const char *file)
 static void include_file(struct loader *loader, const struct option_node *at, struct str name,
     struct include_rules *rules, struct entries *entries)
 {
-	const char *directory = rules->outer->file ? directory_of(loader, rules->outer->file) : loader->directory;
+	const char *directory =
+	    rules->outer->file ? directory_of(loader, rules->outer->file) : loader->directory;
 	struct option_node *root = NULL;
 	struct str text = STR_NULL;
 	struct err err;
@@ -115,7 +117,8 @@ static void include_file(struct loader *loader, const struct option_node *at, st
 		return;
 	}
 	if (include_read_file(rules->file, &text, &err) < 0) {
-		problem_error(loader, at, "included file %s %s", problem_quote(loader, str_of(rules->file)), err.text);
+		problem_error(
+		    loader, at, "included file %s %s", problem_quote(loader, str_of(rules->file)), err.text);
 		return;
 	}
 	loader->files[loader->file_count++] = rules->file;
@@ -129,14 +132,15 @@ static void read_rules(struct loader *loader, const struct option_node *options,
 {
 	if (options->kind != OPTION_NODE_MAP) {
 		if (!node_is_null(options))
-			problem_error(loader, options, "expected 'allow_only' or 'disallow' with a list of options, got %s",
+			problem_error(loader, options,
+			    "expected 'allow_only' or 'disallow' with a list of options, got %s",
 			    problem_got(loader, options));
 		return;
 	}
 	for (const struct option_node *value = options->items; value; value = value->next) {
 		if (value->kind != OPTION_NODE_LIST)
-			problem_error(loader, value, "expected a list of options, got %s",
-			    problem_got(loader, value));
+			problem_error(
+			    loader, value, "expected a list of options, got %s", problem_got(loader, value));
 		else if (str_is(value->key->scalar, "allow_only"))
 			rules->allow_only = value;
 		else if (str_is(value->key->scalar, "disallow"))
@@ -147,8 +151,8 @@ static void read_rules(struct loader *loader, const struct option_node *options,
 	}
 }
 
-static void include_all(struct loader *loader, const struct option_node *value, const struct include_rules *outer,
-    struct entries *entries)
+static void include_all(struct loader *loader, const struct option_node *value,
+    const struct include_rules *outer, struct entries *entries)
 {
 	const struct option_node *item = value->kind == OPTION_NODE_SCALAR ? value : value->items;
 
@@ -157,7 +161,8 @@ static void include_all(struct loader *loader, const struct option_node *value, 
 		struct include_rules rules = {.outer = outer, .depth = outer->depth + 1};
 
 		if (name->kind != OPTION_NODE_SCALAR || name->scalar.len == 0) {
-			problem_error(loader, name, "expected the name of a file, got %s", problem_got(loader, name));
+			problem_error(
+			    loader, name, "expected the name of a file, got %s", problem_got(loader, name));
 			continue;
 		}
 		if (value->kind == OPTION_NODE_MAP)
@@ -187,12 +192,12 @@ static bool allowed(const struct include_rules *rules, struct str name)
 
 static bool is_joined(struct str name)
 {
-	return str_is(name, "define_macro") || str_is(name, "define_keyword") || str_is(name, "host_config") ||
-	    str_is(name, "append_host_config");
+	return str_is(name, "define_macro") || str_is(name, "define_keyword") ||
+	       str_is(name, "host_config") || str_is(name, "append_host_config");
 }
 
-static void collect_one(struct loader *loader, const struct option_node *value, const struct include_rules *rules,
-    struct entries *entries)
+static void collect_one(struct loader *loader, const struct option_node *value,
+    const struct include_rules *rules, struct entries *entries)
 {
 	struct str name = value->key->scalar;
 	const struct entry *first;
@@ -203,7 +208,8 @@ static void collect_one(struct loader *loader, const struct option_node *value, 
 		return;
 	}
 	if (!allowed(rules, name)) {
-		problem_warning(loader, value->key, "option %s is not allowed in this included file and is left out",
+		problem_warning(loader, value->key,
+		    "option %s is not allowed in this included file and is left out",
 		    problem_quote(loader, name));
 		return;
 	}

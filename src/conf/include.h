@@ -6,7 +6,8 @@
 
 /* One top-level option as it was written. */
 struct entry {
-	const struct option_node *value; /* its key is the name; the value has macros replaced after macro_replace */
+	const struct option_node
+	    *value; /* its key is the name; the value has macros replaced after macro_replace */
 	struct str name;
 	struct entry *next;
 };
@@ -16,11 +17,13 @@ struct entries {
 	struct entry *first, *last;
 };
 
-void entries_add(struct loader *loader, struct entries *entries, struct str name, const struct option_node *value);
+void entries_add(
+    struct loader *loader, struct entries *entries, struct str name, const struct option_node *value);
 struct entry *entries_find(const struct entries *entries, const char *name);
 /*
- * Takes the options of a file's root and, in their place, those of the files that it includes. An option given twice
- * is an error, except those whose parts are joined (definitions, host_config, append_host_config).
+ * Takes the options of a file's root and, in their place, those of the files that it includes. An option
+ * given twice is an error, except those whose parts are joined (definitions, host_config,
+ * append_host_config).
  */
 void include_collect(struct loader *loader, const struct option_node *root, struct entries *entries);
 /* The bytes of a regular file of at most LOADER_FILE_MAX; < 0 with the reason. free(text_r->ptr). */

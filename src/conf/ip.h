@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* IP addresses and networks in CIDR notation. IPv4 inside IPv6 (::ffff:a.b.c.d) counts as IPv4. Pure functions. */
+/* IP addresses and networks in CIDR notation. IPv4 inside IPv6 (::ffff:a.b.c.d) counts as IPv4. Pure
+ * functions. */
 #pragma once
 
 #include <sys/socket.h>

@@ -38,7 +38,8 @@ static void percent_encode(struct strbuf *buf, struct str text)
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned char c = (unsigned char)text.ptr[i];
 
-		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("-._~", c))
+		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		    strchr("-._~", c))
 			strbuf_char(buf, (char)c);
 		else
 			strbuf_printf(buf, "%%%02X", c);

@@ -2,27 +2,33 @@
 #include "conf/registry.h"
 
 const struct option listener_common_options[] = {
-    {"port", OPTION_STRING, NULL, "The TCP or UDP port, or `unix:PATH` for a socket in the file system. Mandatory."},
+    {"port", OPTION_STRING, NULL,
+	"The TCP or UDP port, or `unix:PATH` for a socket in the file system. Mandatory."},
     {"module", OPTION_STRING, NULL, "What serves the connections of this port. Mandatory."},
     {"ip", OPTION_IP, "0.0.0.0",
 	"The address to listen on. `\"::\"` takes both IPv6 and IPv4, `0.0.0.0` takes IPv4 alone."},
     {"transport", OPTION_ENUM, "tcp", "The transport below the protocol.", "tcp|udp"},
     {"backlog", OPTION_INT, "128", "How many connections may wait to be accepted.", NULL, 1, 65535},
-    {"accept_interval", OPTION_DURATION, "0", "A pause between two accepted connections.", .flags = OPTION_IGNORED},
+    {"accept_interval", OPTION_DURATION, "0", "A pause between two accepted connections.",
+	.flags = OPTION_IGNORED},
     {"send_timeout", OPTION_DURATION, "15 s",
-	"How long a peer may leave sent bytes unread before its connection is closed.", .flags = OPTION_INFINITY},
+	"How long a peer may leave sent bytes unread before its connection is closed.",
+	.flags = OPTION_INFINITY},
     {"use_proxy_protocol", OPTION_BOOL, "false",
-	"Connections come through a proxy that says the true address in a PROXY protocol header (version 1 or 2). "
+	"Connections come through a proxy that says the true address in a PROXY protocol header (version 1 "
+	"or 2). "
 	"The header is then required."},
-    {"unix_socket", OPTION_MAP, NULL, "`mode`, `owner` and `group` of the socket file when `port` is `unix:PATH`."},
+    {"unix_socket", OPTION_MAP, NULL,
+	"`mode`, `owner` and `group` of the socket file when `port` is `unix:PATH`."},
     {"supervisor", OPTION_BOOL, "true", "Has a meaning in Erlang only.", .flags = OPTION_IGNORED},
     {0},
 };
 
 const struct option listener_tls_options[] = {
     {"tls", OPTION_BOOL, "false", "TLS from the first byte on (direct TLS, XEP-0368)."},
-    {"cafile", OPTION_PATH, NULL, "CA certificates that peers' certificates are checked against. The top-level "
-				  "option of the same purpose, when set, counts instead."},
+    {"cafile", OPTION_PATH, NULL,
+	"CA certificates that peers' certificates are checked against. The top-level "
+	"option of the same purpose, when set, counts instead."},
     {"ciphers", OPTION_STRINGS, NULL, "OpenSSL's cipher list for TLS 1.2 and below."},
     {"dhfile", OPTION_PATH, NULL, "A file with Diffie-Hellman parameters."},
     {"protocol_options", OPTION_STRINGS, NULL,
@@ -33,17 +39,22 @@ const struct option listener_tls_options[] = {
 };
 
 /* Limits of an XML stream, shared by the tables below. */
-#define STREAM_LIMITS \
-	{"max_stanza_size", OPTION_INT, "262144", "The largest stanza, in bytes.", NULL, 1024, 0, OPTION_INFINITY}, \
-	    {"max_stanza_elements", OPTION_INT, "infinity", "The most XML elements in a stanza.", NULL, 1, 0, \
-		OPTION_INFINITY}, \
-	    {"pre_auth_max_stanza_size", OPTION_INT, "8192", "The largest stanza before authentication, in bytes.", \
-		NULL, 1024, 0, OPTION_INFINITY}, \
-	    {"pre_auth_max_stanza_elements", OPTION_INT, "32", \
-		"The most XML elements in a stanza before authentication.", NULL, 1, 0, OPTION_INFINITY}, \
-	    {"max_fsm_queue", OPTION_INT, NULL, \
-		"The most stanzas that wait to be sent to a peer; without it, the top-level option counts.", NULL, 1}, \
-	    {"shaper", OPTION_SHAPER, "none", "How fast the peer may send: a shaper or a rule of `shaper_rules`."}
+#define STREAM_LIMITS                                                                                        \
+	{"max_stanza_size", OPTION_INT, "262144", "The largest stanza, in bytes.", NULL, 1024, 0,            \
+	    OPTION_INFINITY},                                                                                \
+	    {"max_stanza_elements", OPTION_INT, "infinity", "The most XML elements in a stanza.", NULL, 1,   \
+		0, OPTION_INFINITY},                                                                         \
+	    {"pre_auth_max_stanza_size", OPTION_INT, "8192",                                                 \
+		"The largest stanza before authentication, in bytes.", NULL, 1024, 0, OPTION_INFINITY},      \
+	    {"pre_auth_max_stanza_elements", OPTION_INT, "32",                                               \
+		"The most XML elements in a stanza before authentication.", NULL, 1, 0, OPTION_INFINITY},    \
+	    {"max_fsm_queue", OPTION_INT, NULL,                                                              \
+		"The most stanzas that wait to be sent to a peer; without it, the top-level option counts.", \
+		NULL, 1},                                                                                    \
+	{                                                                                                    \
+		"shaper", OPTION_SHAPER, "none",                                                             \
+		    "How fast the peer may send: a shaper or a rule of `shaper_rules`."                      \
+	}
 
 static const struct option c2s[] = {
     {"access", OPTION_ACCESS, "all", "Who may log in here."},

@@ -5,7 +5,8 @@
 #include "conf/check.h"
 #include "conf/renames.h"
 
-static struct option_value *value_in(const struct option *table, const struct option_value *values, const char *name)
+static struct option_value *value_in(
+    const struct option *table, const struct option_value *values, const char *name)
 {
 	const struct option *option = option_find(table, str_of(name));
 
@@ -53,6 +54,16 @@ static bool settle_port(struct loader *loader, struct conf_listener *listener, c
 	return false;
 }
 
+static void check_ip(struct loader *loader, const struct conf_listener *listener)
+{
+	const struct option_value *ip = conf_listener_get(listener, "ip");
+
+	if (ip->present && memchr(ip->string.ptr, '/', ip->string.len))
+		problem_error(loader, ip->node,
+		    "option 'ip': expected one address to listen on, got network %s",
+		    problem_got(loader, ip->node));
+}
+
 static void settle_unix_socket(struct loader *loader, const struct conf_listener *listener)
 {
 	static const struct option fields[] = {
@@ -85,7 +96,8 @@ static const struct registered *find_module(struct loader *loader, const struct 
 	struct nearest nearest = {0};
 
 	if (!name || name->kind != OPTION_NODE_SCALAR) {
-		problem_error(loader, name ? name : item, "a listener needs a 'module', such as ejabberd_c2s");
+		problem_error(
+		    loader, name ? name : item, "a listener needs a 'module', such as ejabberd_c2s");
 		return NULL;
 	}
 	registered = registry_listener(name->scalar);
@@ -98,14 +110,15 @@ static const struct registered *find_module(struct loader *loader, const struct 
 	return NULL;
 }
 
-static void check_references(struct loader *loader, const struct option *table, const struct option_value *values)
+static void check_references(
+    struct loader *loader, const struct option *table, const struct option_value *values)
 {
 	for (size_t i = 0; table[i].name; i++)
 		access_check_value(loader, &loader->conf->global, &values[i]);
 }
 
-static struct conf_listener *build_listener(struct loader *loader, const struct option_node *item,
-    const struct definitions *definitions)
+static struct conf_listener *build_listener(
+    struct loader *loader, const struct option_node *item, const struct definitions *definitions)
 {
 	struct conf_listener *listener = arena_zalloc(loader->arena, sizeof(*listener));
 	const struct registered *registered = find_module(loader, item);
@@ -131,6 +144,7 @@ static struct conf_listener *build_listener(struct loader *loader, const struct 
 	if (registered->takes_tls)
 		settle_starttls(listener);
 	settle_unix_socket(loader, listener);
+	check_ip(loader, listener);
 	if (!settle_port(loader, listener, item))
 		return NULL;
 	listener->label = make_label(loader, listener);
@@ -139,7 +153,8 @@ static struct conf_listener *build_listener(struct loader *loader, const struct 
 	return listener;
 }
 
-void listeners_build(struct loader *loader, const struct option_node *value, const struct definitions *definitions)
+void listeners_build(
+    struct loader *loader, const struct option_node *value, const struct definitions *definitions)
 {
 	struct map labels = {0};
 	const struct conf_listener **listeners;
@@ -171,8 +186,8 @@ void listeners_build(struct loader *loader, const struct option_node *value, con
 	map_fini(&labels);
 }
 
-const struct option_node *listeners_certfiles(struct loader *loader, const struct option_node *value,
-    const struct option_node *certfiles)
+const struct option_node *listeners_certfiles(
+    struct loader *loader, const struct option_node *value, const struct option_node *certfiles)
 {
 	for (const struct option_node *item = value->items; item; item = item->next) {
 		const struct option_node *name = option_node_get(item, "module");

@@ -54,42 +54,57 @@ static void join_certfiles(struct load *load)
 	const struct option_node *listen = setting(load, "listen");
 
 	if (listen)
-		load->settings.nodes[row] = listeners_certfiles(&load->loader, listen, load->settings.nodes[row]);
+		load->settings.nodes[row] =
+		    listeners_certfiles(&load->loader, listen, load->settings.nodes[row]);
 }
 
-static void add_host(struct load *load, const struct option_node *item, struct str domain)
+static void add_host(struct load *load, const struct option_node *item)
 {
+	static const struct option domains = {"hosts", OPTION_DOMAIN};
 	struct conf *conf = load->loader.conf;
 	struct conf_scope *scope = &conf->hosts[conf->host_count];
+	struct option_value value;
 
-	if (map_get(&conf->host_names, domain)) {
-		problem_error(&load->loader, item, "host %s is given twice", problem_quote(&load->loader, domain));
+	if (!check_value(&load->loader, &domains, item, &value))
+		return;
+	if (map_get(&conf->host_names, value.string)) {
+		problem_error(
+		    &load->loader, item, "host %s is given twice", problem_got(&load->loader, item));
 		return;
 	}
-	scope->host = domain;
-	map_put(&conf->host_names, domain, scope);
+	scope->host = value.string;
+	map_put(&conf->host_names, scope->host, scope);
 	conf->host_count++;
+}
+
+/* Without a valid host there is no snapshot in the end; a stand-in lets the rest of the file be checked. */
+static void add_stand_in(struct load *load)
+{
+	struct option_node node = {.file = CONF_DEFAULT_NAME, .scalar = STR("localhost")};
+
+	add_host(load, &node);
 }
 
 static void read_hosts(struct load *load)
 {
-	const struct option *option = &conf_toplevel_options[toplevel_index(STR("hosts"))];
-	const struct option_node *node = setting(load, "hosts"), *item;
+	const struct option_node *node = setting(load, "hosts"), *item = NULL;
 	struct conf *conf = load->loader.conf;
-	struct option_value value;
+	size_t count = 1;
 
-	if (!node) {
+	if (!node)
 		problem_error(&load->loader, NULL, "option 'hosts' is missing: the domains that are served");
-		return;
-	}
-	if (!check_value(&load->loader, option, node, &value))
-		return;
-	if (value.string_count == 0)
-		problem_error(&load->loader, node, "option 'hosts': expected at least one domain");
-	conf->hosts = arena_zalloc(&conf->arena, (value.string_count + 1) * sizeof(*conf->hosts));
-	item = node->kind == OPTION_NODE_LIST ? node->items : node;
-	for (size_t i = 0; i < value.string_count; i++, item = item->next)
-		add_host(load, item, value.strings[i]);
+	else if (node->kind == OPTION_NODE_MAP || node_is_null(node) ||
+		 (node->kind == OPTION_NODE_LIST && !node->items))
+		problem_error(&load->loader, node, "option 'hosts': expected a list of domains");
+	else
+		item = node->kind == OPTION_NODE_LIST ? node->items : node;
+	for (const struct option_node *next = item; next; next = next->next)
+		count++;
+	conf->hosts = arena_zalloc(&conf->arena, count * sizeof(*conf->hosts));
+	for (; item; item = item == node ? NULL : item->next)
+		add_host(load, item);
+	if (conf->host_count == 0)
+		add_stand_in(load);
 }
 
 static void build_host(struct load *load, size_t index, struct modules_shared *shared)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the stages of a load share: the arena of the snapshot in the making, the report, and the bounds that
- * keep a hostile or broken file from costing more than its size deserves. One thread, from conf_load to its return.
+ * keep a hostile or broken file from costing more than its size deserves. One thread, from conf_load to its
+ * return.
  */
 #pragma once
 
@@ -20,10 +21,10 @@ enum {
 
 struct loader {
 	struct conf *conf;
-	struct arena *arena;         /* the snapshot's */
+	struct arena *arena; /* the snapshot's */
 	struct conf_report *report;
-	const char *directory;       /* of the main file; relative names start here */
-	struct map seen;             /* problems already reported, by their text and place */
+	const char *directory;               /* of the main file; relative names start here */
+	struct map seen;                     /* problems already reported, by their text and place */
 	const char *files[LOADER_FILES_MAX]; /* in the order in which they were opened */
 	unsigned file_count;
 	size_t nodes;

@@ -22,7 +22,8 @@ static void read_map(struct loader *loader, struct definitions *definitions, con
 		const struct option_node *key = value->key, *first;
 
 		if (key->kind != OPTION_NODE_SCALAR || key->scalar.len == 0) {
-			problem_error(loader, key, "expected a name in capitals, got %s", problem_got(loader, key));
+			problem_error(
+			    loader, key, "expected a name in capitals, got %s", problem_got(loader, key));
 			continue;
 		}
 		first = map_get(&definitions->names, key->scalar);
@@ -55,8 +56,8 @@ void definitions_read(struct loader *loader, struct definitions *definitions, co
 	}
 }
 
-void definitions_read_entries(struct loader *loader, struct definitions *definitions, const struct entries *entries,
-    const char *option)
+void definitions_read_entries(
+    struct loader *loader, struct definitions *definitions, const struct entries *entries, const char *option)
 {
 	for (const struct entry *entry = entries->first; entry; entry = entry->next) {
 		if (str_is(entry->name, option))
@@ -64,7 +65,8 @@ void definitions_read_entries(struct loader *loader, struct definitions *definit
 	}
 }
 
-void definitions_put(struct loader *loader, struct definitions *definitions, const char *name, struct str text)
+void definitions_put(
+    struct loader *loader, struct definitions *definitions, const char *name, struct str text)
 {
 	struct option_node *node = arena_zalloc(loader->arena, sizeof(*node));
 
@@ -123,8 +125,8 @@ bool definitions_concern(const struct definitions *definitions, const struct opt
 }
 
 /* What a name stands for, itself expanded, at the place of its use. */
-static struct option_node *expand_name(struct expansion *expansion, const struct option_node *use,
-    const struct option_node *value)
+static struct option_node *expand_name(
+    struct expansion *expansion, const struct option_node *use, const struct option_node *value)
 {
 	struct option_node *result;
 
@@ -223,8 +225,8 @@ static struct option_node *expand(struct expansion *expansion, const struct opti
 	return copy;
 }
 
-const struct option_node *definitions_expand(struct loader *loader, const struct definitions *definitions,
-    const struct option_node *node)
+const struct option_node *definitions_expand(
+    struct loader *loader, const struct definitions *definitions, const struct option_node *node)
 {
 	struct expansion expansion = {.loader = loader, .definitions = definitions};
 	struct option_node *copy;

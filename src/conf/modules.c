@@ -23,7 +23,8 @@ static bool defaults_concern(const struct build *build, const struct option *tab
 }
 
 /* A mapping with db_type added, for names that said the database. */
-static const struct option_node *with_db_type(struct loader *loader, const struct option_node *map, const char *db_type)
+static const struct option_node *with_db_type(
+    struct loader *loader, const struct option_node *map, const char *db_type)
 {
 	struct option_node *joined, *key, *value;
 
@@ -50,7 +51,8 @@ static struct str todays_name(struct loader *loader, const struct option_node *k
 		return name;
 	rename = rename_module(name);
 	if (!rename && str_ends(name, "_odbc")) {
-		struct str shorter = arena_str(loader->arena, (struct str){name.ptr, name.len - strlen("_odbc")});
+		struct str shorter =
+		    arena_str(loader->arena, (struct str){name.ptr, name.len - strlen("_odbc")});
 		struct rename odbc = {.kind = RENAME_TO, .to = shorter.ptr};
 
 		if (!registry_module(shorter))
@@ -118,9 +120,10 @@ static const struct conf_module *get_module(struct build *build, const struct op
 	module = build_module(build, registered, value, db_type);
 	if (module && registered->availability == CONF_NOT_YET)
 		problem_later(build->loader, key, "module '%s'", registered->name);
-	if (module && !definitions_concern(build->definitions, value) && !defaults_concern(build, registered->options))
-		map_put(&build->shared->by_node, (struct str){(const char *)&module->node, sizeof(const void *)},
-		    module);
+	if (module && !definitions_concern(build->definitions, value) &&
+	    !defaults_concern(build, registered->options))
+		map_put(&build->shared->by_node,
+		    (struct str){(const char *)&module->node, sizeof(const void *)}, module);
 	return module;
 }
 

@@ -42,11 +42,12 @@ void nearest_try(struct nearest *nearest, struct str candidate)
 	if (nearest->word.len == 0 || candidate.len == 0)
 		return;
 	if (nearest->best.ptr && nearest->distance <= limit)
-		limit = nearest->distance - 1;
-	if (nearest->best.ptr && nearest->distance == 0)
-		return;
+		limit = nearest->distance;
 	distance = nearest_distance(nearest->word, candidate, limit);
 	if (distance > limit)
+		return;
+	/* Of two as near, the first in the alphabet: messages do not depend on the order of a map. */
+	if (nearest->best.ptr && distance == nearest->distance && str_cmp(nearest->best, candidate) <= 0)
 		return;
 	nearest->best = candidate;
 	nearest->distance = distance;
@@ -64,5 +65,6 @@ const char *nearest_hint(struct loader *loader, const struct nearest *nearest)
 {
 	if (!nearest->best.ptr)
 		return "";
-	return arena_printf(&loader->report->arena, " (did you mean %s?)", problem_quote(loader, nearest->best));
+	return arena_printf(
+	    &loader->report->arena, " (did you mean %s?)", problem_quote(loader, nearest->best));
 }

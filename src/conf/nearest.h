@@ -16,5 +16,5 @@ void nearest_try(struct nearest *nearest, struct str candidate);
 void nearest_try_words(struct nearest *nearest, const char *words);
 /* Empty when nothing is near enough. Lives in the report. */
 const char *nearest_hint(struct loader *loader, const struct nearest *nearest);
-/* How many letters to insert, delete, replace or swap with their neighbour; limit + 1 when more than limit. */
+/* How many letters to insert, delete, replace or swap with their neighbour; at most limit + 1. */
 unsigned nearest_distance(struct str a, struct str b, unsigned limit);

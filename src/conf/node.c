@@ -67,8 +67,8 @@ struct option_node *node_scalar(struct loader *loader, const struct option_node 
 	return node;
 }
 
-const struct option_node *node_list(struct loader *loader, const struct option_node *item,
-    const struct option_node *at)
+const struct option_node *node_list(
+    struct loader *loader, const struct option_node *item, const struct option_node *at)
 {
 	struct option_node *list = arena_zalloc(loader->arena, sizeof(*list));
 
@@ -84,7 +84,7 @@ const struct option_node *node_list(struct loader *loader, const struct option_n
 bool node_is_null(const struct option_node *node)
 {
 	return node->kind == OPTION_NODE_SCALAR && !node->quoted &&
-	    (node->scalar.len == 0 || str_is(node->scalar, "~") || str_is(node->scalar, "null"));
+	       (node->scalar.len == 0 || str_is(node->scalar, "~") || str_is(node->scalar, "null"));
 }
 
 static struct option_node *joined_maps(struct loader *loader, const struct option_node *list)
@@ -174,8 +174,8 @@ static bool items_add(struct loader *loader, struct node_list *list, const struc
 	return true;
 }
 
-static const struct option_node *append_lists(struct loader *loader, const struct option_node *base,
-    const struct option_node *more)
+static const struct option_node *append_lists(
+    struct loader *loader, const struct option_node *base, const struct option_node *more)
 {
 	struct option_node *joined = node_copy(loader, more);
 	struct node_list items = {0};
@@ -187,8 +187,8 @@ static const struct option_node *append_lists(struct loader *loader, const struc
 	return joined;
 }
 
-static const struct option_node *append_maps(struct loader *loader, const struct option_node *base,
-    const struct option_node *more, bool rules)
+static const struct option_node *append_maps(
+    struct loader *loader, const struct option_node *base, const struct option_node *more, bool rules)
 {
 	struct option_node *joined = node_copy(loader, more);
 	struct node_list items = {0};
@@ -220,8 +220,8 @@ static const struct option_node *append_maps(struct loader *loader, const struct
 	return joined;
 }
 
-const struct option_node *node_append(struct loader *loader, const struct option_node *base,
-    const struct option_node *more, bool rules)
+const struct option_node *node_append(
+    struct loader *loader, const struct option_node *base, const struct option_node *more, bool rules)
 {
 	if (base->kind == OPTION_NODE_MAP && more->kind == OPTION_NODE_MAP)
 		return append_maps(loader, base, more, rules);

@@ -10,8 +10,8 @@
 
 bool path_must_exist(const char *option)
 {
-	static const char *const names[] = {"certfiles", "c2s_cafile", "c2s_dhfile", "s2s_cafile", "s2s_dhfile", "ca_file",
-	    "cafile", "dhfile", "sql_ssl_cafile", "sql_ssl_certfile"};
+	static const char *const names[] = {"certfiles", "c2s_cafile", "c2s_dhfile", "s2s_cafile",
+	    "s2s_dhfile", "ca_file", "cafile", "dhfile", "sql_ssl_cafile", "sql_ssl_certfile"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		if (strcmp(names[i], option) == 0)
@@ -47,8 +47,8 @@ bool path_has_wildcards(struct str path)
 	return false;
 }
 
-void path_glob(struct loader *loader, const char *option, const struct option_node *node, struct str **strings,
-    size_t *count)
+void path_glob(struct loader *loader, const char *option, const struct option_node *node,
+    struct str **strings, size_t *count)
 {
 	const char *pattern = include_path_beside(loader, loader->directory, node->scalar);
 	glob_t found = {0};

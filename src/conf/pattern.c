@@ -21,7 +21,8 @@ static void limits_init(void)
 	pcre2_set_depth_limit(limits, DEPTH_MAX);
 }
 
-struct pattern *pattern_new(struct str text, bool glob, struct arena *arena, struct pattern **all, struct err *err)
+struct pattern *pattern_new(
+    struct str text, bool glob, struct arena *arena, struct pattern **all, struct err *err)
 {
 	struct pattern *pattern;
 	pcre2_code *code = NULL;
@@ -165,8 +166,8 @@ bool pattern_match(const struct pattern *pattern, struct str subject)
 	match = pcre2_match_data_create(1, NULL);
 	if (!match)
 		return false;
-	rc = pcre2_match(pattern->code, (PCRE2_SPTR)(subject.ptr ? subject.ptr : ""), subject.len, 0, 0, match,
-	    limits);
+	rc = pcre2_match(
+	    pattern->code, (PCRE2_SPTR)(subject.ptr ? subject.ptr : ""), subject.len, 0, 0, match, limits);
 	pcre2_match_data_free(match);
 	return rc >= 0;
 }

@@ -13,8 +13,8 @@ static struct conf_problem *report_grow(struct conf_report *report)
 {
 	/* The capacity is the power of two that holds count. */
 	if ((report->count & (report->count - 1)) == 0)
-		report->problems = mem_realloc_array(report->problems, report->count ? report->count * 2 : 1,
-		    sizeof(*report->problems));
+		report->problems = mem_realloc_array(
+		    report->problems, report->count ? report->count * 2 : 1, sizeof(*report->problems));
 	return &report->problems[report->count++];
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "conf/registry.h"
 
-#include <assert.h>
 #include <pthread.h>
 
 #include "base/mem.h"
@@ -51,20 +50,21 @@ void conf_register_module(const char *name, const struct option *options, enum c
 {
 	static const struct option none[] = {{0}};
 
-	registry_put(&modules,
-	    &(struct registered){.name = name, .options = options ? options : none, .availability = availability});
+	registry_put(
+	    &modules, &(struct registered){
+			  .name = name, .options = options ? options : none, .availability = availability});
 }
 
-void conf_register_listener(const char *module, const struct option *options, enum conf_availability availability)
+void conf_register_listener(
+    const char *module, const struct option *options, enum conf_availability availability)
 {
 	static const struct option none[] = {{0}};
 	const struct registered *known = known_find(known_listeners, str_of(module));
 
-	registry_put(&listeners,
-	    &(struct registered){.name = module,
-		.options = options ? options : none,
-		.availability = availability,
-		.takes_tls = known ? known->takes_tls : true});
+	registry_put(&listeners, &(struct registered){.name = module,
+				     .options = options ? options : none,
+				     .availability = availability,
+				     .takes_tls = known ? known->takes_tls : true});
 }
 
 const struct registered *registry_module(struct str name)
@@ -81,7 +81,8 @@ const struct registered *registry_listener(struct str name)
 	return found ? found : known_find(known_listeners, name);
 }
 
-static void nearest_of(const struct registry *registry, const struct registered *known, struct nearest *nearest)
+static void nearest_of(
+    const struct registry *registry, const struct registered *known, struct nearest *nearest)
 {
 	for (size_t i = 0; i < registry->count; i++)
 		nearest_try(nearest, str_of(registry->items[i].name));

@@ -120,7 +120,8 @@ const char *rename_word(const char *option, struct str word, bool *old_r)
 	return NULL;
 }
 
-void rename_warn(struct loader *loader, const char *what, const struct option_node *key, const struct rename *rename)
+void rename_warn(
+    struct loader *loader, const char *what, const struct option_node *key, const struct rename *rename)
 {
 	const char *name = problem_quote(loader, key->scalar);
 
@@ -132,8 +133,8 @@ void rename_warn(struct loader *loader, const char *what, const struct option_no
 		problem_warning(loader, key, "%s %s is old: put the file into '%s'", what, name, rename->to);
 		break;
 	case RENAME_DROP:
-		problem_warning(loader, key, "%s %s is old and is left out%s%s", what, name, *rename->to ? ": " : "",
-		    rename->to);
+		problem_warning(loader, key, "%s %s is old and is left out%s%s", what, name,
+		    *rename->to ? ": " : "", rename->to);
 		break;
 	}
 }
@@ -157,8 +158,9 @@ static const struct rename *old_name(const struct option_node *key, const struct
 	return find(key->scalar);
 }
 
-const struct option_node *rename_options(struct loader *loader, const char *owner, const struct option_node *map,
-    const struct option *const *tables, const struct rename *(*find)(struct str))
+const struct option_node *rename_options(struct loader *loader, const char *owner,
+    const struct option_node *map, const struct option *const *tables,
+    const struct rename *(*find)(struct str))
 {
 	struct option_node *result = node_copy(loader, map);
 	struct node_list items = {0};
@@ -169,7 +171,8 @@ const struct option_node *rename_options(struct loader *loader, const char *owne
 		struct option_node *copy;
 
 		if (rename) {
-			rename_warn(loader, arena_printf(loader->arena, "%s: option", owner), value->key, rename);
+			rename_warn(
+			    loader, arena_printf(loader->arena, "%s: option", owner), value->key, rename);
 			changed = true;
 		}
 		if (rename && rename->kind != RENAME_TO)

@@ -17,7 +17,8 @@ bool scalar_is_infinity(struct str s)
 	return str_ieq(s, STR("infinity")) || str_ieq(s, STR("infinite")) || str_ieq(s, STR("unlimited"));
 }
 
-/* Cuts the number, which may have one fraction of up to three digits, from what follows: value is in thousandths. */
+/* Cuts the number, which may have one fraction of up to three digits, from what follows: value is in
+ * thousandths. */
 static bool number_cut(struct str s, int64_t *thousandths_r, struct str *rest_r)
 {
 	int64_t value = 0, scale = 1000;

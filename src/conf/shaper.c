@@ -60,7 +60,8 @@ struct map *shaper_build_all(struct loader *loader, const struct option_node *va
 	node_check_unique(loader, value, "shaper");
 	for (const struct option_node *item = value->items; item; item = item->next) {
 		if (item->key->kind != OPTION_NODE_SCALAR || str_is(item->key->scalar, "none"))
-			problem_error(loader, item->key, "expected the name of a shaper other than 'none', got %s",
+			problem_error(loader, item->key,
+			    "expected the name of a shaper other than 'none', got %s",
 			    problem_got(loader, item->key));
 		else
 			map_put(shapers, item->key->scalar, build(loader, item));

@@ -129,8 +129,8 @@ enum conf_availability conf_module_availability(const struct conf_module *module
 	return module->registered->availability;
 }
 
-static const struct option_value *table_value(const struct option *table, const struct option_value *values,
-    const char *name)
+static const struct option_value *table_value(
+    const struct option *table, const struct option_value *values, const char *name)
 {
 	const struct option *option = table && values ? option_find(table, str_of(name)) : NULL;
 
@@ -194,7 +194,8 @@ const char *conf_listener_label(const struct conf_listener *listener)
 	return listener->label;
 }
 
-static bool values_same(const struct option *table, const struct option_value *a, const struct option_value *b)
+static bool values_same(
+    const struct option *table, const struct option_value *a, const struct option_value *b)
 {
 	for (size_t i = 0; a && table[i].name; i++) {
 		if (!option_value_same(&a[i], &b[i]))
@@ -206,9 +207,9 @@ static bool values_same(const struct option *table, const struct option_value *a
 bool conf_listener_same(const struct conf_listener *a, const struct conf_listener *b)
 {
 	return strcmp(a->module, b->module) == 0 && a->registered->options == b->registered->options &&
-	    values_same(a->registered->options, a->own, b->own) &&
-	    values_same(listener_common_options, a->common, b->common) &&
-	    values_same(listener_tls_options, a->tls, b->tls);
+	       values_same(a->registered->options, a->own, b->own) &&
+	       values_same(listener_common_options, a->common, b->common) &&
+	       values_same(listener_tls_options, a->tls, b->tls);
 }
 
 bool option_value_same(const struct option_value *a, const struct option_value *b)
@@ -229,4 +230,18 @@ bool option_value_same(const struct option_value *a, const struct option_value *
 	default:
 		return true;
 	}
+}
+
+const char *conf_next_restart_change(const struct conf *a, const struct conf *b, size_t *position)
+{
+	for (; conf_toplevel_options[*position].name; (*position)++) {
+		size_t row = *position;
+
+		if (!(conf_toplevel_options[row].flags & OPTION_RESTART) ||
+		    option_value_same(a->global.values[row], b->global.values[row]))
+			continue;
+		(*position)++;
+		return conf_toplevel_options[row].name;
+	}
+	return NULL;
 }

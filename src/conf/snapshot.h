@@ -33,11 +33,11 @@ struct conf_listener {
 
 /* Options as one host sees them, or as everybody does. What a host does not set itself it shares. */
 struct conf_scope {
-	struct str host; /* empty: global */
-	const struct option_value **values; /* by the rows of conf_toplevel_options */
-	const struct map *acls;         /* to struct acl */
-	const struct map *access_rules; /* to struct access */
-	const struct map *shaper_rules; /* to struct access */
+	struct str host;                          /* empty: global */
+	const struct option_value **values;       /* by the rows of conf_toplevel_options */
+	const struct map *acls;                   /* to struct acl */
+	const struct map *access_rules;           /* to struct access */
+	const struct map *shaper_rules;           /* to struct access */
 	const struct conf_module *const *modules; /* in the order of the file */
 	size_t module_count;
 	struct map module_names; /* to struct conf_module */
@@ -52,7 +52,7 @@ struct conf {
 	struct conf_scope global;
 	struct conf_scope *hosts;
 	size_t host_count;
-	struct map host_names; /* to struct conf_scope */
+	struct map host_names;     /* to struct conf_scope */
 	const struct map *shapers; /* to struct shaper */
 	const struct conf_listener *const *listeners;
 	size_t listener_count;

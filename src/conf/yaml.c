@@ -63,7 +63,8 @@ static struct option_node *new_node(struct reader *reader, const yaml_event_t *e
 static void remember(struct reader *reader, const yaml_char_t *anchor, struct option_node *node)
 {
 	if (anchor)
-		map_put(&reader->anchors, arena_str(reader->loader->arena, str_of((const char *)anchor)), node);
+		map_put(
+		    &reader->anchors, arena_str(reader->loader->arena, str_of((const char *)anchor)), node);
 }
 
 static struct option_node *read_scalar(struct reader *reader, const yaml_event_t *event)
@@ -97,7 +98,8 @@ static struct option_node *read_alias(struct reader *reader, const yaml_event_t 
 }
 
 /* The next node, or NULL at the end of the collection (then *failed_r tells) and on errors. */
-static struct option_node *read_child(struct reader *reader, yaml_event_type_t end, unsigned depth, bool *failed_r)
+static struct option_node *read_child(
+    struct reader *reader, yaml_event_type_t end, unsigned depth, bool *failed_r)
 {
 	struct option_node *node = NULL;
 	yaml_event_t event;
@@ -229,7 +231,8 @@ struct option_node *yaml_parse(struct loader *loader, struct str text, const cha
 	if (!yaml_parser_initialize(&reader.parser))
 		abort();
 	yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&reader.parser, (const unsigned char *)(text.len ? text.ptr : ""), text.len);
+	yaml_parser_set_input_string(
+	    &reader.parser, (const unsigned char *)(text.len ? text.ptr : ""), text.len);
 	root = read_document(&reader);
 	map_fini(&reader.anchors);
 	yaml_parser_delete(&reader.parser);

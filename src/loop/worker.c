@@ -131,7 +131,7 @@ static void on_walk_close(uv_handle_t *handle, void *arg)
 		uv_close(handle, NULL);
 }
 
-void workers_fini(void)
+static void receive_all(void)
 {
 	for (bool any = true; any;) {
 		any = false;
@@ -141,6 +141,20 @@ void workers_fini(void)
 			deferred_run(self);
 		}
 	}
+}
+
+void workers_visit(void (*fn)(void *arg), void *arg)
+{
+	receive_all();
+	for (unsigned i = 0; i < workers_count; i++) {
+		self = &workers[i];
+		fn(arg);
+	}
+}
+
+void workers_fini(void)
+{
+	receive_all();
 	for (unsigned i = 0; i < workers_count; i++) {
 		struct worker *worker = &workers[i];
 		self = worker;

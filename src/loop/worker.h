@@ -32,7 +32,9 @@ int workers_init(unsigned count, struct err *err);
 void workers_run(void);
 /* Any thread: every loop ends after its present turn. */
 void workers_stop(void);
-/* After workers_run: joins and frees. Mail that was not received is received on the calling thread first. */
+/* After workers_run: receives what mail is left and calls fn(arg), as each worker in turn, on the calling thread. */
+void workers_visit(void (*fn)(void *arg), void *arg);
+/* After workers_run: frees. Mail that was not received is received on the calling thread first. */
 void workers_fini(void);
 
 unsigned worker_count(void);

@@ -30,7 +30,6 @@
 #include "route/user_private.h"
 #include "store/store_open.h"
 #include "stream/c2s.h"
-#include "stream/lang.h"
 
 #define STOP_PATIENCE_MS 5000 /* for clients to answer the closing tag and for storage to finish */
 #define STOP_CHECK_MS 10
@@ -309,13 +308,13 @@ static void finish(void)
 	listeners_close();
 	executor_fini();
 	store_close();
+	workers_visit(users_fini, NULL);
 	workers_fini();
-	users_fini();
 	hosts_fini();
 	iq_requests_fini();
 	tls_fini();
 	conn_pools_fini();
-	lang_fini();
+	c2s_fini();
 	struct conf *conf = conf_install(NULL);
 	conf_unref(&conf);
 }

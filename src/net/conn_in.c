@@ -45,17 +45,18 @@ static void present(struct conn *conn, const char *bytes, size_t len)
 	keep(conn, bytes + used, len - used);
 }
 
+/* A millisecond at rate is as many thousandths of bytes, so that nothing is lost by rounding. */
 static void shaper_fill(struct shaper *shaper)
 {
 	uint64_t now = clock_mono_ms(), passed = now - shaper->filled_ms;
-	if (passed == 0)
-		return;
-	int64_t gain = passed > 60000 ? shaper->burst : shaper->rate * (int64_t)passed / 1000;
-	/* A slow rate gains nothing in a millisecond: let the time add up. */
-	if (gain == 0)
-		return;
+	int64_t full = shaper->burst * 1000;
 	shaper->filled_ms = now;
-	shaper->tokens = shaper->tokens > shaper->burst - gain ? shaper->burst : shaper->tokens + gain;
+	if (passed > (uint64_t)(full / shaper->rate))
+		shaper->tokens = full;
+	else
+		shaper->tokens += shaper->rate * (int64_t)passed;
+	if (shaper->tokens > full)
+		shaper->tokens = full;
 }
 
 static void on_shaper(struct timer *timer)
@@ -73,10 +74,14 @@ static size_t shaper_room(struct conn *conn, size_t room)
 	if (!shaper)
 		return room;
 	shaper_fill(shaper);
-	if (shaper->tokens > 0)
-		return shaper->tokens < (int64_t)room ? (size_t)shaper->tokens : room;
+	if (shaper->tokens >= 1000)
+		return shaper->tokens / 1000 < (int64_t)room ? (size_t)shaper->tokens / 1000 : room;
 	conn->shaped = true;
-	timer_start(&shaper->timer, (uint64_t)((1 - shaper->tokens) * 1000 / shaper->rate) + 1, on_shaper);
+	/* Not for every single byte: a tenth of a second's worth, or the burst. */
+	int64_t wanted = shaper->burst * 1000 < shaper->rate * 100 ? shaper->burst * 1000 : shaper->rate * 100;
+	if (wanted < 1000)
+		wanted = 1000;
+	timer_start(&shaper->timer, (uint64_t)((wanted - shaper->tokens + shaper->rate - 1) / shaper->rate), on_shaper);
 	return 0;
 }
 
@@ -110,7 +115,7 @@ static bool input_once(struct conn *conn, struct net_worker *net, size_t *budget
 	conn->bytes_in += (uint64_t)n;
 	*budget -= (size_t)n < *budget ? (size_t)n : *budget;
 	if (conn->shaper)
-		conn->shaper->tokens -= n;
+		conn->shaper->tokens -= n * 1000;
 	present(conn, net->read, (size_t)n);
 	return conn_is_tls(conn) ? conn_tls_pending(conn) : (size_t)n == room;
 }
@@ -201,7 +206,7 @@ void conn_set_shaper(struct conn *conn, int64_t rate, int64_t burst)
 	conn->shaper->conn = conn;
 	conn->shaper->rate = rate;
 	conn->shaper->burst = burst > 0 ? burst : rate;
-	conn->shaper->tokens = conn->shaper->burst;
+	conn->shaper->tokens = conn->shaper->burst * 1000;
 	conn->shaper->filled_ms = clock_mono_ms();
 }
 

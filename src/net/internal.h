@@ -70,7 +70,7 @@ enum conn_tls_state {
 
 struct shaper {
 	int64_t rate, burst; /* bytes per second, bytes */
-	int64_t tokens;      /* bytes that may be read now; negative after a read that took more */
+	int64_t tokens;      /* thousandths of bytes that may be read now */
 	uint64_t filled_ms;
 	struct timer timer;
 	struct conn *conn;

@@ -17,7 +17,7 @@ struct limit_peer {
 	char key[9];      /* family and address or network */
 	uint8_t key_len;
 	uint32_t connections;
-	uint64_t credit; /* thousandths of a connection, up to a minute's worth */
+	uint64_t credit; /* for new connections, MINUTE_MS each; grows by the rate every millisecond */
 	uint64_t credit_ms;
 	uint64_t log_ms; /* 0: never */
 };
@@ -103,7 +103,7 @@ static struct limit_peer *find(const struct sockaddr *address)
 	peer = mem_zalloc(sizeof(*peer));
 	memcpy(peer->key, key, len);
 	peer->key_len = len;
-	peer->credit = (uint64_t)limits.rate_per_address * 1000;
+	peer->credit = (uint64_t)limits.rate_per_address * MINUTE_MS;
 	peer->credit_ms = clock_mono_ms();
 	list_add_before(&idle_peers, &peer->idle);
 	idle_count++;
@@ -116,15 +116,15 @@ static bool take_credit(struct limit_peer *peer)
 {
 	if (limits.rate_per_address == LIMITS_NONE)
 		return true;
-	uint64_t now = clock_mono_ms(), full = (uint64_t)limits.rate_per_address * 1000;
+	uint64_t now = clock_mono_ms(), full = (uint64_t)limits.rate_per_address * MINUTE_MS;
 	uint64_t passed = now - peer->credit_ms < MINUTE_MS ? now - peer->credit_ms : MINUTE_MS;
-	peer->credit += full * passed / MINUTE_MS;
+	peer->credit += limits.rate_per_address * passed;
 	peer->credit_ms = now;
 	if (peer->credit > full)
 		peer->credit = full;
-	if (peer->credit < 1000)
+	if (peer->credit < MINUTE_MS)
 		return false;
-	peer->credit -= 1000;
+	peer->credit -= MINUTE_MS;
 	return true;
 }
 

@@ -68,9 +68,9 @@ static int pile_read_pattern(struct pile *pile, struct str pattern, struct err *
 	return rc;
 }
 
-static bool self_issued(X509 *certificate)
+static bool self_signed(X509 *certificate)
 {
-	return X509_check_issued(certificate, certificate) == X509_V_OK;
+	return X509_self_signed(certificate, 0) == 1;
 }
 
 static X509 *find_issuer(const struct pile *pile, X509 *certificate)
@@ -88,9 +88,9 @@ static STACK_OF(X509) *build_chain(const struct pile *pile, X509 *leaf)
 {
 	STACK_OF(X509) *chain = sk_X509_new_null();
 	X509 *last = leaf;
-	while (!self_issued(last) && sk_X509_num(chain) < CHAIN_MAX) {
+	while (!self_signed(last) && sk_X509_num(chain) < CHAIN_MAX) {
 		X509 *issuer = find_issuer(pile, last);
-		if (!issuer || self_issued(issuer))
+		if (!issuer || self_signed(issuer))
 			break;
 		X509_up_ref(issuer);
 		sk_X509_push(chain, issuer);
@@ -171,7 +171,7 @@ static void store_add(struct tls_store *store, const struct pile *pile, int inde
 	certificate->key = key;
 	certificate->chain = build_chain(pile, leaf);
 	certificate->file = str_dup(str_of(pile->files[index]));
-	certificate->self_signed = self_issued(leaf);
+	certificate->self_signed = self_signed(leaf);
 	certificate->next = store->certificates;
 	store->certificates = certificate;
 	tls_names_each(leaf, on_name, &naming);

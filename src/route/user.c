@@ -234,19 +234,14 @@ void users_each(void (*each)(void *arg, struct user *user), void *arg)
 		each(arg, user);
 }
 
-void users_fini(void)
+void users_fini(void *unused)
 {
-	for (unsigned i = 0; i < 256; i++) {
-		uint32_t position = 0;
-		struct user *user;
-		while ((user = map_next(&users[i], &position, NULL))) {
-			if (user->loaded)
-				hook_run_user_unload(user->host, &(struct hook_user){user});
-			free((char *)user->jid.text);
-			free(user);
-		}
-		map_fini(&users[i]);
-	}
+	uint32_t position = 0;
+	struct user *user;
+	while ((user = map_next(users_here(), &position, NULL)))
+		user_free(user);
+	map_fini(users_here());
+	(void)unused;
 }
 
 /* --- reading ------------------------------------------------------------------------------------------------------- */

@@ -48,5 +48,5 @@ void user_wait(const struct jid *jid, struct host *host, struct user_waiter *wai
 void user_settle(struct user *user);
 /* Every user of this worker; for shutdown and host removal. */
 void users_each(void (*each)(void *arg, struct user *user), void *arg);
-/* Frees all users of all workers. Sessions must be gone. After the loops ended. */
-void users_fini(void);
+/* Frees all users of the calling worker: for workers_visit, after the loops ended. Sessions must be gone. */
+void users_fini(void *unused);

@@ -24,7 +24,7 @@ struct db_rows {
 	struct driver_statement *statement;
 	struct marks marks;
 	const char *address; /* the key of the map */
-	char *sql;           /* a copy: an unloaded module's text may be replaced by another one at the same address */
+	char *sql; /* a copy: an unloaded module's text may be replaced by another one at the same address */
 	bool cached, busy;
 };
 
@@ -39,8 +39,8 @@ static int inject(struct err *err)
 {
 	unsigned left = __atomic_load_n(&fail_at, __ATOMIC_SEQ_CST);
 
-	while (left > 0 && !__atomic_compare_exchange_n(&fail_at, &left, left - 1, false, __ATOMIC_SEQ_CST,
-			       __ATOMIC_SEQ_CST))
+	while (left > 0 && !__atomic_compare_exchange_n(
+			       &fail_at, &left, left - 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		;
 	return left == 1 ? err_set(err, "injected failure") : 0;
 }
@@ -79,7 +79,8 @@ int db_explain(struct db *db, const char *target, struct err *err)
 	return -1;
 }
 
-int db_open(const struct driver *driver, const char *target, enum driver_mode mode, struct db **db_r, struct err *err)
+int db_open(
+    const struct driver *driver, const char *target, enum driver_mode mode, struct db **db_r, struct err *err)
 {
 	struct db *db = mem_zalloc(sizeof(*db));
 
@@ -139,12 +140,24 @@ int db_begin(struct db *db, bool write, struct err *err)
 	return inject(err) < 0 ? -1 : db->driver->begin(db->connection, write, err);
 }
 
+/* A failure while the server runs: the one kind that will not pass by itself says what to do. */
+static int failed(struct db *db, struct err *err)
+{
+	enum driver_failure failure = db->driver->failure(db->connection);
+
+	if (failure == DRIVER_DAMAGED || failure == DRIVER_FOREIGN)
+		err_prefix(err,
+		    "the database is damaged; stop the server, keep a copy of its files, restore a backup");
+	return -1;
+}
+
 int db_commit(struct db *db, struct err *err)
 {
-	if (inject(err) == 0)
-		return db->driver->commit(db->connection, err);
-	db_rollback(db);
-	return -1;
+	if (inject(err) < 0) {
+		db_rollback(db);
+		return -1;
+	}
+	return db->driver->commit(db->connection, err) < 0 ? failed(db, err) : 0;
 }
 
 void db_rollback(struct db *db)
@@ -253,7 +266,8 @@ static struct db_rows *rows_get(struct db *db, const char *sql, struct err *err)
 	return fresh;
 }
 
-static int bind_all(struct db_rows *rows, const struct db_param *params, size_t count, bool copy, struct err *err)
+static int bind_all(
+    struct db_rows *rows, const struct db_param *params, size_t count, bool copy, struct err *err)
 {
 	unsigned index = 0;
 
@@ -268,8 +282,8 @@ static int bind_all(struct db_rows *rows, const struct db_param *params, size_t 
 	return 0;
 }
 
-static struct db_rows *rows_start(struct db *db, const char *sql, const struct db_param *params, size_t count,
-    bool copy, struct err *err)
+static struct db_rows *rows_start(
+    struct db *db, const char *sql, const struct db_param *params, size_t count, bool copy, struct err *err)
 {
 	struct db_rows *rows = inject(err) < 0 ? NULL : rows_get(db, sql, err);
 
@@ -284,13 +298,14 @@ static struct db_rows *rows_start(struct db *db, const char *sql, const struct d
 	return rows;
 }
 
-struct db_rows *db_query_params(struct db *db, const char *sql, const struct db_param *params, size_t count,
-    struct err *err)
+struct db_rows *db_query_params(
+    struct db *db, const char *sql, const struct db_param *params, size_t count, struct err *err)
 {
 	return rows_start(db, sql, params, count, true, err);
 }
 
-int64_t db_exec_params(struct db *db, const char *sql, const struct db_param *params, size_t count, struct err *err)
+int64_t db_exec_params(
+    struct db *db, const char *sql, const struct db_param *params, size_t count, struct err *err)
 {
 	struct db_rows *rows = rows_start(db, sql, params, count, false, err);
 	int rc;
@@ -307,9 +322,10 @@ int db_next(struct db_rows *rows, struct err *err)
 	if (!rows)
 		return -1;
 	int rc = rows->db->driver->step(rows->statement, err);
-	if (rc < 0)
-		err_prefix(err, "%.100s", rows->sql);
-	return rc;
+	if (rc >= 0)
+		return rc;
+	err_prefix(err, "%.100s", rows->sql);
+	return failed(rows->db, err);
 }
 
 struct str db_text(struct db_rows *rows, unsigned column)

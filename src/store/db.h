@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A connection with its prepared statements: what run() of an operation is handed. One thread at a time. The statement
- * functions are in stanzad/store.h; here are those of the threads that call run().
+ * A connection with its prepared statements: what run() of an operation is handed. One thread at a time. The
+ * statement functions are in stanzad/store.h; here are those of the threads that call run().
  */
 #pragma once
 
 #include "store/driver.h"
 
 /*
- * Opens target. On failure the text is for the administrator: what is wrong with the database and what to do next.
- * The variant of the schema is the single-host one until db_set_multihost.
+ * Opens target. On failure the text is for the administrator: what is wrong with the database and what to do
+ * next. The variant of the schema is the single-host one until db_set_multihost.
  */
-int db_open(const struct driver *driver, const char *target, enum driver_mode mode, struct db **db_r, struct err *err);
+int db_open(const struct driver *driver, const char *target, enum driver_mode mode, struct db **db_r,
+    struct err *err);
 void db_close(struct db **db);
 /* Only before the first statement that has marks. */
 void db_set_multihost(struct db *db, bool multihost);
@@ -22,7 +23,7 @@ int db_commit(struct db *db, struct err *err);
 void db_rollback(struct db *db);
 int db_script(struct db *db, const char *sql, struct err *err);
 void db_upkeep(struct db *db);
-/* Explains a failure of opening or of a first look: damaged, foreign, denied, ... with words on what to do. */
+/* Explains a failure of opening or of a first look: damaged, foreign, denied, ... and what to do. */
 int db_explain(struct db *db, const char *target, struct err *err);
 
 enum db_outcome {
@@ -32,8 +33,8 @@ enum db_outcome {
 };
 
 /*
- * Calls run inside the open transaction so that its failure takes back its own effects only. *result_r is what it
- * returned, or < 0. Results that it forgot to end are ended.
+ * Calls run inside the open transaction so that its failure takes back its own effects only. *result_r is
+ * what it returned, or < 0. Results that it forgot to end are ended.
  */
 typedef int (*db_run_fn)(void *arg, struct db *db, struct err *err);
 enum db_outcome db_run(struct db *db, db_run_fn run, void *arg, int *result_r, struct err *err);

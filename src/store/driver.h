@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a database has to offer to be used by the store: one table of functions per kind of database. A connection is
- * used by one thread at a time and may move between threads. Functions that return int: < 0 failure with err set,
- * 0 done; the connection then knows the class of the failure.
+ * What a database has to offer to be used by the store: one table of functions per kind of database. A
+ * connection is used by one thread at a time and may move between threads. Functions that return int: < 0
+ * failure with err set, 0 done; the connection then knows the class of the failure.
  */
 #pragma once
 
@@ -36,10 +36,11 @@ struct driver {
 
 	bool (*exists)(const char *target);
 	/*
-	 * target: the path of a file, or a connection string. Checks that it really is a database. After a failure
-	 * *connection_r may be there, for failure() and examine(): always close.
+	 * target: the path of a file, or a connection string. Checks that it really is a database. After a
+	 * failure *connection_r may be there, for failure() and examine(): always close.
 	 */
-	int (*open)(const char *target, enum driver_mode mode, struct driver_connection **connection_r, struct err *err);
+	int (*open)(const char *target, enum driver_mode mode, struct driver_connection **connection_r,
+	    struct err *err);
 	void (*close)(struct driver_connection **connection);
 	enum driver_failure (*failure)(const struct driver_connection *connection);
 	/* Looks at everything, which takes long; says in words what is wrong, or leaves findings empty. */
@@ -61,13 +62,12 @@ struct driver {
 	void (*upkeep)(struct driver_connection *connection);
 
 	/* sql has ? for parameters. */
-	int (*prepare)(struct driver_connection *connection, struct str sql, struct driver_statement **statement_r,
-	    struct err *err);
+	int (*prepare)(struct driver_connection *connection, struct str sql,
+	    struct driver_statement **statement_r, struct err *err);
 	void (*finish)(struct driver_statement **statement);
-	unsigned (*parameters)(struct driver_statement *statement);
 	/* index from 0. copy: the value's bytes go away before the statement is reset. */
-	int (*bind)(struct driver_statement *statement, unsigned index, const struct db_param *value, bool copy,
-	    struct err *err);
+	int (*bind)(struct driver_statement *statement, unsigned index, const struct db_param *value,
+	    bool copy, struct err *err);
 	/* 1 a row, 0 the end, < 0 failure. */
 	int (*step)(struct driver_statement *statement, struct err *err);
 	void (*reset)(struct driver_statement *statement);

@@ -16,9 +16,9 @@ struct ticket {
 	union {
 		struct job job; /* a read, on the executor */
 		struct {
-			struct mail mail; /* to home: released, or done */
+			struct mail mail;    /* to home: released, or done */
 			struct worker *home; /* NULL: a thread waits in store_call */
-			struct list node;    /* in the writer's queue or batch; in readers; in store.released */
+			struct list node; /* in the writer's queue or batch; in readers; in store.released */
 			struct list readers; /* of a write: reads of its key that came after it */
 		};
 	};
@@ -26,7 +26,8 @@ struct ticket {
 	int result;
 	bool finished;
 };
-_Static_assert(sizeof(struct ticket) <= sizeof(((struct store_op *)0)->private.words), "no room for a ticket");
+_Static_assert(
+    sizeof(struct ticket) <= sizeof(((struct store_op *)0)->private.words), "no room for a ticket");
 
 static inline struct ticket *ticket_of(struct store_op *op)
 {
@@ -64,8 +65,10 @@ struct store {
 
 extern struct store store;
 
-/* writer.c: the thread. Ends when the store is closing and the queue is empty; then no write is taken in any more. */
+/* writer.c: the thread. Ends when the store is closing and the queue is empty; later writes are refused. */
 void *writer_main(void *arg);
+/* Whether the calling thread is the writer, which must not wait for itself. */
+bool writer_self(void);
 
 /* store.c */
 /* With the lock: the write is durable or failed. Its readers are moved to released_r. */

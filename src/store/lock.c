@@ -15,7 +15,8 @@ static int in_use(const char *data_dir, int fd, struct err *err)
 	ssize_t len = pread(fd, pid, sizeof(pid) - 1, 0);
 
 	pid[len > 0 ? strspn(pid, "0123456789") : 0] = '\0';
-	return err_set(err, "data directory %s is in use by %s%s", data_dir, *pid ? "pid " : "another process", pid);
+	return err_set(
+	    err, "data directory %s is in use by %s%s", data_dir, *pid ? "pid " : "another process", pid);
 }
 
 int lock_take(const char *data_dir, int *fd_r, struct err *err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* DATA_DIR/lock: one server per data directory. The kernel lets go of it when the process ends, however that happens. */
+/* DATA_DIR/lock: one server per data directory. The kernel drops it when the process ends. */
 #pragma once
 
 #include "stanzad/err.h"

@@ -5,10 +5,10 @@ static const struct mark {
 	const char *name, *multihost, *single;
 	bool param;
 } known[] = {
-	{"{host=}", "server_host = ? AND", "", true},
-	{"{host,}", "server_host,", "", false},
-	{"{?,}", "?,", "", true},
-	{"{excluded}", "excluded", "excluded", false},
+    {"{host=}", "server_host = ? AND", "", true},
+    {"{host,}", "server_host,", "", false},
+    {"{?,}", "?,", "", true},
+    {"{excluded}", "excluded", "excluded", false},
 };
 
 static const struct mark *mark_at(const char *place)

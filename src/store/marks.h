@@ -13,7 +13,8 @@ struct marks {
 };
 
 /*
- * Appends the statement for one variant of the schema to out. Parameters are counted as written, marks included;
- * quoted text is left alone. Fails on an unknown mark and on more than MARKS_PARAMS_MAX parameters.
+ * Appends the statement for one variant of the schema to out. Parameters are counted as written, marks
+ * included; quoted text is left alone. Fails on an unknown mark and on more than MARKS_PARAMS_MAX parameters.
  */
-int marks_rewrite(const char *sql, bool multihost, struct strbuf *out, struct marks *marks_r, struct err *err);
+int marks_rewrite(
+    const char *sql, bool multihost, struct strbuf *out, struct marks *marks_r, struct err *err);

@@ -33,8 +33,10 @@ static void log_upgrade(const struct upgrade *upgrade)
 static int upgrade_if_allowed(const struct upgrade *upgrade, struct db *db, struct err *err)
 {
 	if (!db_multihost(db) && store.settings.hosts > 1)
-		return err_set(err, "it has the single-host schema, which holds one virtual host, and the configuration "
-		    "has %zu; set sql_schema_multihost to true and use a database made that way", store.settings.hosts);
+		return err_set(err,
+		    "it has the single-host schema, which holds one virtual host, and the configuration "
+		    "has %zu; set sql_schema_multihost to true and use a database made that way",
+		    store.settings.hosts);
 	if (upgrade_alters(upgrade) && !store.settings.may_upgrade)
 		return err_set(err, "its schema is older than this server and update_sql_schema is false");
 	if (upgrade_empty(upgrade))

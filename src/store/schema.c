@@ -4,25 +4,25 @@
 #include "store/marks.h"
 
 static const char *const type_names[][DIALECT_COUNT] = {
-	[TEXT] = {"text", "text", "text"},
-	[KEY] = {"text", "text", "varchar(191)"},
-	[LONG] = {"text", "text", "mediumtext"},
-	[TEXT10] = {"text", "text", "varchar(10)"},
-	[TEXT32] = {"varchar(32)", "varchar(32)", "varchar(32)"},
-	[TEXT128] = {"text", "text", "varchar(128)"},
-	[CHAR1] = {"character(1)", "character(1)", "character(1)"},
-	[INT] = {"integer", "integer", "integer"},
-	[BIG] = {"bigint", "bigint", "bigint"},
-	[UBIG] = {"bigint unsigned", "bigint", "bigint unsigned"},
-	[SMALL] = {"smallint", "smallint", "smallint"},
-	[TINY] = {"smallint", "smallint", "tinyint"},
-	[SECONDS] = {"bigint", "bigint", "int unsigned"},
-	[BOOL] = {"boolean", "boolean", "boolean"},
-	[NUM] = {"numeric", "numeric", "numeric"},
-	[BYTES] = {"blob", "bytea", "blob"},
-	[SERIAL] = {"integer primary key autoincrement", "bigserial primary key",
-	    "bigint unsigned not null auto_increment primary key"},
-	[TIME] = {"timestamp", "timestamp", "timestamp"},
+    [TEXT] = {"text", "text", "text"},
+    [KEY] = {"text", "text", "varchar(191)"},
+    [LONG] = {"text", "text", "mediumtext"},
+    [TEXT10] = {"text", "text", "varchar(10)"},
+    [TEXT32] = {"varchar(32)", "varchar(32)", "varchar(32)"},
+    [TEXT128] = {"text", "text", "varchar(128)"},
+    [CHAR1] = {"character(1)", "character(1)", "character(1)"},
+    [INT] = {"integer", "integer", "integer"},
+    [BIG] = {"bigint", "bigint", "bigint"},
+    [UBIG] = {"bigint unsigned", "bigint", "bigint unsigned"},
+    [SMALL] = {"smallint", "smallint", "smallint"},
+    [TINY] = {"smallint", "smallint", "tinyint"},
+    [SECONDS] = {"bigint", "bigint", "int unsigned"},
+    [BOOL] = {"boolean", "boolean", "boolean"},
+    [NUM] = {"numeric", "numeric", "numeric"},
+    [BYTES] = {"blob", "bytea", "blob"},
+    [SERIAL] = {"integer primary key autoincrement", "bigserial primary key",
+	"bigint unsigned not null auto_increment primary key"},
+    [TIME] = {"timestamp", "timestamp", "timestamp"},
 };
 
 /* How much of a text MySQL indexes: it has room for 3072 bytes in all. */
@@ -65,7 +65,8 @@ static unsigned text_count(const struct schema_table *table, struct str list)
 }
 
 /* The columns of an index: MySQL wants to be told how much of a text. */
-static void index_columns(const struct schema_table *table, enum dialect dialect, struct str list, struct strbuf *out)
+static void index_columns(
+    const struct schema_table *table, enum dialect dialect, struct str list, struct strbuf *out)
 {
 	unsigned prefix = text_count(table, list) > MYSQL_FEW ? MYSQL_PREFIX_OF_MANY : MYSQL_PREFIX;
 	const char *separator = "";
@@ -90,8 +91,8 @@ static void index_name(const struct schema_table *table, struct str list, struct
 	}
 }
 
-static void index_sql(const struct schema_table *table, const struct schema_index *index, enum dialect dialect,
-    bool multihost, struct strbuf *out)
+static void index_sql(const struct schema_table *table, const struct schema_index *index,
+    enum dialect dialect, bool multihost, struct strbuf *out)
 {
 	struct strbuf columns = {0};
 	struct marks marks;
@@ -100,7 +101,9 @@ static void index_sql(const struct schema_table *table, const struct schema_inde
 		return;
 	marks_rewrite(index->columns, multihost, &columns, &marks, NULL);
 	strbuf_printf(out, "CREATE %sINDEX ",
-	    index->kind == UNIQUE ? "UNIQUE " : index->kind == FULLTEXT ? "FULLTEXT " : "");
+	    index->kind == UNIQUE     ? "UNIQUE "
+	    : index->kind == FULLTEXT ? "FULLTEXT "
+				      : "");
 	index_name(table, strbuf_view(&columns), out);
 	strbuf_printf(out, " ON %s (", table->name);
 	index_columns(table, index->kind == FULLTEXT ? DIALECT_SQLITE : dialect, strbuf_view(&columns), out);
@@ -108,7 +111,8 @@ static void index_sql(const struct schema_table *table, const struct schema_inde
 	strbuf_fini(&columns);
 }
 
-void schema_table_sql(const struct schema_table *table, enum dialect dialect, bool multihost, struct strbuf *out)
+void schema_table_sql(
+    const struct schema_table *table, enum dialect dialect, bool multihost, struct strbuf *out)
 {
 	static const struct schema_column server_host = {"server_host", KEY};
 	struct marks marks;

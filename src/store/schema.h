@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The schema as data: ejabberd's tables, so that either server can take over the other's database. Two variants, one
- * description: the mark {host,} in a key or an index is where the multihost variant has server_host.
+ * The schema as data: ejabberd's tables, so that either server can take over the other's database. Two
+ * variants, one description: the mark {host,} in a key or an index is where the multihost variant has
+ * server_host.
  */
 #pragma once
 
@@ -50,7 +51,7 @@ struct schema_table {
 	const char *owner; /* whose row in schema_version counts its changes; NULL: none */
 	bool multihost;    /* has server_host in the multihost variant */
 	const struct schema_column *columns;
-	const char *key; /* primary key, with marks; NULL: none, or a SERIAL column */
+	const char *key;                    /* primary key, with marks; NULL: none, or a SERIAL column */
 	const struct schema_index *indexes; /* NULL: none */
 };
 
@@ -64,7 +65,8 @@ extern const struct schema_table schema_tables[];
 extern const struct schema_owner schema_owners[];
 
 /* Appends the statements that make the table and its indexes. */
-void schema_table_sql(const struct schema_table *table, enum dialect dialect, bool multihost, struct strbuf *out);
+void schema_table_sql(
+    const struct schema_table *table, enum dialect dialect, bool multihost, struct strbuf *out);
 /* NULL when there is none. */
 const struct schema_table *schema_table_find(struct str name);
 /* The version that we know; 0 for an owner that we do not know. */

@@ -36,7 +36,7 @@ const struct schema_owner schema_owners[] = {
 };
 
 const struct schema_table schema_tables[] = {
-	/* Accounts. users.type: 0 told by the password's prefix, 1 plain, 2 SHA-1, 3 SHA-256, 4 SHA-512 (SCRAM). */
+	/* Accounts. users.type: 0 told by the password's prefix, 1 plain, 2 SHA-1, 3 SHA-256, 4 SHA-512. */
 	{"users", "ejabberd_auth_sql", true,
 	    COLUMNS({"username", KEY}, {"type", SMALL}, {"password", TEXT}, {"serverkey", TEXT128, "''"},
 		{"salt", TEXT128, "''"}, {"iterationcount", INT, "0"}, CREATED),
@@ -49,7 +49,8 @@ const struct schema_table schema_tables[] = {
 	    COLUMNS({"client_id", KEY}, {"client_name", TEXT}, {"grant_type", TEXT}, {"options", TEXT}),
 	    .key = "client_id"},
 	{"auth_fast_tokens", "mod_auth_fast_sql", true,
-	    COLUMNS({"username", KEY}, {"ua", KEY}, {"type", CHAR1}, {"token", TEXT}, CREATED, {"expires", TIME}),
+	    COLUMNS({"username", KEY}, {"ua", KEY}, {"type", CHAR1}, {"token", TEXT}, CREATED,
+		{"expires", TIME}),
 	    INDEXES({UNIQUE, "{host,} username, ua, type"})},
 	{"invite_token", "mod_invites_sql", true,
 	    COLUMNS({"token", KEY}, {"username", TEXT}, {"invitee", KEY, "''"}, CREATED, {"expires", TIME},
@@ -71,8 +72,9 @@ const struct schema_table schema_tables[] = {
 	{"sr_user", "mod_shared_roster_sql", true, COLUMNS({"jid", KEY}, {"grp", KEY}, CREATED),
 	    INDEXES({UNIQUE, "{host,} jid, grp"}, {INDEX, "{host,} grp"})},
 
-	/* Messages. archive.timestamp: microseconds since 1970, which is the id of the archived message, too. */
-	{"spool", "mod_offline_sql", true, COLUMNS({"username", KEY}, {"xml", LONG}, {"seq", SERIAL}, CREATED),
+	/* Messages. archive.timestamp: microseconds since 1970, and the id of the archived message. */
+	{"spool", "mod_offline_sql", true,
+	    COLUMNS({"username", KEY}, {"xml", LONG}, {"seq", SERIAL}, CREATED),
 	    INDEXES({INDEX, "{host,} username"})},
 	{"archive", "mod_mam_sql", true,
 	    COLUMNS({"username", KEY}, {"timestamp", UBIG}, {"peer", KEY}, {"bare_peer", KEY}, {"xml", LONG},
@@ -87,7 +89,8 @@ const struct schema_table schema_tables[] = {
 	{"push_session", "mod_push_sql", true,
 	    COLUMNS({"username", TEXT}, {"timestamp", BIG}, {"service", TEXT}, {"node", TEXT}, {"xml", TEXT}),
 	    INDEXES({UNIQUE, "{host,} username, service, node"}, {INDEX, "{host,} username, timestamp"})},
-	{"motd", "mod_announce_sql", true, COLUMNS({"username", KEY}, {"xml", TEXT, .nullable = true}, CREATED),
+	{"motd", "mod_announce_sql", true,
+	    COLUMNS({"username", KEY}, {"xml", TEXT, .nullable = true}, CREATED),
 	    .key = "{host,} username"},
 
 	/* What people keep here. */
@@ -113,14 +116,17 @@ const struct schema_table schema_tables[] = {
 	    COLUMNS({"username", KEY}, {"name", KEY}, {"id", SERIAL}, CREATED),
 	    INDEXES({UNIQUE, "{host,} username, name"})},
 	{"privacy_list_data", "mod_privacy_sql", false,
-	    COLUMNS({"id", BIG, .nullable = true, .references = "privacy_list(id)"}, {"t", CHAR1}, {"value", TEXT},
-		{"action", CHAR1}, {"ord", NUM}, {"match_all", BOOL}, {"match_iq", BOOL}, {"match_message", BOOL},
+	    COLUMNS({"id", BIG, .nullable = true, .references = "privacy_list(id)"}, {"t", CHAR1},
+		{"value", TEXT},
+		{"action", CHAR1}, {"ord", NUM}, {"match_all", BOOL}, {"match_iq", BOOL},
+		{"match_message", BOOL},
 		{"match_presence_in", BOOL}, {"match_presence_out", BOOL}),
 	    INDEXES({INDEX, "id"})},
 
 	/* Publish and subscribe. */
 	{"pubsub_node", "mod_pubsub_sql", false,
-	    COLUMNS({"host", TEXT}, {"node", TEXT}, {"parent", KEY, "''"}, {"plugin", TEXT}, {"nodeid", SERIAL}),
+	    COLUMNS({"host", TEXT}, {"node", TEXT}, {"parent", KEY, "''"}, {"plugin", TEXT},
+		{"nodeid", SERIAL}),
 	    INDEXES({INDEX, "parent"}, {UNIQUE, "host, node"})},
 	{"pubsub_node_option", "mod_pubsub_sql", false,
 	    COLUMNS({"nodeid", BIG, .nullable = true, .references = "pubsub_node(nodeid)"}, {"name", TEXT},
@@ -144,7 +150,8 @@ const struct schema_table schema_tables[] = {
 	/* Rooms and channels. */
 	{"muc_room", "mod_muc_sql", true, COLUMNS({"name", TEXT}, {"host", TEXT}, {"opts", LONG}, CREATED),
 	    INDEXES({UNIQUE, "name, host"}, {INDEX, "host, created_at"})},
-	{"muc_registered", "mod_muc_sql", true, COLUMNS({"jid", TEXT}, {"host", TEXT}, {"nick", TEXT}, CREATED),
+	{"muc_registered", "mod_muc_sql", true,
+	    COLUMNS({"jid", TEXT}, {"host", TEXT}, {"nick", TEXT}, CREATED),
 	    INDEXES({INDEX, "nick"}, {UNIQUE, "jid, host"})},
 	{"muc_online_room", "mod_muc_sql", true,
 	    COLUMNS({"name", TEXT}, {"host", TEXT}, {"node", TEXT}, {"pid", TEXT}),
@@ -165,7 +172,8 @@ const struct schema_table schema_tables[] = {
 		{"id", TEXT}, {"nick", TEXT}, CREATED),
 	    INDEXES({UNIQUE, "channel, service, username, domain"})},
 	{"mix_subscription", "mod_mix_sql", false,
-	    COLUMNS({"channel", TEXT}, {"service", TEXT}, {"username", TEXT}, {"domain", TEXT}, {"node", TEXT},
+	    COLUMNS({"channel", TEXT}, {"service", TEXT}, {"username", TEXT}, {"domain", TEXT},
+		{"node", TEXT},
 		{"jid", TEXT}),
 	    INDEXES({UNIQUE, "channel, service, username, domain, node"}, {INDEX, "channel, service, node"})},
 	{"mix_pam", "mod_mix_pam_sql", true,
@@ -186,7 +194,8 @@ const struct schema_table schema_tables[] = {
 		{"priority", TEXT}, {"info", TEXT}),
 	    INDEXES({UNIQUE, "usec, pid"}, {INDEX, "node"}, {INDEX, "{host,} username"})},
 	{"route", "ejabberd_router_sql", false,
-	    COLUMNS({"domain", TEXT}, {"server_host", TEXT}, {"node", TEXT}, {"pid", TEXT}, {"local_hint", TEXT}),
+	    COLUMNS({"domain", TEXT}, {"server_host", TEXT}, {"node", TEXT}, {"pid", TEXT},
+		{"local_hint", TEXT}),
 	    INDEXES({UNIQUE, "domain, server_host, node, pid"})},
 	{"bosh", "mod_bosh_sql", false, COLUMNS({"sid", TEXT}, {"node", TEXT}, {"pid", TEXT}),
 	    INDEXES({UNIQUE, "sid"})},

@@ -19,17 +19,19 @@ static char *path_in(const char *directory, struct str name)
 	return strbuf_take(&path);
 }
 
-/* One database for the whole server: an option that host_config sets otherwise cannot be followed. */
+/* One database for the whole server: of several hosts none can have one of its own. */
 static int check_hosts(const struct conf *conf, struct err *err)
 {
 	static const char *const names[] = {"sql_type", "sql_database"};
 
-	for (size_t host = 0; host < conf_host_count(conf); host++)
+	for (size_t host = 0; conf_host_count(conf) > 1 && host < conf_host_count(conf); host++)
 		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 			if (!str_eq(conf_str(conf, conf_host_at(conf, host), names[i]),
 				conf_str(conf, STR_NULL, names[i])))
-				return err_set(err, "%s of host %.*s differs: all hosts share one database, "
-				    "with sql_schema_multihost", names[i], STR_FMT(conf_host_at(conf, host)));
+				return err_set(err,
+				    "%s of host %.*s is not that of the others: all hosts share one "
+				    "database, with sql_schema_multihost",
+				    names[i], STR_FMT(conf_host_at(conf, host)));
 	return 0;
 }
 
@@ -42,25 +44,29 @@ static enum schema_variant variant(const struct conf *conf, bool sql_given)
 	return multihost->boolean ? VARIANT_MULTIHOST : VARIANT_SINGLE;
 }
 
-int store_settings_read(const struct conf *conf, const char *data_dir, struct store_settings *settings_r,
-    struct err *err)
+int store_settings_read(
+    const struct conf *conf, const char *data_dir, struct store_settings *settings_r, struct err *err)
 {
-	const struct option_value *type = conf_get(conf, STR_NULL, "sql_type");
-	const struct option_value *database = conf_get(conf, STR_NULL, "sql_database");
+	struct str host = conf_host_count(conf) == 1 ? conf_host_at(conf, 0) : STR_NULL;
+	const struct option_value *type = conf_get(conf, host, "sql_type");
+	const struct option_value *database = conf_get(conf, host, "sql_database");
 	const struct driver *driver = type->given ? driver_find(type->string) : &driver_sqlite;
 
 	if (!driver)
-		return err_set(err, "sql_type %.*s: this build has a driver for sqlite only; leave sql_type out to use "
-		    "the embedded database", STR_FMT(type->string));
-	if (type->given && check_hosts(conf, err) < 0)
+		return err_set(err,
+		    "sql_type %.*s: this build has a driver for sqlite only; leave sql_type out to use "
+		    "the embedded database",
+		    STR_FMT(type->string));
+	if (check_hosts(conf, err) < 0)
 		return -1;
 	*settings_r = (struct store_settings){
-		.driver = driver,
-		.target = path_in(data_dir, type->given && database->given ? database->string : STR(EMBEDDED_NAME)),
-		.data_dir = str_dup(str_of(data_dir)),
-		.variant = variant(conf, type->given),
-		.hosts = conf_host_count(conf),
-		.may_upgrade = conf_bool(conf, STR_NULL, "update_sql_schema"),
+	    .driver = driver,
+	    .target =
+		path_in(data_dir, type->given && database->given ? database->string : STR(EMBEDDED_NAME)),
+	    .data_dir = str_dup(str_of(data_dir)),
+	    .variant = variant(conf, type->given),
+	    .hosts = conf_host_count(conf),
+	    .may_upgrade = conf_bool(conf, STR_NULL, "update_sql_schema"),
 	};
 	return 0;
 }
@@ -69,7 +75,8 @@ int store_open(const struct conf *conf, const char *data_dir, struct err *err)
 {
 	struct store_settings settings;
 
-	if (store_settings_read(conf, data_dir, &settings, err) < 0 || store_open_settings(&settings, err) < 0)
+	if (store_settings_read(conf, data_dir, &settings, err) < 0 ||
+	    store_open_settings(&settings, err) < 0)
 		return -1;
 #ifdef STANZAD_SANITIZE
 	const char *fail_at = getenv("STANZAD_FAIL_DB");

@@ -11,7 +11,7 @@
 
 #define BUSY_MS 5000
 #define CHECKPOINT_PAGES 1000
-/* The log is checkpointed between commits; SQLite does it inside of one when it has grown to this regardless. */
+/* The log is checkpointed between commits; inside of one only when it has grown to this regardless. */
 #define CHECKPOINT_PAGES_FORCED 16000
 
 struct driver_connection {
@@ -104,7 +104,8 @@ static int log_enable(struct driver_connection *connection, struct err *err)
 	sqlite3_stmt *statement;
 	bool enabled = false;
 
-	if (sqlite3_prepare_v2(connection->handle, "PRAGMA journal_mode = WAL", -1, &statement, NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v2(connection->handle, "PRAGMA journal_mode = WAL", -1, &statement, NULL) !=
+	    SQLITE_OK)
 		return fail(connection, err);
 	int rc = sqlite3_step(statement);
 	if (rc == SQLITE_ROW)
@@ -113,7 +114,8 @@ static int log_enable(struct driver_connection *connection, struct err *err)
 		fail(connection, err);
 	sqlite3_finalize(statement);
 	if (rc == SQLITE_ROW && !enabled)
-		return err_set(err, "its file system cannot hold SQLite's write-ahead log; put it on a local disk");
+		return err_set(
+		    err, "its file system cannot hold SQLite's write-ahead log; put it on a local disk");
 	sqlite3_wal_hook(connection->handle, on_log, connection);
 	return enabled ? 0 : -1;
 }
@@ -127,14 +129,15 @@ static int configure(struct driver_connection *connection, enum driver_mode mode
 	sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
-	if (script(connection, "PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY",
-		err) < 0)
+	if (script(connection,
+		"PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY", err) < 0)
 		return -1;
 	/* Reads the header and the definitions: what is not a database fails here. */
 	if (script(connection, "SELECT count(*) FROM sqlite_master", err) < 0)
 		return -1;
+	/* There may be many of these, and the kernel caches the file anyway. */
 	if (mode == DRIVER_READ)
-		return script(connection, "PRAGMA query_only = ON", err);
+		return script(connection, "PRAGMA query_only = ON; PRAGMA cache_size = -512", err);
 	if (mode == DRIVER_INSPECT)
 		return 0;
 	if (log_enable(connection, err) < 0)
@@ -151,11 +154,12 @@ static void connection_close(struct driver_connection **connection)
 	*connection = NULL;
 }
 
-/* On failure *connection_r is there nevertheless when the file could be opened: for failure() and examine(). */
-static int connection_open(const char *target, enum driver_mode mode, struct driver_connection **connection_r,
-    struct err *err)
+/* On failure *connection_r may be there nevertheless: for failure() and examine(). */
+static int connection_open(
+    const char *target, enum driver_mode mode, struct driver_connection **connection_r, struct err *err)
 {
-	int flags = SQLITE_OPEN_NOMUTEX | (mode == DRIVER_INSPECT ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
+	int flags =
+	    SQLITE_OPEN_NOMUTEX | (mode == DRIVER_INSPECT ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
 	struct driver_connection *connection;
 
 	*connection_r = NULL;
@@ -182,7 +186,8 @@ static void examine(struct driver_connection *connection, struct strbuf *finding
 {
 	sqlite3_stmt *statement;
 
-	if (sqlite3_prepare_v2(connection->handle, "PRAGMA quick_check(3)", -1, &statement, NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v2(connection->handle, "PRAGMA quick_check(3)", -1, &statement, NULL) !=
+	    SQLITE_OK)
 		return;
 	while (sqlite3_step(statement) == SQLITE_ROW) {
 		struct str line = str_of((const char *)sqlite3_column_text(statement, 0));
@@ -243,14 +248,14 @@ static void upkeep(struct driver_connection *connection)
 	sqlite3_wal_checkpoint_v2(connection->handle, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
-static int prepare(struct driver_connection *connection, struct str sql, struct driver_statement **statement_r,
-    struct err *err)
+static int prepare(struct driver_connection *connection, struct str sql,
+    struct driver_statement **statement_r, struct err *err)
 {
 	sqlite3_stmt *handle;
 	const char *rest;
 
-	if (sqlite3_prepare_v3(connection->handle, sql.ptr, (int)sql.len, SQLITE_PREPARE_PERSISTENT, &handle, &rest) !=
-	    SQLITE_OK)
+	if (sqlite3_prepare_v3(connection->handle, sql.ptr, (int)sql.len, SQLITE_PREPARE_PERSISTENT, &handle,
+		&rest) != SQLITE_OK)
 		return fail(connection, err);
 	if (!handle || str_trim((struct str){rest, (size_t)(sql.ptr + sql.len - rest)}).len > 0) {
 		sqlite3_finalize(handle);
@@ -271,11 +276,6 @@ static void finish(struct driver_statement **statement)
 	*statement = NULL;
 }
 
-static unsigned parameters(struct driver_statement *statement)
-{
-	return (unsigned)sqlite3_bind_parameter_count(statement->handle);
-}
-
 static int bind(struct driver_statement *statement, unsigned index, const struct db_param *value, bool copy,
     struct err *err)
 {
@@ -288,7 +288,8 @@ static int bind(struct driver_statement *statement, unsigned index, const struct
 		rc = sqlite3_bind_int64(statement->handle, place, value->integer);
 		break;
 	case DB_TEXT:
-		rc = sqlite3_bind_text64(statement->handle, place, bytes, value->text.len, lifetime, SQLITE_UTF8);
+		rc = sqlite3_bind_text64(
+		    statement->handle, place, bytes, value->text.len, lifetime, SQLITE_UTF8);
 		break;
 	case DB_BLOB:
 		rc = sqlite3_bind_blob64(statement->handle, place, bytes, value->text.len, lifetime);
@@ -359,31 +360,30 @@ const struct driver *driver_find(struct str name)
 }
 
 const struct driver driver_sqlite = {
-	.name = "sqlite",
-	.dialect = DIALECT_SQLITE,
-	.exists = exists,
-	.open = connection_open,
-	.close = connection_close,
-	.failure = failure,
-	.examine = examine,
-	.script = script,
-	.begin = begin,
-	.commit = commit,
-	.rollback = rollback,
-	.save = save,
-	.keep = keep,
-	.undo = undo,
-	.in_transaction = in_transaction,
-	.upkeep = upkeep,
-	.prepare = prepare,
-	.finish = finish,
-	.parameters = parameters,
-	.bind = bind,
-	.step = step,
-	.reset = reset,
-	.text = text,
-	.integer = integer,
-	.is_null = is_null,
-	.changes = changes,
-	.last_id = last_id,
+    .name = "sqlite",
+    .dialect = DIALECT_SQLITE,
+    .exists = exists,
+    .open = connection_open,
+    .close = connection_close,
+    .failure = failure,
+    .examine = examine,
+    .script = script,
+    .begin = begin,
+    .commit = commit,
+    .rollback = rollback,
+    .save = save,
+    .keep = keep,
+    .undo = undo,
+    .in_transaction = in_transaction,
+    .upkeep = upkeep,
+    .prepare = prepare,
+    .finish = finish,
+    .bind = bind,
+    .step = step,
+    .reset = reset,
+    .text = text,
+    .integer = integer,
+    .is_null = is_null,
+    .changes = changes,
+    .last_id = last_id,
 };

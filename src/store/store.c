@@ -9,15 +9,15 @@
 #include "store/store_open.h"
 
 struct store store = {
-	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.work = PTHREAD_COND_INITIALIZER,
-	.durable = PTHREAD_COND_INITIALIZER,
-	.idle = PTHREAD_COND_INITIALIZER,
-	.queue = {&store.queue, &store.queue},
-	.released = {&store.released, &store.released},
+    .lock = PTHREAD_MUTEX_INITIALIZER,
+    .work = PTHREAD_COND_INITIALIZER,
+    .durable = PTHREAD_COND_INITIALIZER,
+    .idle = PTHREAD_COND_INITIALIZER,
+    .queue = {&store.queue, &store.queue},
+    .released = {&store.released, &store.released},
 };
 
-/* Telling the submitter. --------------------------------------------------------------------------------------- */
+/* Telling the submitter. ---------------------------------------------------------------------------- */
 
 static void finish(struct ticket *ticket)
 {
@@ -41,7 +41,7 @@ static int refuse(struct err *err)
 	return err_set(err, "the store is closed");
 }
 
-/* Reads. ------------------------------------------------------------------------------------------------------- */
+/* Reads. -------------------------------------------------------------------------------------------- */
 
 static struct db *reader_take(struct err *err)
 {
@@ -174,7 +174,7 @@ void store_reads_drain(void)
 	pthread_mutex_unlock(&store.lock);
 }
 
-/* Writes. ------------------------------------------------------------------------------------------------------ */
+/* Writes. ------------------------------------------------------------------------------------------- */
 
 static struct ticket *last_write(struct str key)
 {
@@ -224,7 +224,7 @@ void store_write_report(struct ticket *ticket)
 	pthread_mutex_unlock(&store.lock);
 }
 
-/* Interface. --------------------------------------------------------------------------------------------------- */
+/* Interface. ---------------------------------------------------------------------------------------- */
 
 /* With the lock. False: a read that can start at once. */
 static bool hold(struct store_op *op)
@@ -317,12 +317,12 @@ static int call_read(struct call *call, struct err *err)
 	return result;
 }
 
-int store_call(enum store_kind kind, struct str key, int (*run)(void *arg, struct db *db, struct err *err), void *arg,
-    struct err *err)
+int store_call(enum store_kind kind, struct str key, int (*run)(void *arg, struct db *db, struct err *err),
+    void *arg, struct err *err)
 {
 	struct call call = {.op = {.kind = kind, .key = key, .run = run_call}, .run = run, .arg = arg};
 
-	assert(!worker_self());
+	assert(!worker_self() && !writer_self());
 	return kind == STORE_WRITE ? call_write(&call, err) : call_read(&call, err);
 }
 

@@ -9,7 +9,7 @@
 #include "store/marks.h"
 #include "store/schema.h"
 
-/* A change of a table that is there: needed when it lacks the column. SQL has marks; several statements in one text. */
+/* A change of a table that is there: needed when it lacks the column. SQL: several statements, with marks. */
 static const struct step {
 	const char *table, *column, *owner;
 	int version;
@@ -20,72 +20,78 @@ static const struct step {
 		const char *after;
 	} sql[DIALECT_COUNT];
 } steps[] = {
-	{
-	    .table = "users",
-	    .column = "type",
-	    .owner = "ejabberd_auth_sql",
-	    .version = 2,
-	    .summary = "one password of each kind per account; today's become type 0, which is told by their prefix",
-	    .sql[DIALECT_SQLITE] = {"ALTER TABLE users RENAME TO users_before;", true,
-		"INSERT INTO users ({host,} username, type, password, serverkey, salt, iterationcount, created_at) "
-		"SELECT {host,} username, 0, password, serverkey, salt, iterationcount, created_at FROM users_before; "
-		"DROP TABLE users_before;"},
-	    .sql[DIALECT_PGSQL] = {"ALTER TABLE users ADD COLUMN type smallint NOT NULL DEFAULT 0; "
-				   "ALTER TABLE users DROP CONSTRAINT users_pkey; "
-				   "ALTER TABLE users ADD PRIMARY KEY ({host,} username, type);"},
-	    .sql[DIALECT_MYSQL] = {"ALTER TABLE users ADD COLUMN type smallint NOT NULL DEFAULT 0, "
-				   "DROP PRIMARY KEY, ADD PRIMARY KEY ({host,} username, type);"},
-	},
-	{
-	    .table = "rosterusers",
-	    .column = "approved",
-	    .owner = "mod_roster_sql",
-	    .version = 2,
-	    .summary = "remembers subscriptions that were approved in advance",
-	    .sql[DIALECT_SQLITE] = {"ALTER TABLE rosterusers ADD COLUMN approved boolean NOT NULL DEFAULT false;"},
-	    .sql[DIALECT_PGSQL] = {"ALTER TABLE rosterusers ADD COLUMN approved boolean NOT NULL DEFAULT false;"},
-	    .sql[DIALECT_MYSQL] = {"ALTER TABLE rosterusers ADD COLUMN approved boolean NOT NULL DEFAULT false;"},
-	},
-	{
-	    .table = "archive",
-	    .column = "origin_id",
-	    .owner = "mod_mam_sql",
-	    .version = 2,
-	    .summary = "finds messages by the id that their sender gave them",
-	    .sql[DIALECT_SQLITE] = {"ALTER TABLE archive ADD COLUMN origin_id text NOT NULL DEFAULT ''; "
-				    "CREATE INDEX i_archive_username_origin_id ON archive ({host,} username, origin_id);"},
-	    .sql[DIALECT_PGSQL] = {"ALTER TABLE archive ADD COLUMN origin_id text NOT NULL DEFAULT ''; "
-				   "CREATE INDEX i_archive_username_origin_id ON archive ({host,} username, origin_id);"},
-	    .sql[DIALECT_MYSQL] = {"ALTER TABLE archive ADD COLUMN origin_id varchar(191) NOT NULL DEFAULT '', "
-				   "ADD INDEX i_archive_username_origin_id ({host,} username, origin_id);"},
-	},
-	{
-	    .table = "invite_token",
-	    .column = "account_name",
-	    .owner = "mod_invites_sql",
-	    .version = 3,
-	    .summary = "remembers which account an invitation made",
-	    .sql[DIALECT_SQLITE] = {"ALTER TABLE invite_token ADD COLUMN account_name text NOT NULL DEFAULT '';"},
-	    .sql[DIALECT_PGSQL] = {"ALTER TABLE invite_token ADD COLUMN account_name text NOT NULL DEFAULT '';"},
-	    .sql[DIALECT_MYSQL] = {"ALTER TABLE invite_token ADD COLUMN account_name text NOT NULL;"},
-	},
+    {
+	.table = "users",
+	.column = "type",
+	.owner = "ejabberd_auth_sql",
+	.version = 2,
+	.summary =
+	    "one password of each kind per account; today's become type 0, which is told by their prefix",
+	.sql[DIALECT_SQLITE] = {"ALTER TABLE users RENAME TO users_before;", true,
+	    "INSERT INTO users "
+	    "({host,} username, type, password, serverkey, salt, iterationcount, created_at) "
+	    "SELECT {host,} username, 0, password, serverkey, salt, iterationcount, created_at "
+	    "FROM users_before; "
+	    "DROP TABLE users_before;"},
+	.sql[DIALECT_PGSQL] = {"ALTER TABLE users ADD COLUMN type smallint NOT NULL DEFAULT 0; "
+			       "ALTER TABLE users DROP CONSTRAINT users_pkey; "
+			       "ALTER TABLE users ADD PRIMARY KEY ({host,} username, type);"},
+	.sql[DIALECT_MYSQL] = {"ALTER TABLE users ADD COLUMN type smallint NOT NULL DEFAULT 0, "
+			       "DROP PRIMARY KEY, ADD PRIMARY KEY ({host,} username, type);"},
+    },
+    {
+	.table = "rosterusers",
+	.column = "approved",
+	.owner = "mod_roster_sql",
+	.version = 2,
+	.summary = "remembers subscriptions that were approved in advance",
+	.sql[DIALECT_SQLITE] =
+	    {"ALTER TABLE rosterusers ADD COLUMN approved boolean NOT NULL DEFAULT false;"},
+	.sql[DIALECT_PGSQL] = {"ALTER TABLE rosterusers ADD COLUMN approved boolean NOT NULL DEFAULT false;"},
+	.sql[DIALECT_MYSQL] = {"ALTER TABLE rosterusers ADD COLUMN approved boolean NOT NULL DEFAULT false;"},
+    },
+    {
+	.table = "archive",
+	.column = "origin_id",
+	.owner = "mod_mam_sql",
+	.version = 2,
+	.summary = "finds messages by the id that their sender gave them",
+	.sql[DIALECT_SQLITE] =
+	    {"ALTER TABLE archive ADD COLUMN origin_id text NOT NULL DEFAULT ''; "
+	     "CREATE INDEX i_archive_username_origin_id ON archive ({host,} username, origin_id);"},
+	.sql[DIALECT_PGSQL] =
+	    {"ALTER TABLE archive ADD COLUMN origin_id text NOT NULL DEFAULT ''; "
+	     "CREATE INDEX i_archive_username_origin_id ON archive ({host,} username, origin_id);"},
+	.sql[DIALECT_MYSQL] = {"ALTER TABLE archive ADD COLUMN origin_id varchar(191) NOT NULL DEFAULT '', "
+			       "ADD INDEX i_archive_username_origin_id ({host,} username, origin_id);"},
+    },
+    {
+	.table = "invite_token",
+	.column = "account_name",
+	.owner = "mod_invites_sql",
+	.version = 3,
+	.summary = "remembers which account an invitation made",
+	.sql[DIALECT_SQLITE] = {"ALTER TABLE invite_token ADD COLUMN account_name text NOT NULL DEFAULT '';"},
+	.sql[DIALECT_PGSQL] = {"ALTER TABLE invite_token ADD COLUMN account_name text NOT NULL DEFAULT '';"},
+	.sql[DIALECT_MYSQL] = {"ALTER TABLE invite_token ADD COLUMN account_name text NOT NULL;"},
+    },
 };
 
 enum { STEP_COUNT = sizeof(steps) / sizeof(steps[0]) };
 
 static const char *const columns_sql[DIALECT_COUNT] = {
-	[DIALECT_SQLITE] = "SELECT t.name, c.name FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c "
-			   "WHERE t.type = 'table'",
-	[DIALECT_PGSQL] = "SELECT table_name, column_name FROM information_schema.columns "
-			  "WHERE table_schema = current_schema()",
-	[DIALECT_MYSQL] = "SELECT table_name, column_name FROM information_schema.columns "
-			  "WHERE table_schema = database()",
+    [DIALECT_SQLITE] = "SELECT t.name, c.name FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c "
+		       "WHERE t.type = 'table'",
+    [DIALECT_PGSQL] = "SELECT table_name, column_name FROM information_schema.columns "
+		      "WHERE table_schema = current_schema()",
+    [DIALECT_MYSQL] = "SELECT table_name, column_name FROM information_schema.columns "
+		      "WHERE table_schema = database()",
 };
 
 struct upgrade {
 	struct arena arena;
-	struct map found;    /* "TABLE" and "TABLE.COLUMN" */
-	struct map versions; /* owner -> its version, as text */
+	struct map found;     /* "TABLE" and "TABLE.COLUMN" */
+	struct map versions;  /* owner -> its version, as text */
 	bool multihost, made; /* made: some of our tables are there */
 	unsigned tables_missing;
 	bool step_needed[STEP_COUNT];
@@ -128,14 +134,16 @@ static int find_versions(struct upgrade *upgrade, struct db *db, struct err *err
 {
 	if (!has(upgrade, "schema_version", "version"))
 		return 0;
-	struct db_rows *rows = db_query_params(db, "SELECT module, version FROM schema_version", NULL, 0, err);
+	struct db_rows *rows =
+	    db_query_params(db, "SELECT module, version FROM schema_version", NULL, 0, err);
 	int rc;
 
 	while ((rc = db_next(rows, err)) > 0) {
 		struct str owner = db_text(rows, 0);
 		int known = schema_version(owner);
 		if (known && db_int(rows, 1) > known) {
-			rc = err_set(err, "its schema is version %lld of %.*s and this server knows up to version %d; "
+			rc = err_set(err,
+			    "its schema is version %lld of %.*s and this server knows up to version %d; "
 			    "start the newer server, or restore a backup from before its upgrade",
 			    (long long)db_int(rows, 1), STR_FMT(owner), known);
 			break;
@@ -163,13 +171,15 @@ static int find_variant(struct upgrade *upgrade, enum schema_variant wanted, str
 		*(has(upgrade, table->name, "server_host") ? &multihost : &single) = table->name;
 	}
 	if (single && multihost)
-		return err_set(err, "its tables are of both schemas: %s has a column server_host and %s has none",
-		    multihost, single);
+		return err_set(err,
+		    "its tables are of both schemas: %s has a column server_host and %s has none", multihost,
+		    single);
 	if (single && wanted == VARIANT_MULTIHOST)
 		return err_set(err, "it has the single-host schema (no column server_host); "
-		    "set sql_schema_multihost to false, or convert it");
+				    "set sql_schema_multihost to false, or convert it");
 	if (multihost && wanted == VARIANT_SINGLE)
-		return err_set(err, "it has the multihost schema (columns server_host); set sql_schema_multihost to true");
+		return err_set(err,
+		    "it has the multihost schema (columns server_host); set sql_schema_multihost to true");
 	upgrade->multihost = !single && wanted != VARIANT_SINGLE;
 	return 0;
 }
@@ -239,7 +249,8 @@ void upgrade_explain(const struct upgrade *upgrade, struct strbuf *out)
 	for (const struct schema_owner *owner = schema_owners; owner->name; owner++) {
 		int version = version_of(upgrade, owner->name);
 		if (version < owner->version)
-			strbuf_printf(out, "record version %d of %s (is %d)\n", owner->version, owner->name, version);
+			strbuf_printf(
+			    out, "record version %d of %s (is %d)\n", owner->version, owner->name, version);
 	}
 }
 
@@ -250,8 +261,8 @@ struct work {
 
 static int record(struct db *db, const char *owner, int version, struct err *err)
 {
-	int64_t rows = DB_EXEC(db, err, "UPDATE schema_version SET version = ? WHERE module = ?", DB_P_INT(version),
-	    DB_P_TEXT(str_of(owner)));
+	int64_t rows = DB_EXEC(db, err, "UPDATE schema_version SET version = ? WHERE module = ?",
+	    DB_P_INT(version), DB_P_TEXT(str_of(owner)));
 	if (rows == 0)
 		rows = DB_EXEC(db, err, "INSERT INTO schema_version (module, version) VALUES (?, ?)",
 		    DB_P_TEXT(str_of(owner)), DB_P_INT(version));
@@ -281,7 +292,8 @@ static int run_step(void *arg, struct db *db, struct err *err)
 
 	marks_rewrite(step->sql[dialect].before, work->upgrade->multihost, &sql, &marks, err);
 	if (step->sql[dialect].make_anew)
-		schema_table_sql(schema_table_find(str_of(step->table)), dialect, work->upgrade->multihost, &sql);
+		schema_table_sql(
+		    schema_table_find(str_of(step->table)), dialect, work->upgrade->multihost, &sql);
 	if (step->sql[dialect].after)
 		marks_rewrite(step->sql[dialect].after, work->upgrade->multihost, &sql, &marks, err);
 	int rc = db_script(db, sql.ptr, err);

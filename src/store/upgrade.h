@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Brings a database to this server's schema: an empty one, one of ejabberd 23.01 (which counts no versions, so tables
- * and columns are looked at), one of a later ejabberd, or one of an earlier version of this server.
+ * Brings a database to this server's schema: an empty one, one of ejabberd 23.01 (which counts no versions,
+ * so tables and columns are looked at), one of a later ejabberd, or one of an earlier version of this server.
  */
 #pragma once
 
@@ -12,15 +12,15 @@ enum schema_variant { VARIANT_ANY, VARIANT_SINGLE, VARIANT_MULTIHOST };
 struct upgrade;
 
 /*
- * Finds out what is there and what has to be done; changes nothing. VARIANT_ANY takes the variant that is there, multihost
- * for an empty database. Fails when the schema is newer than this server, is of the other variant, or mixes both.
- * Tells the db which variant it is.
+ * Finds out what is there and what has to be done; changes nothing. VARIANT_ANY takes the variant that is
+ * there, multihost for an empty database. Fails when the schema is newer than this server, is of the other
+ * variant, or mixes both. Tells the db which variant it is.
  */
 int upgrade_plan(struct db *db, enum schema_variant wanted, struct upgrade **upgrade_r, struct err *err);
 void upgrade_free(struct upgrade **upgrade);
 /* Nothing to be done. */
 bool upgrade_empty(const struct upgrade *upgrade);
-/* There are tables that have to be changed or added; an empty database, or one without version rows, is not meant. */
+/* A database with our tables in it has to be changed; recording version numbers does not count. */
 bool upgrade_alters(const struct upgrade *upgrade);
 /* One line for each thing to do. */
 void upgrade_explain(const struct upgrade *upgrade, struct strbuf *out);

@@ -3,7 +3,7 @@
 #include "stanzad/log.h"
 #include "store/internal.h"
 
-/* A batch ends when nothing waits, or at these bounds: nobody's commit is held up for long by those behind. */
+/* A batch ends when nothing waits, or at these bounds: those behind do not hold up the commit for long. */
 enum { BATCH_MAX = 512, BATCH_US = 10000 };
 
 struct batch {
@@ -13,6 +13,13 @@ struct batch {
 
 /* After a failure that took others along, operations are tried one by one, then by twos, fours, ... */
 static unsigned batch_limit = BATCH_MAX;
+
+static _Thread_local bool is_writer;
+
+bool writer_self(void)
+{
+	return is_writer;
+}
 
 static struct ticket *take(struct batch *batch)
 {
@@ -109,6 +116,7 @@ static void write_batch(void)
 
 void *writer_main(void *arg)
 {
+	is_writer = true;
 	batch_limit = BATCH_MAX;
 	pthread_mutex_lock(&store.lock);
 	for (;;) {

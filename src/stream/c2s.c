@@ -12,6 +12,7 @@
 #include "route/host_private.h"
 #include "stanzad/log.h"
 #include "stream/c2s_private.h"
+#include "stream/lang.h"
 
 #define C2S_LINGER_MS 3000 /* for our last bytes and the client's own closing tag */
 
@@ -329,4 +330,10 @@ unsigned c2s_count(void)
 	for (struct list *at = streams_here()->next; at != streams_here(); at = at->next)
 		count++;
 	return count;
+}
+
+void c2s_fini(void)
+{
+	c2s_scratch_fini();
+	lang_fini();
 }

@@ -10,5 +10,7 @@ void c2s_init(void);
 void c2s_close_all(const char *stream_condition, const char *text);
 /* On each worker: the same for the streams of hosts that conf does not serve any more. */
 void c2s_close_gone_hosts(void);
+/* After the loops ended. */
+void c2s_fini(void);
 /* Streams open on the calling worker. */
 unsigned c2s_count(void);

@@ -111,3 +111,4 @@ void c2s_stanza(struct c2s *c2s, struct stanza *stanza);
 
 /* --- c2s_session.c ---- */
 extern const struct session_ops c2s_session_ops;
+void c2s_scratch_fini(void);

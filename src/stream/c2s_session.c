@@ -13,6 +13,16 @@
 #define SLOW_MS 50 /* how long a sender to a slow recipient reads nothing */
 #define STALL_CHECK_MS 1000
 
+#define SCRATCH_KEEP (64u * 1024)
+
+static struct strbuf scratch[256]; /* one a worker: where a stanza is written before it is queued */
+
+void c2s_scratch_fini(void)
+{
+	for (unsigned i = 0; i < 256; i++)
+		strbuf_fini(&scratch[i]);
+}
+
 static void on_stall_check(struct timer *timer)
 {
 	struct c2s *c2s = list_entry(timer, struct c2s, timer);
@@ -26,7 +36,7 @@ static void on_stall_check(struct timer *timer)
 
 static bool on_deliver(void *stream, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
-	static _Thread_local struct strbuf out;
+	struct strbuf *out = &scratch[worker_index(worker_self())];
 	struct c2s *c2s = stream;
 	size_t queued = conn_output(c2s->conn);
 	if (queued >= QUEUE_SOFT) {
@@ -36,9 +46,11 @@ static bool on_deliver(void *stream, const struct jid *from, const struct jid *t
 		if (queued >= QUEUE_HARD)
 			return false;
 	}
-	strbuf_reset(&out);
-	stanza_write(&out, stanza, from, to);
-	conn_write(c2s->conn, strbuf_view(&out));
+	strbuf_reset(out);
+	stanza_write(out, stanza, from, to);
+	conn_write(c2s->conn, strbuf_view(out));
+	if (out->cap > SCRATCH_KEEP)
+		strbuf_fini(out);
 	return true;
 }
 

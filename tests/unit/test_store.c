@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -33,8 +34,8 @@ static void began(void)
 
 static void ended(void)
 {
-	store_close();
 	executor_fini();
+	store_close();
 	workers_fini();
 	remove_dir();
 }
@@ -80,7 +81,8 @@ static int run_insert(struct store_op *op, struct db *db, struct err *err)
 	if (test->in_run)
 		test->in_run(test);
 	test->thread = pthread_self();
-	return (int)DB_EXEC(db, err, "INSERT INTO last ({host,} username, seconds, state) VALUES ({?,} ?, ?, ?)",
+	return (int)DB_EXEC(db, err,
+	    "INSERT INTO last ({host,} username, seconds, state) VALUES ({?,} ?, ?, ?)",
 	    DB_P_TEXT(STR("host")), DB_P_TEXT(str_of(test->user)), DB_P_TEXT(STR("1")), DB_P_TEXT(STR("")));
 }
 
@@ -93,8 +95,8 @@ static int run_count(struct store_op *op, struct db *db, struct err *err)
 	if (test->in_run)
 		test->in_run(test);
 	test->thread = pthread_self();
-	rows = DB_QUERY(db, err, "SELECT count(*) FROM last WHERE {host=} username LIKE ?", DB_P_TEXT(STR("host")),
-	    DB_P_TEXT(str_of(test->user)));
+	rows = DB_QUERY(db, err, "SELECT count(*) FROM last WHERE {host=} username LIKE ?",
+	    DB_P_TEXT(STR("host")), DB_P_TEXT(str_of(test->user)));
 	result = db_next(rows, err) < 0 ? -1 : (int)db_int(rows, 0);
 	db_end(&rows);
 	return result;
@@ -329,26 +331,34 @@ static void test_read_cannot_write(void)
 	ended();
 }
 
-/* Statements: types, results left open, one query inside of itself, text that moves under the same address. */
+/* Types, results left open, one query inside of itself, another text at the same address. */
 static int run_statements(void *arg, struct db *db, struct err *err)
 {
-	static const char outer[] = "SELECT topic, payload, qos, content_type FROM mqtt_pub WHERE {host=} qos >= ? ORDER BY qos";
+	static const char outer[] =
+	    "SELECT topic, payload, qos, content_type FROM mqtt_pub WHERE {host=} qos >= ? ORDER BY qos";
 	struct db_rows *rows, *again;
 	int *checks = arg;
 
 	for (int qos = 0; qos < 3; qos++)
-		if (DB_EXEC(db, err, "INSERT INTO mqtt_pub ({host,} username, resource, topic, qos, payload, payload_format, "
-				     "content_type, response_topic, correlation_data, user_properties, expiry) "
-				     "VALUES ({?,} '', '', ?, ?, ?, 0, ?, '', '', '', 0)",
-			DB_P_TEXT(STR("host")), DB_P_TEXT(str_of(qos == 0 ? "a" : qos == 1 ? "b" : "c")), DB_P_INT(qos),
-			DB_P_BLOB(((struct str){"\0\1\2", (size_t)qos})), DB_P_TEXT(STR_NULL)) != 1)
+		if (DB_EXEC(db, err,
+			"INSERT INTO mqtt_pub ({host,} username, resource, topic, qos, payload, "
+			"payload_format, "
+			"content_type, response_topic, correlation_data, user_properties, expiry) "
+			"VALUES ({?,} '', '', ?, ?, ?, 0, ?, '', '', '', 0)",
+			DB_P_TEXT(STR("host")),
+			DB_P_TEXT(str_of(qos == 0   ? "a"
+					 : qos == 1 ? "b"
+						    : "c")),
+			DB_P_INT(qos), DB_P_BLOB(((struct str){"\0\1\2", (size_t)qos})),
+			DB_P_TEXT(STR_NULL)) != 1)
 			return -1;
 	rows = DB_QUERY(db, err, outer, DB_P_TEXT(STR("host")), DB_P_INT(0));
 	while (db_next(rows, err) > 0) {
 		again = DB_QUERY(db, err, outer, DB_P_TEXT(STR("host")), DB_P_INT(2));
 		*checks += db_next(again, err) == 1 && db_int(again, 2) == 2 && db_text(again, 1).len == 2;
 		db_end(&again);
-		*checks += db_text(rows, 1).len == (size_t)db_int(rows, 2) && db_text(rows, 3).ptr && !db_is_null(rows, 1);
+		*checks += db_text(rows, 1).len == (size_t)db_int(rows, 2) && db_text(rows, 3).ptr &&
+			   !db_is_null(rows, 1);
 	}
 	db_end(&rows);
 
@@ -370,8 +380,10 @@ static int run_bad_statements(void *arg, struct db *db, struct err *err)
 {
 	int *checks = arg;
 
-	*checks += DB_EXEC(db, err, "SELECT ?, ?", DB_P_INT(0)) < 0 && strstr(err->text, "1 parameters for 2");
-	*checks += DB_EXEC(db, err, "SELECT ?; SELECT 2", DB_P_INT(0)) < 0 && strstr(err->text, "one SQL statement");
+	*checks +=
+	    DB_EXEC(db, err, "SELECT ?, ?", DB_P_INT(0)) < 0 && strstr(err->text, "1 parameters for 2");
+	*checks +=
+	    DB_EXEC(db, err, "SELECT ?; SELECT 2", DB_P_INT(0)) < 0 && strstr(err->text, "one SQL statement");
 	*checks += DB_EXEC(db, err, "SELECT nonsense FROM ?", DB_P_INT(0)) < 0;
 	*checks += DB_EXEC(db, err, "SELECT {nonsense} ?", DB_P_INT(0)) < 0;
 	struct db_rows *rows = DB_QUERY(db, err, "SELECT x FROM nowhere WHERE a = ?", DB_P_INT(1));
@@ -461,7 +473,8 @@ static void child_writes(int told)
 		_exit(1);
 	for (int32_t i = 0;; i++) {
 		snprintf(user, sizeof(user), "u%d", i);
-		if (store_call(STORE_WRITE, STR_NULL, call_insert, user, &err) != 1 || write(told, &i, sizeof(i)) < 0)
+		if (store_call(STORE_WRITE, STR_NULL, call_insert, user, &err) != 1 ||
+		    write(told, &i, sizeof(i)) < 0)
 			_exit(1);
 	}
 }
@@ -514,7 +527,8 @@ static int run_insert_much(struct store_op *op, struct db *db, struct err *err)
 {
 	struct test_op *test = (struct test_op *)op;
 
-	return (int)DB_EXEC(db, err, "INSERT INTO last (username, seconds, state) VALUES (?, '', zeroblob(?))",
+	return (int)DB_EXEC(db, err,
+	    "INSERT INTO last (username, seconds, state) VALUES (?, '', zeroblob(?))",
 	    DB_P_TEXT(str_of(test->user)), DB_P_INT(100000));
 }
 
@@ -558,7 +572,70 @@ static void test_disk_full(void)
 	ended();
 }
 
-/* For each n the n-th statement fails: what is told to have been done is there, and what is told to have failed is not. */
+/* The kernel refuses to let the files grow: commits fail. When it allows it again, so does the store. */
+static void test_commit_fails_for_real(void)
+{
+	struct rlimit usual, tight = {.rlim_cur = 1};
+	struct test_op fails = {.name = "f", .user = "f"}, works = {.name = "w", .user = "w"};
+
+	began();
+	getrlimit(RLIMIT_FSIZE, &usual);
+	signal(SIGXFSZ, SIG_IGN);
+	tight.rlim_max = usual.rlim_max;
+	setrlimit(RLIMIT_FSIZE, &tight);
+	fails.op = works.op = (struct store_op){.kind = STORE_WRITE, .run = run_insert_much, .done = op_done};
+	store_submit(&fails.op);
+	while (finished < 1)
+		if (!worker_turn())
+			nanosleep(&(struct timespec){0, 100000}, NULL);
+	setrlimit(RLIMIT_FSIZE, &usual);
+	ok(fails.result < 0 && strstr(fails.reason, "SQLite error"));
+	store_submit(&works.op);
+	wait_finished(2);
+	is_int(works.result, 1);
+	is_int(raw_int("SELECT count(*) FROM last WHERE username = 'w'"), 1);
+	is_int(raw_int("SELECT count(*) FROM last"), 1);
+	ended();
+}
+
+static int call_list(void *arg, struct db *db, struct err *err)
+{
+	struct db_rows *rows = db_query_params(db, "SELECT state FROM last", NULL, 0, err);
+	int rc;
+
+	while ((rc = db_next(rows, err)) > 0)
+		;
+	db_end(&rows);
+	return rc;
+}
+
+static void test_damage_found_late(void)
+{
+	static char junk[4096];
+	struct err err = {""};
+	int fd;
+
+	fresh_dir();
+	is_int(test_open(VARIANT_SINGLE, &err), 0);
+	store_close();
+	raw_sql("PRAGMA journal_mode = DELETE; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM "
+		"n LIMIT 500)"
+		" INSERT INTO last SELECT 'u' || i, '', hex(zeroblob(200)) FROM n");
+	off_t end = raw_int("PRAGMA page_count") * 4096;
+	memset(junk, 0x5a, sizeof(junk));
+	fd = open(test_file, O_WRONLY);
+	for (off_t at = end - 20 * 4096; at < end; at += 4096)
+		if (pwrite(fd, junk, sizeof(junk), at) < 0)
+			abort();
+	close(fd);
+	is_int(test_open(VARIANT_SINGLE, &err), 0);
+	ok(store_call(STORE_READ, STR_NULL, call_list, NULL, &err) < 0);
+	ok(strstr(err.text, "the database is damaged; stop the server") != NULL);
+	store_close();
+	remove_dir();
+}
+
+/* For each n the n-th statement fails: what was reported as done is there, and what as failed is not. */
 static void test_each_statement_fails(void)
 {
 	enum { COUNT = 6, MOST = 60 };
@@ -584,7 +661,8 @@ static void test_each_statement_fails(void)
 		store_fail_at(0);
 		failures = read.result < 0;
 		for (int i = 0; i < COUNT; i++) {
-			snprintf(sql, sizeof(sql), "SELECT count(*) FROM last WHERE username = 'n%d-%d'", n, i);
+			snprintf(
+			    sql, sizeof(sql), "SELECT count(*) FROM last WHERE username = 'n%d-%d'", n, i);
 			wrong += raw_int(sql) != (w[i].result == 1);
 			wrong += w[i].result < 0 && !strstr(w[i].reason, "injected");
 			failures += w[i].result < 0;
@@ -612,9 +690,9 @@ static void test_close_with_pending(void)
 		submit(&w[i], STORE_WRITE, "key", user);
 		submit(&r[i], STORE_READ, i % 2 ? "key" : "", "u%");
 	}
+	executor_fini();
 	store_close();
 	is_int(finished, 0);
-	executor_fini();
 	workers_fini();
 	is_int(finished, 2 * COUNT + 1);
 	for (int i = 0; i < COUNT; i++)
@@ -640,6 +718,8 @@ int main(void)
 	run(test_statements);
 	run(test_calls);
 	run(test_disk_full);
+	run(test_commit_fails_for_real);
+	run(test_damage_found_late);
 	run(test_each_statement_fails);
 	run(test_close_with_pending);
 	run(test_group_commit);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tests of the store share: a fresh directory, opening without a configuration file, a raw look at the file. */
+/* What the tests of the store share: a fresh directory, opening without a configuration, a raw look. */
 #pragma once
 
 #include <sqlite3.h>
@@ -56,7 +56,8 @@ static inline void raw_sql(const char *sql)
 	sqlite3 *handle;
 	char *message = NULL;
 
-	if (sqlite3_open(test_file, &handle) != SQLITE_OK || sqlite3_exec(handle, sql, NULL, NULL, &message) != SQLITE_OK) {
+	if (sqlite3_open(test_file, &handle) != SQLITE_OK ||
+	    sqlite3_exec(handle, sql, NULL, NULL, &message) != SQLITE_OK) {
 		printf("# raw_sql: %s: %s\n", sql, message ? message : sqlite3_errmsg(handle));
 		abort();
 	}

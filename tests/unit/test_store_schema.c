@@ -26,10 +26,11 @@ static void test_marks(void)
 	struct marks marks;
 	struct err err;
 
-	marks_are("SELECT a FROM t WHERE {host=} b = ?", true, "SELECT a FROM t WHERE server_host = ? AND b = ?", 2, 0);
+	marks_are("SELECT a FROM t WHERE {host=} b = ?", true,
+	    "SELECT a FROM t WHERE server_host = ? AND b = ?", 2, 0);
 	marks_are("SELECT a FROM t WHERE {host=} b = ?", false, "SELECT a FROM t WHERE  b = ?", 2, 1);
-	marks_are("INSERT INTO t (a, {host,} b) VALUES (?, {?,} '?{')", false, "INSERT INTO t (a,  b) VALUES (?,  '?{')",
-	    2, 2);
+	marks_are("INSERT INTO t (a, {host,} b) VALUES (?, {?,} '?{')", false,
+	    "INSERT INTO t (a,  b) VALUES (?,  '?{')", 2, 2);
 	marks_are("{host,} {excluded}.x = \"{?\"", true, "server_host, excluded.x = \"{?\"", 0, 0);
 	ok(marks_rewrite("SELECT {nonsense}", true, &out, &marks, &err) < 0);
 	ok(strstr(err.text, "{nonsense}") != NULL);
@@ -50,7 +51,8 @@ static void test_tables(void)
 	is_int(tables, 44);
 	is_int(multihost, 26);
 	schema_table_sql(schema_table_find(STR("users")), DIALECT_MYSQL, true, &sql);
-	ok(strstr(sql.ptr, "username varchar(191) NOT NULL") && strstr(sql.ptr, "(server_host, username, type)"));
+	ok(strstr(sql.ptr, "username varchar(191) NOT NULL") &&
+	    strstr(sql.ptr, "(server_host, username, type)"));
 	strbuf_reset(&sql);
 	schema_table_sql(schema_table_find(STR("route")), DIALECT_MYSQL, false, &sql);
 	ok(strstr(sql.ptr, "(domain(75), server_host(75), node(75), pid(75))") != NULL);
@@ -68,9 +70,12 @@ static void variant_is(enum schema_variant variant, int64_t hosts)
 	is_int(test_open(variant, &err), 0);
 	is_cstr(err.text, "");
 	store_close();
-	is_int(raw_int("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"), 44);
+	is_int(
+	    raw_int("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"),
+	    44);
 	is_int(raw_int("SELECT count(*) FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c "
-		       "WHERE t.type = 'table' AND c.name = 'server_host'"), hosts);
+		       "WHERE t.type = 'table' AND c.name = 'server_host'"),
+	    hosts);
 	is_int(raw_int("SELECT version FROM schema_version WHERE module = 'stanzad'"), 1);
 	is_int(raw_int("SELECT version FROM schema_version WHERE module = 'mod_mam_sql'"), 2);
 	is_int(raw_int("SELECT count(*) FROM schema_version"), 25);
@@ -106,27 +111,32 @@ static void test_variants(void)
 }
 
 /* The tables of 23.01 that have changed since, and one that has not. */
-#define TABLES_2301(host, host_key) \
-	"CREATE TABLE users (username text NOT NULL, " host "password text NOT NULL, serverkey text NOT NULL DEFAULT ''," \
-	" salt text NOT NULL DEFAULT '', iterationcount integer NOT NULL DEFAULT 0," \
-	" created_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (" host_key "username));" \
-	"CREATE TABLE rosterusers (username text NOT NULL, " host "jid text NOT NULL, nick text NOT NULL," \
-	" subscription character(1) NOT NULL, ask character(1) NOT NULL, askmessage text NOT NULL," \
-	" server character(1) NOT NULL, subscribe text NOT NULL, type text," \
-	" created_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP);" \
-	"CREATE TABLE archive (username text NOT NULL, " host "timestamp bigint NOT NULL, peer text NOT NULL," \
-	" bare_peer text NOT NULL, xml text NOT NULL, txt text, id integer PRIMARY KEY AUTOINCREMENT, kind text," \
-	" nick text, created_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP);" \
+#define TABLES_2301(host, host_key)                                                                          \
+	"CREATE TABLE users (username text NOT NULL, " host                                                  \
+	"password text NOT NULL, serverkey text NOT NULL DEFAULT '',"                                        \
+	" salt text NOT NULL DEFAULT '', iterationcount integer NOT NULL DEFAULT 0,"                         \
+	" created_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (" host_key "username));"     \
+	"CREATE TABLE rosterusers (username text NOT NULL, " host "jid text NOT NULL, nick text NOT NULL,"   \
+	" subscription character(1) NOT NULL, ask character(1) NOT NULL, askmessage text NOT NULL,"          \
+	" server character(1) NOT NULL, subscribe text NOT NULL, type text,"                                 \
+	" created_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP);"                                         \
+	"CREATE TABLE archive (username text NOT NULL, " host                                                \
+	"timestamp bigint NOT NULL, peer text NOT NULL,"                                                     \
+	" bare_peer text NOT NULL, xml text NOT NULL, txt text, id integer PRIMARY KEY AUTOINCREMENT, kind " \
+	"text,"                                                                                              \
+	" nick text, created_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP);"                              \
 	"CREATE TABLE last (username text NOT NULL, " host "seconds text NOT NULL, state text NOT NULL);"
 
-static const char single_2301[] = TABLES_2301("", "")
-    "INSERT INTO users (username, password) VALUES ('ann', 'sha256:abc'), ('bob', 'plain');"
-    "INSERT INTO rosterusers (username, jid, nick, subscription, ask, askmessage, server, subscribe)"
-    " VALUES ('ann', 'bob@x', '', 'B', 'N', '', 'N', '');"
-    "INSERT INTO archive (username, timestamp, peer, bare_peer, xml) VALUES ('ann', 5, 'p', 'p', '<message/>');";
+static const char single_2301[] = TABLES_2301(
+    "", "") "INSERT INTO users (username, password) VALUES ('ann', 'sha256:abc'), ('bob', 'plain');"
+	    "INSERT INTO rosterusers (username, jid, nick, subscription, ask, askmessage, server, subscribe)"
+	    " VALUES ('ann', 'bob@x', '', 'B', 'N', '', 'N', '');"
+	    "INSERT INTO archive (username, timestamp, peer, bare_peer, xml) VALUES ('ann', 5, 'p', 'p', "
+	    "'<message/>');";
 
-static const char multihost_2301[] = TABLES_2301("server_host text NOT NULL, ", "server_host, ")
-    "INSERT INTO users (username, server_host, password) VALUES ('ann', 'x', 'one'), ('ann', 'y', 'two');";
+static const char multihost_2301[] = TABLES_2301(
+    "server_host text NOT NULL, ", "server_host, ") "INSERT INTO users (username, server_host, password) "
+						    "VALUES ('ann', 'x', 'one'), ('ann', 'y', 'two');";
 
 static void test_from_2301(void)
 {
@@ -147,7 +157,8 @@ static void test_from_2301(void)
 
 	is_int(test_open(VARIANT_SINGLE, &err), 0);
 	store_close();
-	is_int(raw_int("SELECT count(*) FROM users WHERE type = 0 AND password IN ('sha256:abc', 'plain')"), 2);
+	is_int(
+	    raw_int("SELECT count(*) FROM users WHERE type = 0 AND password IN ('sha256:abc', 'plain')"), 2);
 	is_int(raw_int("SELECT count(*) FROM pragma_table_info('users') WHERE pk > 0"), 2);
 	is_int(raw_int("SELECT count(*) FROM rosterusers WHERE approved = 0"), 1);
 	is_int(raw_int("SELECT count(*) FROM archive WHERE origin_id = ''"), 1);
@@ -171,8 +182,10 @@ static void test_from_2301_multihost(void)
 	is_int(test_open(VARIANT_ANY, &err), 0);
 	ok(str_is(str_of(err.text), ""));
 	store_close();
-	is_int(raw_int("SELECT count(*) FROM users WHERE type = 0 AND (server_host, password) IN (('x', 'one'),"
-		       " ('y', 'two'))"), 2);
+	is_int(
+	    raw_int("SELECT count(*) FROM users WHERE type = 0 AND (server_host, password) IN (('x', 'one'),"
+		    " ('y', 'two'))"),
+	    2);
 	is_int(raw_int("SELECT count(*) FROM pragma_table_info('users') WHERE pk > 0"), 3);
 	remove_dir();
 }
@@ -250,7 +263,8 @@ static void test_damaged(void)
 	stat(test_file, &status);
 	overwrite(status.st_size / 2, status.st_size / 2);
 	ok(test_open(VARIANT_ANY, &err) < 0);
-	ok(strstr(err.text, "is damaged") && strstr(err.text, "restore a backup") && strstr(err.text, test_file));
+	ok(strstr(err.text, "is damaged") && strstr(err.text, "restore a backup") &&
+	    strstr(err.text, test_file));
 	remove_dir();
 
 	fresh_dir();

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buffer.h"
+#include "frame.h"
+#include "scram.h"
+
+struct load;
+
+enum client_state {
+	CLIENT_CLOSED,
+	CLIENT_CONNECTING,
+	CLIENT_TLS,         /* handshake under way */
+	CLIENT_NEGOTIATING, /* see negotiate.h */
+	CLIENT_READY,       /* bound: stanzas flow */
+	CLIENT_LEAVING,     /* our stream is closed, the server's not yet */
+};
+
+/* What the negotiation waits for. */
+enum client_step {
+	STEP_FEATURES,
+	STEP_PROCEED,
+	STEP_CHALLENGE,
+	STEP_SUCCESS,
+	STEP_BIND,
+	STEP_SESSION,
+};
+
+/* One XMPP client: a socket, perhaps TLS on it, and where its stream has got to. */
+struct client {
+	struct load *load;
+	unsigned index; /* of its slot; chat partners are index and index ^ 1 */
+	unsigned user;  /* number of the user that it logs in */
+	int fd;         /* -1 when closed */
+	SSL *ssl;
+	bool tls_active;
+	uint32_t events; /* that epoll watches */
+	enum client_state state;
+	enum client_step step;
+	bool authenticated;
+	bool session_wanted;
+	bool dirty; /* listed for the next flush */
+	struct buffer in;
+	struct buffer out;
+	struct scram scram;
+	uint64_t started_ns;
+	char jid[128]; /* full JID as the server bound it */
+	char resource[24];
+	unsigned unsent; /* chat: free slots of the window */
+};
+
+/* Starts to connect and log in the slot's user. Reports to the load when it is ready or has failed. */
+void client_start(struct client *client);
+
+/* Handles what epoll reported for the client's socket. */
+void client_event(struct client *client, uint32_t events);
+
+/* Starts the TLS handshake on the connected socket. */
+void client_tls_start(struct client *client);
+
+/* Queues bytes; they leave with the load's next flush. */
+void client_send(struct client *client, const void *bytes, size_t size);
+void client_sendf(struct client *client, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Writes what is queued, as far as the socket takes it. */
+void client_flush(struct client *client);
+
+/* Sends the stream's end; the client closes when the server has ended its stream too. */
+void client_leave(struct client *client);
+
+/* Drops the connection at once, without a word and without a report. */
+void client_close(struct client *client);
+
+/* Drops the connection and reports the failure. */
+void client_fail(struct client *client, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client.h"
+#include "histogram.h"
+#include "options.h"
+#include "proc.h"
+
+/* What one run measured. */
+struct result {
+	uint64_t operations; /* log-ins or delivered messages within the measured time */
+	uint64_t errors;
+	uint64_t lost; /* messages sent but not delivered within a grace time after the end */
+	double seconds;
+	uint64_t cpu_ns;
+	unsigned processes;
+	struct histogram latency; /* nanoseconds */
+	unsigned sessions;        /* idle: held between the two readings of memory */
+	uint64_t pss_before;
+	uint64_t pss_after;
+};
+
+/*
+ * All clients and the one loop that drives them. A work (work.h) is straight code that calls load_step() and
+ * load_login(), and is told of events through the three functions; those may start, leave or send.
+ */
+struct load {
+	const struct options *options;
+	int epoll;
+	SSL_CTX *tls;
+	struct client *clients;
+	unsigned n_clients;
+	unsigned n_ready;
+	struct client **dirty; /* clients with something to write */
+	size_t n_dirty;
+	void (*on_ready)(struct client *client);
+	void (*on_message)(struct client *client, const struct frame *frame);
+	bool measuring;
+	bool failed; /* a client could not log in or was thrown out */
+	struct proc_cpu cpu;
+	uint64_t begun_ns;
+	struct result result;
+};
+
+/* CLOCK_MONOTONIC in nanoseconds. */
+uint64_t load_now(void);
+
+/* Makes n clients, all closed. Aborts without memory or descriptors for epoll. */
+void load_init(struct load *load, const struct options *options, unsigned n_clients);
+
+/* Drops all connections and frees everything. */
+void load_fini(struct load *load);
+
+/* Waits for events, at the longest until the given time, handles them and writes what was queued. */
+void load_step(struct load *load, uint64_t until_ns);
+
+/* Steps until the given time. */
+void load_run(struct load *load, uint64_t until_ns);
+
+/* Logs in clients from (inclusive) to end (exclusive), each as the user of its index. < 0 if one could not.
+ */
+int load_login(struct load *load, unsigned from, unsigned end);
+
+/* Closes all streams in order, waiting a few seconds for the server to do the same. */
+void load_leave(struct load *load);
+
+/* Marks the measured time: reads the server's CPU time; between the two, events count into the result. */
+void load_measure_begin(struct load *load);
+void load_measure_end(struct load *load);
+
+/* Reports from the clients. */
+void load_client_ready(struct load *load, struct client *client);
+void load_client_closed(struct load *load, struct client *client);
+void load_client_failed(struct load *load, struct client *client, const char *reason);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "load.h"
+
+static double latency_us(const struct result *result, double share)
+{
+	return (double)histogram_quantile(&result->latency, share) / 1e3;
+}
+
+static double cpu_per_operation(const struct result *result)
+{
+	return result->operations ? (double)result->cpu_ns / 1e3 / (double)result->operations : 0;
+}
+
+static double bytes_per_session(const struct result *result)
+{
+	return result->sessions ? ((double)result->pss_after - (double)result->pss_before) / result->sessions
+				: 0;
+}
+
+static void print_json(const struct options *options, const struct result *result)
+{
+	printf("{\"work\": \"%s\", \"tls\": \"%s\", \"mechanism\": \"%s\", \"users\": %u, \"window\": %u, "
+	       "\"body\": %u, \"rate\": %g, ",
+	    options_work_name(options->work), options_tls_name(options->tls),
+	    options_mechanism_name(options->mechanism), options->users, options->window, options->body,
+	    options->rate);
+	printf("\"seconds\": %.3f, \"operations\": %" PRIu64 ", \"errors\": %" PRIu64 ", \"lost\": %" PRIu64
+	       ", \"processes\": %u, "
+	       "\"cpu_seconds\": %.6f, \"cpu_us_per_operation\": %.3f, ",
+	    result->seconds, result->operations, result->errors, result->lost, result->processes,
+	    (double)result->cpu_ns / 1e9, cpu_per_operation(result));
+	printf(
+	    "\"latency_us\": {\"p50\": %.1f, \"p90\": %.1f, \"p99\": %.1f, \"p999\": %.1f, \"max\": %.1f}, ",
+	    latency_us(result, 0.5), latency_us(result, 0.9), latency_us(result, 0.99),
+	    latency_us(result, 0.999), (double)result->latency.max / 1e3);
+	printf("\"sessions\": %u, \"pss_before\": %" PRIu64 ", \"pss_after\": %" PRIu64
+	       ", \"bytes_per_session\": %.1f}\n",
+	    result->sessions, result->pss_before, result->pss_after, bytes_per_session(result));
+}
+
+static void print_text(const struct options *options, const struct result *result)
+{
+	printf("work                 %s, %u users, tls %s, %s\n", options_work_name(options->work),
+	    options->users, options_tls_name(options->tls), options_mechanism_name(options->mechanism));
+	if (options->work == WORK_IDLE) {
+		printf("bytes per session    %.0f\n", bytes_per_session(result));
+		printf("PSS                  %.1f MiB before, %.1f MiB with %u more sessions\n",
+		    (double)result->pss_before / 1048576, (double)result->pss_after / 1048576,
+		    result->sessions);
+		printf("server CPU idle      %.3f ms/s\n", (double)result->cpu_ns / 1e6 / result->seconds);
+		return;
+	}
+	printf("operations           %" PRIu64 " in %.2f s: %.0f/s\n", result->operations, result->seconds,
+	    (double)result->operations / result->seconds);
+	printf("server CPU           %.2f us per operation (%u processes, %.2f s)\n",
+	    cpu_per_operation(result), result->processes, (double)result->cpu_ns / 1e9);
+	printf("latency us           p50 %.0f  p90 %.0f  p99 %.0f  p99.9 %.0f  max %.0f\n",
+	    latency_us(result, 0.5), latency_us(result, 0.9), latency_us(result, 0.99),
+	    latency_us(result, 0.999), (double)result->latency.max / 1e3);
+	printf("errors               %" PRIu64 ", lost %" PRIu64 "\n", result->errors, result->lost);
+}
+
+void report_print(const struct options *options, const struct result *result)
+{
+	if (options->json)
+		print_json(options, result);
+	else
+		print_text(options, result);
+}
