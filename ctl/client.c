@@ -57,15 +57,25 @@ static int address_of(const char *path, struct sockaddr_un *address_r, int *dir_
 	return 0;
 }
 
+const char *client_hint(int error)
+{
+	switch (error) {
+	case EACCES:
+	case EPERM:
+		return "Only the server's own user and root may: try sudo stanzactl ...\n";
+	case ENOENT:
+	case ECONNREFUSED:
+		return "Start it with 'systemctl start stanzad', or with 'make run' in the source tree. One that runs with\n"
+		       "another data directory is reached by stanzactl --data-dir DIR ...\n";
+	default:
+		return "";
+	}
+}
+
 static int explain(const char *path, int error, struct err *err)
 {
-	if (error == EACCES || error == EPERM)
-		err_set(err, "%s may be used by the server's own user and by root only\n"
-		    "Run stanzactl as that user, for example: sudo stanzactl ...", path);
-	else if (error == ENOENT || error == ECONNREFUSED)
-		err_set(err, "no server answers at %s\n"
-		    "Start it with 'systemctl start stanzad', or 'make run' in its source tree. If it runs with another\n"
-		    "data directory, name that: stanzactl --data-dir DIR ...", path);
+	if (error == ENOENT || error == ECONNREFUSED)
+		err_set(err, "no server answers at %s", path);
 	else
 		err_set(err, "%s: %s", path, strerror(error));
 	errno = error;

@@ -18,8 +18,10 @@ struct client {
 /* Where the server's socket is, by options, environment and defaults; the caller frees it. */
 char *client_path(const char *socket, const char *data_dir);
 
-/* < 0: err says what is wrong and what to do; errno tells why. */
+/* < 0: err says what is wrong; errno is left as it was. */
 int client_open(struct client *client_r, const char *path, struct err *err);
+/* What to do about such an errno, as lines; may be empty. */
+const char *client_hint(int error);
 void client_close(struct client *client);
 
 /* Puts a request into the output. Takes it over. */

@@ -96,12 +96,17 @@ static int show_help(struct client *client, const struct args *args)
 	return status;
 }
 
-static int help_without_server(const struct args *args, const struct err *err)
+static int no_server(const struct args *args, const struct err *err, int error)
 {
-	if (args->command)
-		return complain(err, STATUS_NO_SERVER);
-	printf("\nThe list of commands comes from the running server, but\n%s\n", err->text);
-	return 0;
+	bool is_status = args->command && strcmp(args->command, "status") == 0;
+
+	if (args->help && !args->command) {
+		printf("\nThe list of commands comes from the running server, but %s.\n%s", err->text,
+		    client_hint(error));
+		return 0;
+	}
+	fprintf(stderr, "stanzactl: %s\n%s", err->text, client_hint(error));
+	return is_status ? STATUS_NOT_RUNNING : STATUS_NO_SERVER;
 }
 
 /* --- waiting for the server -------------------------------------------------------------------------------------------------- */
@@ -163,10 +168,8 @@ static int run(const struct args *args)
 	} else if (client_open(&client, path, &err) == 0) {
 		status = run_connected(&client, args);
 		client_close(&client);
-	} else if (args->help) {
-		status = help_without_server(args, &err);
 	} else {
-		status = complain(&err, is_command(args, "status") ? STATUS_NOT_RUNNING : STATUS_NO_SERVER);
+		status = no_server(args, &err, errno);
 	}
 	free(path);
 	return status;
