@@ -163,7 +163,7 @@ unsigned control_load(void)
 	return command_threads_load();
 }
 
-void control_fini(void)
+bool control_fini(void)
 {
-	command_threads_fini();
+	return command_threads_fini();
 }
