@@ -51,10 +51,11 @@ static int read_word(struct reader *reader, struct err *err)
 
 static int add_word(struct reader *reader, json_t *words, struct err *err)
 {
-	json_t *word = json_stringn(reader->word.ptr ? reader->word.ptr : "", reader->word.len);
+	const char *text = reader->word.len ? reader->word.ptr : "";
+	json_t *word = memchr(text, '\0', reader->word.len) ? NULL : json_stringn(text, reader->word.len);
 
 	if (!word)
-		return err_set(err, "word %zu is not UTF-8", json_array_size(words) + 1);
+		return err_set(err, "word %zu is not text in UTF-8", json_array_size(words) + 1);
 	json_array_append_new(words, word);
 	return 0;
 }

@@ -63,7 +63,7 @@ static void test_refused(void)
 	is_refused(STR("a 'b"), "not closed");
 	is_refused(STR("a \"b\\\""), "not closed");
 	is_refused(STR("a \\"), "backslash");
-	is_refused(STR("a b\xff"), "word 2 is not UTF-8");
+	is_refused(STR("a b\xff"), "word 2 is not text");
 	is_refused(((struct str){"a\0b", 3}), "word 1");
 }
 
