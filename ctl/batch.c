@@ -124,8 +124,7 @@ static void print_json_line(const struct pending *pending, const json_t *answer)
 	json_object_set(line, "outcome", json_object_get(answer, "outcome"));
 	json_object_set(line, "result", json_object_get(answer, "result"));
 	json_object_set(line, "text", json_object_get(answer, "text"));
-	json_dumpf(line, stdout, JSON_COMPACT);
-	putchar('\n');
+	output_json(stdout, line, false);
 	json_decref(line);
 }
 
@@ -296,6 +295,14 @@ static int wait_and_move(struct batch *batch, struct err *err)
 	return pollers[0].revents ? client_move(client, err) : 0;
 }
 
+/* A line that can be asked at once: nothing need be waited for. */
+static bool has_line(const struct batch *batch)
+{
+	struct str rest = {batch->in.ptr + batch->in_taken, batch->in.len - batch->in_taken};
+
+	return may_ask(batch) && rest.len && (batch->in_ended || memchr(rest.ptr, '\n', rest.len));
+}
+
 static int run(struct batch *batch, struct err *err)
 {
 	err->text[0] = '\0';
@@ -306,9 +313,7 @@ static int run(struct batch *batch, struct err *err)
 		if (is_over(batch))
 			return 0;
 		show_progress(batch);
-		bool lines_wait = may_ask(batch) && batch->in.len > batch->in_taken &&
-		    (batch->in_ended || memchr(batch->in.ptr + batch->in_taken, '\n', batch->in.len - batch->in_taken));
-		if (!lines_wait && wait_and_move(batch, err) < 0)
+		if (!has_line(batch) && wait_and_move(batch, err) < 0)
 			return -1;
 	}
 }

@@ -20,3 +20,5 @@ int output_status(const json_t *answer);
  * NULL when it knows none of that name. Returns the exit status.
  */
 int output_answer(const struct output *output, const json_t *description, const json_t *answer);
+/* One value and a line end. */
+void output_json(FILE *to, const json_t *value, bool indented);
