@@ -29,8 +29,9 @@ install: build/build.ninja
 	@DESTDIR=$(DESTDIR) meson install -C build --no-rebuild --quiet
 
 bench: all
+	@ninja -C build bench-programs
 	@tools/dependencies bench
-	@bench/compare --build-dir build
+	@bench/compare --build build
 
 fuzz:
 	@tools/dependencies check
