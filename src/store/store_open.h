@@ -16,7 +16,8 @@
 int store_open(const struct conf *conf, const char *data_dir, struct err *err);
 /*
  * Runs everything that was submitted, posts its done calls, closes; operations submitted later are refused
- * (done with < 0). After workers_run, before executor_fini. Harmless when it is not open.
+ * (done with < 0). After workers_run and executor_fini, whose jobs may still call; before workers_fini, which
+ * delivers the done calls. Harmless when it is not open.
  */
 void store_close(void);
 /* What store_open would do to the database, one line each, without doing it; empty: nothing. */

@@ -34,8 +34,8 @@ static void began(void)
 
 static void ended(void)
 {
-	store_close();
 	executor_fini();
+	store_close();
 	workers_fini();
 	remove_dir();
 }
@@ -690,9 +690,9 @@ static void test_close_with_pending(void)
 		submit(&w[i], STORE_WRITE, "key", user);
 		submit(&r[i], STORE_READ, i % 2 ? "key" : "", "u%");
 	}
+	executor_fini();
 	store_close();
 	is_int(finished, 0);
-	executor_fini();
 	workers_fini();
 	is_int(finished, 2 * COUNT + 1);
 	for (int i = 0; i < COUNT; i++)
