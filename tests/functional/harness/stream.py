@@ -15,17 +15,19 @@ class StreamParser:
     """feed() returns a list of ("header", attributes), ("stanza", element) and ("end", None)."""
 
     def __init__(self):
-        self.events, self.depth, self.builder = [], 0, None
+        self.events, self.depth, self.builder, self.waiting = [], 0, None, b""
         self.expat = expat.ParserCreate(namespace_separator=" ")
         self.expat.buffer_text = True
-        if hasattr(self.expat, "SetReparseDeferralEnabled"):
-            self.expat.SetReparseDeferralEnabled(False)
         self.expat.StartElementHandler = self._start
         self.expat.EndElementHandler = self._end
         self.expat.CharacterDataHandler = self._text
 
     def feed(self, data):
-        self.expat.Parse(data, False)
+        """expat may put off a token that came in pieces, so it gets tags whole."""
+        self.waiting += data
+        whole = self.waiting.rfind(b">") + 1
+        self.expat.Parse(self.waiting[:whole], False)
+        self.waiting = self.waiting[whole:]
         events, self.events = self.events, []
         return events
 
