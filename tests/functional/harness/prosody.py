@@ -7,7 +7,7 @@ from .process import Process
 from .server import Server
 
 MODULES = ("roster saslauth tls disco private ping time version lastactivity register "
-           "offline posix limits blocklist").split()
+           "offline posix uptime").split()
 
 
 class Prosody(Server):
@@ -26,6 +26,7 @@ class Prosody(Server):
 
     def configuration(self):
         s, flag = self.settings, {True: "true", False: "false"}
+        modules = [*MODULES, "server_contact_info"] if s.contact else MODULES
         plain = s.password_format == "plain"
         lines = [
             f'data_path = "{self.data}"', f'pidfile = "{self.folder}/prosody.pid"',
@@ -39,12 +40,10 @@ class Prosody(Server):
             f'c2s_stanza_size_limit = {s.max_stanza_size}',
             f'allow_registration = {flag[s.registration]}',
             f'conflict_resolve = "{self.conflict()}"',
-            'modules_enabled = { ' + ", ".join(f'"{name}"' for name in MODULES) + ' }',
+            'modules_enabled = { ' + ", ".join(f'"{name}"' for name in modules) + ' }',
         ]
         if s.contact:
-            lines += ['modules_enabled = { "server_contact_info", unpack(modules_enabled) }'
-                      .replace("unpack", "table.unpack"),
-                      f'contact_info = {{ abuse = {{ "{s.contact}" }} }}']
+            lines.append(f'contact_info = {{ abuse = {{ "{s.contact}" }} }}')
         return "\n".join(lines + [self.virtual_host(cert, host)
                                   for cert, host in zip(self.certificates, s.hosts)]) + "\n"
 
