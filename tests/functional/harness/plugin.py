@@ -203,7 +203,10 @@ def pytest_collect_file(parent, file_path):
 
 class ScenarioFile(pytest.File):
     def collect(self):
-        scenario = Scenario(self.path)
+        try:
+            scenario = Scenario(self.path)
+        except ScenarioError as problem:        # one bad file fails, the others are still run
+            scenario = BadScenario(problem)
         item = ScenarioItem.from_parent(self, name=scenario.title or self.path.stem)
         item.scenario = scenario
         for server, reason in scenario.differs.items():
@@ -213,11 +216,20 @@ class ScenarioFile(pytest.File):
         yield item
 
 
+class BadScenario:
+    title, differs, needs = "", {}, None
+
+    def __init__(self, problem):
+        self.problem = problem
+
+
 class ScenarioItem(pytest.Item):
     """All scenarios of a run share one server with the default settings."""
     shared = {}
 
     def runtest(self):
+        if isinstance(self.scenario, BadScenario):
+            raise self.scenario.problem
         play = Play(self.scenario, shared_server(self.config))
         try:
             play.run()

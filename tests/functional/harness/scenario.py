@@ -3,14 +3,14 @@
 import re
 import textwrap
 
-from . import match
+from . import match, ns
 from .actors import Cast
 from .stream import show
 
 SECTION = re.compile(r"\[(\w+)\]$")
 ACTOR = re.compile(r"(\w+):\s*([^@\s]+)@\{host\}/(\S+)(\s+without account)?$")
+LICENSE = "SPDX-License-Identifier: Apache-2.0"
 DIFFERS = re.compile(r"(\w+):\s*(.+)$")
-ORDINAL = re.compile(r"(.*?):?$")
 
 
 class ScenarioError(Exception):
@@ -33,8 +33,7 @@ class Scenario:
             if line[:1] in (" ", "\t") and bare:
                 self._block(number, line)
             elif not bare or bare.startswith("#"):
-                self.title = self.title or bare.lstrip("# ").replace("SPDX-License-Identifier: "
-                                                                     "Apache-2.0", "")
+                self.title = self.title or bare.lstrip("# ").replace(LICENSE, "")
             elif SECTION.match(bare):
                 section = SECTION.match(bare).group(1)
             elif not self._declaration(section, bare):
@@ -54,7 +53,7 @@ class Scenario:
         elif section == "differs" and DIFFERS.match(line):
             server, reason = DIFFERS.match(line).groups()
             self.differs[server] = reason
-        elif section == "friends" and len(line.split()) == 2:
+        elif section == "friends" and [name in self.actors for name in line.split()] == [True, True]:
             self.friends.append(tuple(line.split()))
         elif section == "needs":
             self.needs = line
@@ -112,6 +111,9 @@ class Play:
     def connects_with_priority(self, name, priority):
         self.actor(name).online(priority=priority)
 
+    def asks_for_roster(self, name):
+        self.actor(name).iq("get", f"<query xmlns='{ns.ROSTER}'/>")
+
     def sends(self, name, block):
         self.actor(name).send(match.fill_xml(block, self.values).strip())
 
@@ -149,7 +151,7 @@ class Play:
         self.actor(name).drop()
 
     def is_closed(self, name, condition):
-        self.actor(name).stream_error(condition)
+        self.actor(name).stream_error(condition.replace(" or ", "|"))
 
     def restarts(self):
         for client in self.cast.clients:
@@ -160,6 +162,7 @@ class Play:
         (r"(\w+) connects", connects),
         (r"(\w+) connects without presence", connects_silently),
         (r"(\w+) connects with priority (-?\d+)", connects_with_priority),
+        (r"(\w+) asks for the roster", asks_for_roster),
         (r"(\w+) sends", sends),
         (r"(\w+) receives", receives),
         (r"(\w+) receives in any order", receives_unordered),
@@ -167,6 +170,6 @@ class Play:
         (r"(\w+) settles?", settles),
         (r"(\w+) closes", closes),
         (r"(\w+) drops", drops),
-        (r"(\w+) is closed with ([\w-]+)", is_closed),
+        (r"(\w+) is closed with ([\w-]+(?: or [\w-]+)*)", is_closed),
         (r"the server restarts", restarts),
     ]
