@@ -37,7 +37,7 @@ static bool result_is(const json_t *description, const char *kind)
 	return result && strcmp(result, kind) == 0;
 }
 
-/* --- cells ---------------------------------------------------------------------------------------------------------------- */
+/* --- cells -------------------------------------------------------------------------------------------- */
 
 /* A C1 control in UTF-8 is two bytes. */
 static bool is_c1(const char *c)
@@ -46,8 +46,8 @@ static bool is_c1(const char *c)
 }
 
 /*
- * What users wrote may hold anything: line ends and tabs would break the columns, control characters command the
- * terminal.
+ * What users wrote may hold anything: line ends and tabs would break the columns, control characters command
+ * the terminal.
  */
 static void add_clean(struct strbuf *out, const char *text)
 {
@@ -92,7 +92,7 @@ static char *cell(const json_t *value)
 	return strbuf_take(&out);
 }
 
-/* --- plain ---------------------------------------------------------------------------------------------------------------- */
+/* --- plain -------------------------------------------------------------------------------------------- */
 
 static void print_value(const json_t *value)
 {
@@ -201,7 +201,7 @@ static void print_failure(const struct output *output, const json_t *description
 	strbuf_fini(&prefix);
 }
 
-/* --- JSON ----------------------------------------------------------------------------------------------------------------- */
+/* --- JSON --------------------------------------------------------------------------------------------- */
 
 static json_t *as_rest(const json_t *description, const json_t *answer, int status)
 {
@@ -217,12 +217,33 @@ static json_t *as_rest(const json_t *description, const json_t *answer, int stat
 	return result ? json_incref(result) : json_null();
 }
 
-static void print_json(const struct output *output, const json_t *description, const json_t *answer, int status)
+/* Beyond what JSON asks for, so that nothing commands the terminal. */
+static void put_bytes(const char *bytes, size_t len, FILE *to)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (bytes[i] == 0x7f || (i + 1 < len && is_c1(bytes + i)))
+			fprintf(to, "\\u%04x", (unsigned char)(bytes[i] == 0x7f ? 0x7f : bytes[++i]));
+		else
+			fputc(bytes[i], to);
+	}
+}
+
+void output_json(FILE *to, const json_t *value, bool indented)
+{
+	char *text = json_dumps(value, JSON_ENCODE_ANY | (indented ? JSON_INDENT(2) : JSON_COMPACT));
+
+	if (text)
+		put_bytes(text, strlen(text), to);
+	free(text);
+	fputc('\n', to);
+}
+
+static void print_json(
+    const struct output *output, const json_t *description, const json_t *answer, int status)
 {
 	json_t *value = as_rest(description, answer, status);
 
-	json_dumpf(value, stdout, JSON_ENCODE_ANY | (output->terminal ? JSON_INDENT(2) : JSON_COMPACT));
-	putchar('\n');
+	output_json(stdout, value, output->terminal);
 	json_decref(value);
 }
 
