@@ -8,18 +8,21 @@
 
 enum roster_subscription { ROSTER_NONE, ROSTER_TO, ROSTER_FROM, ROSTER_BOTH, ROSTER_REMOVE };
 
+/* Immutable: a change puts a new one in its place. All text lives as long as the item. */
 struct roster_item {
 	struct str jid; /* bare (or full) JID text of the contact */
 	struct str name;
-	enum roster_subscription subscription;
-	bool ask;          /* an own request is pending: ask='subscribe' */
-	bool approved;     /* pre-approved */
-	bool pending_in;   /* the contact's request waits for an answer; such an item may not be in the roster proper */
 	const struct str *groups;
-	size_t group_count;
+	struct str request; /* what the contact's pending request holds: XML under jabber:client */
+	uint32_t group_count;
+	enum roster_subscription subscription : 8;
+	bool listed;     /* in the roster that clients see; false: only a request of the contact is kept here */
+	bool ask;        /* an own request is pending: ask='subscribe' */
+	bool approved;   /* pre-approved */
+	bool pending_in; /* the contact's request waits for an answer; such an item may not be in the roster proper */
 };
 
-/* NULL when the contact is not in the roster, or the host has no mod_roster. */
+/* NULL when nothing is known of the contact, or the host has no mod_roster. Valid until the worker's next turn. */
 const struct roster_item *roster_find(const struct user *user, struct str contact_bare);
 /* True for the user themselves and for contacts with subscription from or both: those who may see presence. */
 bool roster_may_see(const struct user *user, const struct jid *contact);
