@@ -89,15 +89,15 @@ static bool is_served(const struct sockaddr_un *address)
 static int bind_to(const struct sockaddr_un *address, struct err *err)
 {
 	const struct sockaddr *generic = (const struct sockaddr *)address;
+	int result = bind(control.fd, generic, sizeof(*address));
 
-	if (bind(control.fd, generic, sizeof(*address)) == 0)
-		return 0;
-	if (errno == EADDRINUSE && is_served(address))
-		return err_set(err, "%s: another server answers there", control.path);
-	if (errno == EADDRINUSE && unlink(address->sun_path) == 0 &&
-	    bind(control.fd, generic, sizeof(*address)) == 0)
-		return 0;
-	return err_set(err, "%s: %s", control.path, strerror(errno));
+	if (result < 0 && errno == EADDRINUSE) {
+		if (is_served(address))
+			return err_set(err, "%s: another server answers there", control.path);
+		if (unlink(address->sun_path) == 0)
+			result = bind(control.fd, generic, sizeof(*address));
+	}
+	return result < 0 ? err_set(err, "%s: %s", control.path, strerror(errno)) : 0;
 }
 
 /* Nobody can connect before listen: the mode is right from the first moment. */
@@ -163,7 +163,7 @@ unsigned control_load(void)
 	return command_threads_load();
 }
 
-void control_fini(void)
+bool control_fini(void)
 {
-	command_threads_fini();
+	return command_threads_fini();
 }

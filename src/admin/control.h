@@ -18,6 +18,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "stanzad/err.h"
 
 /* A socket that a dead server left is replaced; one that answers is an error. */
@@ -26,5 +28,6 @@ int control_open(const char *data_dir, struct err *err);
 void control_close(void);
 /* How many commands wait or run: the loops must turn until it is 0. Any thread. */
 unsigned control_load(void);
-/* After the loops ended and control_load was 0: ends the threads of commands. Before workers_fini. */
-void control_fini(void);
+/* After the loops ended, before workers_fini: ends the threads of commands. False: a command still waits for a worker, and
+ * the process must end without freeing what it could touch. */
+bool control_fini(void);

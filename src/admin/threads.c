@@ -10,6 +10,7 @@
 #include "stanzad/log.h"
 
 #define IDLE_SECONDS 5
+#define FINI_SECONDS 3
 #define STACK_BYTES (512 * 1024)
 
 static struct {
@@ -31,14 +32,21 @@ static void on_done(struct mail *mail)
 	job->done(job);
 }
 
+static struct timespec seconds_from_now(int seconds)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_REALTIME, &time);
+	time.tv_sec += seconds;
+	return time;
+}
+
 /* With the lock; false: nothing came for a while. */
 static bool wait_for_work(void)
 {
-	struct timespec until;
+	struct timespec until = seconds_from_now(IDLE_SECONDS);
 	int rc = 0;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += IDLE_SECONDS;
 	pool.idle++;
 	while (!pool.first && !pool.ending && rc == 0)
 		rc = pthread_cond_timedwait(&pool.work, &pool.lock, &until);
@@ -119,13 +127,18 @@ unsigned command_threads_load(void)
 	return load;
 }
 
-void command_threads_fini(void)
+bool command_threads_fini(void)
 {
+	struct timespec until = seconds_from_now(FINI_SECONDS);
+	int rc = 0;
+
 	pthread_mutex_lock(&pool.lock);
 	pool.ending = true;
 	pthread_cond_broadcast(&pool.work);
-	while (pool.threads)
-		pthread_cond_wait(&pool.ended, &pool.lock);
-	pool.ending = false;
+	while (pool.threads && rc == 0)
+		rc = pthread_cond_timedwait(&pool.ended, &pool.lock, &until);
+	bool ended = pool.threads == 0;
+	pool.ending = !ended;
 	pthread_mutex_unlock(&pool.lock);
+	return ended;
 }

@@ -22,6 +22,8 @@ struct command_job {
 void command_threads_submit(struct command_job *job);
 /* How many jobs wait or run. Any thread. */
 unsigned command_threads_load(void);
-/* Waits until every job has run and every thread has ended; done calls are posted. The loops must still turn when jobs
- * wait for them. Submitting again afterwards is fine. */
-void command_threads_fini(void);
+/*
+ * Waits until every job has run and every thread has ended; done calls are posted. Submitting again afterwards is fine.
+ * False when that takes longer than a few seconds: a job waits for a worker that does not turn any more.
+ */
+bool command_threads_fini(void);

@@ -60,7 +60,7 @@ void conf_set_keyword(const char *name, const char *text);
  * 5223, usual modules).
  */
 int conf_load(const char *path, struct conf **conf_r, struct conf_report *report);
-/* The same from memory; name stands for the file in messages. Relative names are relative to here. */
+/* From memory; name stands for the file in messages. Relative names start at the working directory. */
 int conf_load_text(struct str text, const char *name, struct conf **conf_r, struct conf_report *report);
 struct conf *conf_ref(struct conf *conf);
 void conf_unref(struct conf **conf);

@@ -9,6 +9,7 @@
 #include "base/version.h"
 #include "main/catalog.h"
 #include "main/check.h"
+#include "main/options_print.h"
 #include "main/server.h"
 
 static const char usage[] =
@@ -21,6 +22,7 @@ static const char usage[] =
     "  --data-dir DIR    database, certificates, control socket (default: /var/lib/stanzad)\n"
     "  --check           say what is wrong with the configuration and what is not available yet; start nothing\n"
     "  --welcome         say what to do next, once started\n"
+    "  --print-options=man|markdown   every option with type, default and meaning\n"
     "  --version         print the version\n"
     "  --help            this text\n"
     "\n"
@@ -37,6 +39,21 @@ static int make_directory(const char *path)
 	return -1;
 }
 
+static int print_options(const char *form_word)
+{
+	enum options_form form;
+	struct strbuf out = {0};
+	if (!options_form_parse(form_word, &form)) {
+		fprintf(stderr, "stanzad: --print-options takes man or markdown, not '%s'\n", form_word);
+		return 2;
+	}
+	options_print(form, &out);
+	size_t written = fwrite(out.ptr, 1, out.len, stdout);
+	bool whole = written == out.len && fflush(stdout) == 0;
+	strbuf_fini(&out);
+	return whole ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
@@ -44,12 +61,14 @@ int main(int argc, char **argv)
 	    {"data-dir", required_argument, NULL, 'd'},
 	    {"check", no_argument, NULL, 'k'},
 	    {"welcome", no_argument, NULL, 'w'},
+	    {"print-options", required_argument, NULL, 'o'},
 	    {"version", no_argument, NULL, 'v'},
 	    {"help", no_argument, NULL, 'h'},
 	    {0},
 	};
 	struct server_options options = {.data_dir = "/var/lib/stanzad"};
 	bool only_check = false;
+	const char *form = NULL;
 	int c;
 	while ((c = getopt_long(argc, argv, "c:d:h", longs, NULL)) != -1) {
 		switch (c) {
@@ -64,6 +83,9 @@ int main(int argc, char **argv)
 			break;
 		case 'w':
 			options.welcome = true;
+			break;
+		case 'o':
+			form = optarg;
 			break;
 		case 'v':
 			puts("stanzad " STANZAD_VERSION);
@@ -81,6 +103,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	catalog_register();
+	if (form)
+		return print_options(form);
 	if (only_check)
 		return check_configuration(options.config);
 	if (make_directory(options.data_dir) < 0)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "modules/modules.h"
 
-extern const struct module mod_disco, mod_ping, mod_roster, mod_time, mod_version;
+#define BUILTIN(name) extern const struct module name;
+#include "modules/modules.def"
+#undef BUILTIN
 
 const struct module *const modules_builtin[] = {
-    &mod_disco,
-    &mod_ping,
-    &mod_roster,
-    &mod_time,
-    &mod_version,
+#define BUILTIN(name) &name,
+#include "modules/modules.def"
+#undef BUILTIN
     NULL,
 };

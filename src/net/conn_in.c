@@ -7,6 +7,8 @@
 #include "base/mem.h"
 #include "net/internal.h"
 
+#define SHAPER_MAX ((int64_t)1 << 40) /* bytes; a faster one is none */
+
 bool conn_may_read(const struct conn *conn)
 {
 	return conn->state == CONN_OPEN && !conn->eof && !conn->pauses && !conn->shaped && !conn->in_len &&
@@ -196,7 +198,7 @@ void conn_set_shaper(struct conn *conn, int64_t rate, int64_t burst)
 		conn->input_due = true;
 		conn_schedule(conn);
 	}
-	if (rate <= 0) {
+	if (rate <= 0 || rate > SHAPER_MAX) {
 		free(conn->shaper);
 		conn->shaper = NULL;
 		return;
@@ -205,7 +207,7 @@ void conn_set_shaper(struct conn *conn, int64_t rate, int64_t burst)
 		conn->shaper = mem_zalloc(sizeof(*conn->shaper));
 	conn->shaper->conn = conn;
 	conn->shaper->rate = rate;
-	conn->shaper->burst = burst > 0 ? burst : rate;
+	conn->shaper->burst = burst <= 0 ? rate : burst < SHAPER_MAX ? burst : SHAPER_MAX;
 	conn->shaper->tokens = conn->shaper->burst * 1000;
 	conn->shaper->filled_ms = clock_mono_ms();
 }

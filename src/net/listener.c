@@ -140,7 +140,7 @@ static int wanted_open(struct wanted *wanted, const struct conf *conf, const str
 	if (has_tls(wanted->options)) {
 		wanted->tls = tls_context_get(conf, wanted->options, kind->alpn, err);
 		if (!wanted->tls)
-			return err_prefix(err, "listener %s: ", conf_listener_label(wanted->options));
+			return err_prefix(err, "listener %s", conf_listener_label(wanted->options));
 	}
 	struct listener *open = find_open(conf_listener_label(wanted->options));
 	if (open && open->kind == kind) {

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Offline messages: the state of one user and the parts of the module. All of it belongs to the user's home worker, but
+ * for the run functions of storage operations.
+ *
+ * A message that nobody is there for becomes a row of the table spool (keep.c). When a session becomes available, a pump
+ * hands the rows to it, a batch at a time, in order; a row is deleted in the transaction that reads the next batch, so
+ * what was not handed over is never deleted (pump.c). A client that looks through its messages itself, by XEP-0013, gets
+ * them as it asks (retrieval.c).
+ */
+#pragma once
+
+#include "stanzad/module.h"
+
+#define NS_OFFLINE "http://jabber.org/protocol/offline"
+#define OFFLINE_UNKNOWN (-1)
+
+extern const struct module mod_offline;
+extern const struct command offline_commands[];
+
+struct offline_pump;
+
+struct offline {
+	int64_t count;             /* rows that wait; OFFLINE_UNKNOWN: only storage knows */
+	unsigned epoch;            /* count is right as long as nobody else deletes: offline_epoch */
+	unsigned kept_since;       /* messages kept since the pump's latest read was submitted */
+	struct offline_pump *pumps; /* that are handing messages over */
+	bool handing;              /* a kept message is being delivered right now */
+	bool refused;              /* ... and the session's queue was full */
+};
+
+/* The state of a user; made when there is none. */
+struct offline *offline_of(struct user *user);
+/* Rows that wait, or OFFLINE_UNKNOWN. */
+int64_t offline_count(const struct offline *offline);
+void offline_set_count(struct offline *offline, int64_t count);
+/* Any thread: counts in memory are not right any more, since rows of many users went away. */
+void offline_forget_counts(void);
+/* The client of this session, or of another one of the user, looks through the messages itself (XEP-0013 2.2). */
+bool offline_is_flexible(const struct user *user);
+void offline_set_flexible(struct session *session);
+
+/* --- keep.c: XEP-0160 --- */
+enum offline_fate { OFFLINE_KEEP, OFFLINE_DROP, OFFLINE_BOUNCE };
+struct offline_rules {
+	bool store_groupchat, bounce_groupchat;
+	enum { STORE_EMPTY_NEVER, STORE_EMPTY_ALWAYS, STORE_EMPTY_UNLESS_CHAT_STATE } store_empty_body;
+};
+enum offline_fate offline_fate(const struct stanza *stanza, const struct offline_rules *rules);
+/* Writes the message; when that fails, or storage has limit messages already, the sender gets an error. */
+void offline_keep(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza, int64_t limit);
+
+/* --- row.c: a row of spool --- */
+struct offline_row {
+	int64_t seq;
+	struct str xml, created; /* created: as the database writes its timestamps, UTC */
+};
+struct offline_message {
+	struct stanza *stanza; /* with a <delay/> */
+	struct jid from, to;
+	bool expired;          /* XEP-0023 */
+	struct arena arena;
+};
+/* < 0: it is no message. Fini in any case. */
+int offline_message_read(const struct offline_row *row, struct offline_message *message_r, struct err *err);
+void offline_message_fini(struct offline_message *message);
+/* The id of a message, XEP-0013 2.3: its seq with leading zeros. */
+#define OFFLINE_NODE_MAX 24
+void offline_node(char *out, int64_t seq);
+/* False when it is none of ours. */
+bool offline_node_parse(struct str node, int64_t *seq_r);
+
+/* --- pump.c --- */
+/* Hands what waits to a session, when one is available with non-negative priority and nobody does so already. */
+void offline_flood(struct user *user);
+/* Hands messages to the session with XEP-0013's item, then answers the IQ; wanted: which ones, taken over; NULL: all. */
+void offline_show(struct user *user, struct iq *later, int64_t *wanted, size_t wanted_count);
+/* Frees what is left of them when the workers have ended. */
+void offline_pumps_abandon(struct offline *offline);
+
+/* --- retrieval.c: XEP-0013 --- */
+enum iq_verdict offline_on_iq(struct iq *iq);
+/* Takes disco requests to the user's node of offline messages, whose answers need storage. */
+enum hook_verdict offline_on_send(struct module_instance *instance, struct hook_stanza *event);

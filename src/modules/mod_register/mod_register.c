@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <openssl/crypto.h>
+#include <stdlib.h>
+
+#include "base/list.h"
+#include "base/mem.h"
+#include "loop/executor.h"
+#include "modules/mod_register/register.h"
+#include "stanzad/form.h"
+
+/* --- before authentication: XEP-0077 3.1 ---------------------------------------------------------------------------------- */
+
+/* An account that is being made for a stream that waits. */
+struct registration {
+	struct job job;
+	struct new_account account;
+	struct stanza *request; /* without secrets */
+	struct stanza_error error;
+	bool made;
+	struct stream_hold *hold;
+	void (*reply)(struct stream_hold *hold, struct stanza *answer);
+};
+
+static struct stanza *refusal(struct stanza *original, const struct stanza_error *error)
+{
+	struct stanza *request = register_without_secrets(original);
+	struct stanza *answer = stanza_make_error(request, error, NULL);
+	stanza_unref(&request);
+	return answer;
+}
+
+static void reply_and_free(struct hook_c2s_unauthenticated_iq *event, struct stanza *answer)
+{
+	event->reply(event->hold, answer);
+	stanza_unref(&answer);
+}
+
+static void put_form(struct xml_writer *reply)
+{
+	static const struct form_field fields[] = {
+	    {"username", "text-single", "Name", true},
+	    {"password", "text-private", "Password", true},
+	};
+	form_open(reply, FORM_FORM, NS_REGISTER);
+	xml_put_element(reply, "title", NULL, STR("New account"));
+	xml_put_element(reply, "instructions", NULL, STR("Choose a name and a password."));
+	for (size_t i = 0; i < 2; i++)
+		form_put(reply, &fields[i], NULL, 0);
+	xml_close(reply);
+}
+
+static void put_redirect(struct xml_writer *reply, struct str url)
+{
+	struct strbuf text = {0};
+	strbuf_printf(&text, "Accounts are made at %.*s", STR_FMT(url));
+	xml_put_element(reply, "instructions", NULL, strbuf_view(&text));
+	xml_open(reply, "x", "jabber:x:oob");
+	xml_put_element(reply, "url", NULL, url);
+	xml_close(reply);
+	strbuf_fini(&text);
+}
+
+static void answer_fields(struct module_instance *instance, struct hook_c2s_unauthenticated_iq *event)
+{
+	struct xml_writer reply = {.default_ns = NS_CLIENT};
+	struct str url = module_option(instance, "redirect_url")->string;
+	struct stanza_error error;
+	if (!new_account_possible(instance, event->address, &error)) {
+		reply_and_free(event, refusal(event->stanza, &error));
+		return;
+	}
+	xml_open(&reply, "query", NS_REGISTER);
+	if (url.len) {
+		put_redirect(&reply, url);
+	} else {
+		xml_put_element(&reply, "instructions", NULL, STR("Choose a name and a password."));
+		xml_put_element(&reply, "username", NULL, STR_NULL);
+		xml_put_element(&reply, "password", NULL, STR_NULL);
+		put_form(&reply);
+	}
+	xml_close(&reply);
+	struct stanza *answer = stanza_make_result(event->stanza, &reply);
+	xml_writer_fini(&reply);
+	reply_and_free(event, answer);
+}
+
+static void registration_run(struct job *job)
+{
+	struct registration *registration = list_entry(job, struct registration, job);
+	registration->made = new_account_make(&registration->account, &registration->error);
+}
+
+static void registration_done(struct job *job)
+{
+	struct registration *registration = list_entry(job, struct registration, job);
+	struct stanza *answer = registration->made ? stanza_make_result(registration->request, NULL)
+						    : stanza_make_error(registration->request, &registration->error, NULL);
+	registration->reply(registration->hold, answer);
+	stanza_unref(&answer);
+	stanza_unref(&registration->request);
+	new_account_fini(&registration->account);
+	free(registration);
+}
+
+static void make_account(struct module_instance *instance, struct hook_c2s_unauthenticated_iq *event,
+    const struct register_request *request)
+{
+	struct registration *registration = mem_zalloc(sizeof(*registration));
+	struct register_source source = {.address = event->address};
+	struct stanza_error error;
+	if (!new_account_check(&registration->account, instance, request, &source, &error)) {
+		new_account_fini(&registration->account);
+		free(registration);
+		reply_and_free(event, refusal(event->stanza, &error));
+		return;
+	}
+	registration->request = register_without_secrets(event->stanza);
+	registration->hold = event->hold;
+	registration->reply = event->reply;
+	registration->job.run = registration_run;
+	registration->job.done = registration_done;
+	executor_submit(&registration->job, NULL);
+}
+
+static bool is_for_us(const struct hook_c2s_unauthenticated_iq *event)
+{
+	const struct xml *payload = stanza_payload(event->stanza);
+	struct str to = xml_attr(event->stanza->root, "to");
+	return payload && payload->ns_token == XNS_REGISTER && event->stanza->id.ptr &&
+	       (!to.ptr || str_ieq(to, host_name(event->host)));
+}
+
+static enum hook_verdict on_unauthenticated(struct module_instance *instance, struct hook_c2s_unauthenticated_iq *event)
+{
+	struct arena arena = {0};
+	struct register_request request;
+	struct stanza_error error = {.condition = SE_bad_request};
+	if (!is_for_us(event))
+		return HOOK_PASS;
+	register_read(event->stanza->type, stanza_payload(event->stanza), &arena, &request);
+	switch (request.wish) {
+	case REGISTER_FIELDS:
+		answer_fields(instance, event);
+		break;
+	case REGISTER_ACCOUNT:
+		make_account(instance, event, &request);
+		break;
+	case REGISTER_CANCEL:
+		reply_and_free(event, stanza_make_result(event->stanza, NULL));
+		break;
+	case REGISTER_REMOVE:
+		error.condition = SE_unexpected_request;
+		/* fall through */
+	default:
+		reply_and_free(event, refusal(event->stanza, &error));
+	}
+	if (request.password.len)
+		OPENSSL_cleanse((char *)request.password.ptr, request.password.len);
+	arena_fini(&arena);
+	return HOOK_STOP;
+}
+
+/* 8 */
+static enum hook_verdict on_features(struct module_instance *instance, struct hook_c2s_stream_features *event)
+{
+	struct stanza_error error;
+	if (!event->authenticated && new_account_possible(instance, event->address, &error))
+		xml_put_element(event->features, "register", "http://jabber.org/features/iq-register", STR_NULL);
+	return HOOK_PASS;
+}
+
+/* --- the module ------------------------------------------------------------------------------------------------------------- */
+
+static int instances; /* worker 0 */
+
+static int on_start(struct module_instance *instance, struct err *err)
+{
+	instances++;
+	return 0;
+}
+
+static void on_stop(struct module_instance *instance)
+{
+	if (--instances == 0)
+		recent_fini();
+}
+
+static int on_reload(struct module_instance *instance, struct err *err)
+{
+	return 0;
+}
+
+static const struct option options[] = {
+    {"access", OPTION_ACCESS, "all",
+	"Which names may be registered: the rule is asked about the JID of the new account. With `none` registration is "
+	"not offered at all."},
+    {"access_from", OPTION_ACCESS, NULL,
+	"Who may make further accounts from a session or from another server. Nobody when it is left out."},
+    {"access_remove", OPTION_ACCESS, "all", "Who may remove the own account."},
+    {"ip_access", OPTION_ACCESS, "all", "From which addresses accounts may be made."},
+    {"allow_modules", OPTION_STRINGS, "all",
+	"Which modules may make accounts; without `all` and `mod_register` in the list this one makes none."},
+    {"captcha_protected", OPTION_BOOL, "false", "Ask for a CAPTCHA.", .flags = OPTION_LATER},
+    {"password_strength", OPTION_INT, "0", "The least entropy of a password, in bits; 32 is a sensible value.", NULL, 0,
+	1000},
+    {"redirect_url", OPTION_STRING, NULL, "Where accounts are made instead: clients are sent to this address."},
+    {"registration_watchers", OPTION_JIDS, "[]", "Who gets a message about each new account."},
+    {"welcome_message", OPTION_MAP, NULL, "A message for each new account: `subject` and `body`."},
+    {0},
+};
+
+static const struct module_iq iqs[] = {
+    {.ns = NS_REGISTER, .component = IQ_LOCAL, .handler = register_on_iq, .discipline = IQ_PARALLEL, .announce = true},
+    {.ns = NS_REGISTER, .component = IQ_SM, .handler = register_on_iq, .discipline = IQ_PARALLEL, .owner_only = true},
+    {0},
+};
+
+static const struct hook_entry hooks[] = {
+    HOOK_ENTRY(c2s_stream_features, on_features, HOOK_NORMAL, NULL),
+    HOOK_ENTRY(c2s_unauthenticated_iq, on_unauthenticated, HOOK_NORMAL, NULL),
+    {0},
+};
+
+const struct module mod_register = {
+    .abi = STANZAD_MODULE_ABI,
+    .size = sizeof(struct module),
+    .name = "mod_register",
+    .doc = "Lets people make, change and remove their accounts with their client (XEP-0077).",
+    .options = options,
+    .iqs = iqs,
+    .hooks = hooks,
+    .start = on_start,
+    .stop = on_stop,
+    .reload = on_reload,
+};
