@@ -51,15 +51,12 @@ static void put_mechanisms(struct c2s *c2s, struct xml_writer *features)
 	for (unsigned i = 0; names[i]; i++)
 		xml_put_element(features, "mechanism", NULL, str_of(names[i]));
 	xml_close(features);
-	bool any = false;
-	for (int i = 0; i < SASL_BINDINGS; i++)
-		any |= c2s->setup->context.bindings[i].len > 0;
-	if (!any)
+	if (!c2s->secure)
 		return;
 	/* XEP-0440 */
 	xml_open(features, "sasl-channel-binding", "urn:xmpp:sasl-cb:0");
 	for (int i = 0; i < SASL_BINDINGS; i++) {
-		if (!c2s->setup->context.bindings[i].len)
+		if (!c2s_binding_offered(c2s, (enum sasl_binding)i))
 			continue;
 		xml_open(features, "channel-binding", NULL);
 		xml_put_attr(features, "type", str_of(sasl_binding_text((enum sasl_binding)i)));

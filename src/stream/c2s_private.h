@@ -98,6 +98,7 @@ void c2s_header_send(struct c2s *c2s);
 /* --- c2s_auth.c ---- */
 /* The names that may be offered now, for features; fills setup->context. */
 void c2s_auth_offer(struct c2s *c2s, const char **names_r);
+bool c2s_binding_offered(const struct c2s *c2s, enum sasl_binding binding);
 /* True when it was <starttls/>, <auth/>, <response/> or <abort/>. */
 bool c2s_auth_element(struct c2s *c2s, const struct xml *elem);
 
