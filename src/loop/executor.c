@@ -109,15 +109,14 @@ void executor_submit(struct job *job, struct job_queue *queue)
 	assert(job->home && executor.threads);
 	pthread_mutex_lock(&executor.lock);
 	executor.load++;
-	if (queue && queue->running) {
-		append(&queue->first, &queue->last, job);
-	} else {
-		if (queue)
-			queue->running = true;
-		append(&executor.first, &executor.last, job);
-		pthread_cond_signal(&executor.work);
-	}
+	bool waits = queue && queue->running;
+	if (queue)
+		queue->running = true;
+	append(waits ? &queue->first : &executor.first, waits ? &queue->last : &executor.last, job);
 	pthread_mutex_unlock(&executor.lock);
+	/* Outside the lock, or the thread that wakes would find it taken. */
+	if (!waits)
+		pthread_cond_signal(&executor.work);
 }
 
 void executor_fini(void)

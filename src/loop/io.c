@@ -67,7 +67,6 @@ void io_free(struct io **io)
 {
 	if (!*io)
 		return;
-	uv_poll_stop(&(*io)->poll);
 	uv_close((uv_handle_t *)&(*io)->poll, on_closed);
 	*io = NULL;
 }

@@ -192,6 +192,7 @@ static void auth_succeeded(struct c2s *c2s, struct str data)
 	report(c2s, true, NULL);
 	setup->anonymous = strcmp(sasl_mechanism(setup->sasl), "ANONYMOUS") == 0;
 	setup->authenticated = true;
+	c2s_limit_size(c2s, false);
 	sasl_free(&setup->sasl);
 	send_sasl(c2s, "success", data);
 	c2s->state = C2S_WAIT_HEADER;

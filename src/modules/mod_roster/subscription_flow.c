@@ -111,15 +111,14 @@ enum hook_verdict subscription_on_out(struct module_instance *instance, struct h
 
 /* --- inbound: RFC 6121 3.1.3, 3.1.6, 3.2.3, 3.3.3 -------------------------------------------------------------------------------- */
 
-/* A request goes to the available resources, the rest to those that know the roster. */
+/* A request goes to the available resources, an answer also to those that only look at the roster. */
 static void deliver(struct user *user, const struct jid *from, struct stanza *stanza)
 {
 	struct session *next;
 	for (struct session *session = user_first_session(user); session; session = next) {
 		next = session_next(session);
-		bool gets = stanza->type == PRESENCE_SUBSCRIBE ? session_presence(session) != NULL
-							       : session_interested(session);
-		if (gets)
+		bool interested = stanza->type != PRESENCE_SUBSCRIBE && session_interested(session);
+		if (interested || session_presence(session))
 			session_deliver(session, from, user_jid(user), stanza);
 	}
 }

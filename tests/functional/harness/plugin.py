@@ -16,7 +16,7 @@ from .stanzad import Stanzad, build_folder
 
 SERVERS = {each.name: each for each in (Stanzad, Prosody, Ejabberd)}
 VALGRIND = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full",
-            "--errors-for-leak-kinds=definite", "--trace-children=no"]
+            "--errors-for-leak-kinds=definite", "--show-leak-kinds=definite", "--trace-children=no"]
 
 
 def pytest_addoption(parser):
@@ -154,6 +154,18 @@ def cast(request, server):
     yield cast
     note(request, server, cast)
     cast.end()
+    revive(server)
+
+
+def revive(server):
+    """A server that died fails the test in which it did, and not all that come after."""
+    if server.process and not server.process.alive():
+        process, server.process = server.process, None
+        tail = process.sanitizer_report() or process.tail()
+        status = process.wait()
+        server.log.rename(server.log.with_suffix(f".{process.pid}"))
+        server.start()
+        pytest.fail(f"the server died with status {status}\n{tail}")
 
 
 @pytest.fixture
@@ -188,10 +200,11 @@ def pytest_runtest_makereport(item, call):
         item.failed_report = report
 
 
-def pytest_terminal_summary(terminalreporter):
+def pytest_terminal_summary(terminalreporter, exitstatus):
     def count(*kinds):
         return sum(len(terminalreporter.getreports(kind)) for kind in kinds)
     passed, failed = count("passed"), count("failed", "error")
+    failed = failed or int(exitstatus != 0)     # a run that broke off is no success
     skipped, differs = count("skipped"), count("xfailed")
     terminalreporter.config.verdict = (f"{skipped} skipped, {differs} known differences\n"
                                        f"{passed} passed, {failed} failed")
@@ -235,26 +248,24 @@ class BadScenario:
 
 class ScenarioItem(pytest.Item):
     """All scenarios of a run share one server with the default settings."""
-    shared = {}
+    shared, play = {}, None
 
     def runtest(self):
         if isinstance(self.scenario, BadScenario):
             raise self.scenario.problem
-        play = Play(self.scenario, shared_server(self.config))
+        play = self.play = Play(self.scenario, shared_server(self.config))
         try:
             play.run()
-        except Exception:
-            self.play = play
-            raise
         finally:
             play.cast.end()
+            revive(play.server)
 
     def repr_failure(self, excinfo):
         if isinstance(excinfo.value, (AssertionError, ScenarioError)):
             text = str(excinfo.value)
         else:
             text = str(super().repr_failure(excinfo))
-        if hasattr(self, "play"):
+        if self.play:
             text += f"\n{self.play.cast.transcript()[-20000:]}\n"
             text += self.play.server.log_tail()
         return text
