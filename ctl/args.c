@@ -21,8 +21,9 @@ const char args_usage[] =
     "  --version         print the version\n"
     "  --help [COMMAND]  this text and the server's commands, or one of them\n"
     "\n"
-    "Without the server: 'stanzactl started' and 'stanzactl stopped' wait, up to a minute, until it runs or is gone.\n"
-    "Exit status: 0 done, 1 failed, 2 exists already, 3 not found, 4 wrong usage, 5 no server ('status': 3).\n";
+    "'stanzactl started' and 'stanzactl stopped' wait, up to a minute, until the server runs or is gone.\n"
+    "\n"
+    "Exit status: 0 done, 1 failed, 2 exists already, 3 not found, 4 wrong usage, 5 no server (status: 3).\n";
 
 struct flag {
 	const char *name;
@@ -59,7 +60,8 @@ static int take_value(char **argv, int *at, struct args *args, struct err *err)
 	const struct {
 		const char *name;
 		const char **value;
-	} values[] = {{"--socket", &args->socket}, {"--data-dir", &args->data_dir}, {"--batch", &args->batch}};
+	} values[] = {
+	    {"--socket", &args->socket}, {"--data-dir", &args->data_dir}, {"--batch", &args->batch}};
 	const char *word = argv[*at];
 
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
@@ -118,7 +120,8 @@ int args_read(int argc, char **argv, struct args *args_r, struct err *err)
 	}
 	settle_help(&args);
 	if (args.batch && args.command && !args.help)
-		return err_set(err, "--batch takes its commands from the file: '%s' is one too many", args.command);
+		return err_set(
+		    err, "--batch takes its commands from the file: '%s' is one too many", args.command);
 	*args_r = args;
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line of stanzactl. Options come before the command; everything behind it is an argument of it. */
+/* The command line of stanzactl. Options come before the command; what is behind it are its arguments. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,15 +7,15 @@
 #include "stanzad/err.h"
 
 struct args {
-	const char *socket;    /* --socket */
-	const char *data_dir;  /* --data-dir */
-	const char *batch;     /* --batch: a file, or "-" */
+	const char *socket;   /* --socket */
+	const char *data_dir; /* --data-dir */
+	const char *batch;    /* --batch: a file, or "-" */
 	bool json;
-	bool stop_at_error;    /* --batch: the first failure ends it, and nothing behind it is run */
-	bool ordered;          /* --batch: one command after another */
+	bool stop_at_error; /* --batch: the first failure ends it, and nothing behind it is run */
+	bool ordered;       /* --batch: one command after another */
 	bool help, version;
-	const char *command;   /* NULL: none */
-	char **arguments;      /* of the command */
+	const char *command; /* NULL: none */
+	char **arguments;    /* of the command */
 	int argument_count;
 };
 

@@ -12,9 +12,9 @@
 #include "base/mem.h"
 #include "words.h"
 
-#define AHEAD_MAX 256          /* requests without an answer yet */
+#define AHEAD_MAX 256 /* requests without an answer yet */
 #define READ_BYTES 65536
-#define PROGRESS_MS 200        /* between two lines of progress */
+#define PROGRESS_MS 200 /* between two lines of progress */
 #define STATUS_USAGE 4
 #define STATUS_NO_SERVER 5
 
@@ -30,7 +30,7 @@ struct batch {
 	const struct batch_options *options;
 	json_t *descriptions; /* by name */
 	int input;
-	const char *name; /* of the input, for messages */
+	const char *name;                 /* of the input, for messages */
 	uint64_t input_size, input_taken; /* bytes; size 0 when it is not known */
 	struct strbuf in;
 	size_t in_taken;
@@ -43,7 +43,7 @@ struct batch {
 	int status;
 };
 
-/* --- what the commands give -------------------------------------------------------------------------------------------- */
+/* --- what the commands give --------------------------------------------------------------------------- */
 
 static int learn_commands(struct batch *batch, struct err *err)
 {
@@ -73,7 +73,7 @@ static json_t *description_of(const struct batch *batch, const char *command)
 	return description;
 }
 
-/* --- progress ------------------------------------------------------------------------------------------------------------ */
+/* --- progress ----------------------------------------------------------------------------------------- */
 
 static double seconds_since(uint64_t ms)
 {
@@ -112,7 +112,7 @@ static void show_end(const struct batch *batch)
 		    (unsigned long long)batch->line);
 }
 
-/* --- answers ------------------------------------------------------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------------------------------------ */
 
 /* With --json a line for each command: which one, and its whole answer. */
 static void print_json_line(const struct pending *pending, const json_t *answer)
@@ -184,7 +184,7 @@ static int take_answers(struct batch *batch, struct err *err)
 	return 0;
 }
 
-/* --- requests ------------------------------------------------------------------------------------------------------------ */
+/* --- requests ----------------------------------------------------------------------------------------- */
 
 static struct pending *add_pending(struct batch *batch, const char *command)
 {
@@ -218,7 +218,8 @@ static void take_line(struct batch *batch, struct str line)
 
 	batch->line++;
 	if (!words)
-		add_pending(batch, "")->failure = json_pack("{s:s, s:s}", "outcome", "usage", "text", err.text);
+		add_pending(batch, "")->failure =
+		    json_pack("{s:s, s:s}", "outcome", "usage", "text", err.text);
 	else if (json_array_size(words))
 		ask(batch, words);
 	json_decref(words);
@@ -272,7 +273,7 @@ static int read_input(struct batch *batch, struct err *err)
 	return 0;
 }
 
-/* --- the whole ------------------------------------------------------------------------------------------------------------ */
+/* --- the whole ---------------------------------------------------------------------------------------- */
 
 static bool is_over(const struct batch *batch)
 {

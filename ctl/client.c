@@ -13,7 +13,7 @@
 #define READ_BYTES 65536
 #define RUN_SOCKET ".run/data/ctl.sock" /* what 'make run' uses */
 
-/* --- finding and connecting --------------------------------------------------------------------------------------------- */
+/* --- finding and connecting --------------------------------------------------------------------------- */
 
 char *client_path(const char *socket, const char *data_dir)
 {
@@ -65,8 +65,8 @@ const char *client_hint(int error)
 		return "Only the server's own user and root may: try sudo stanzactl ...\n";
 	case ENOENT:
 	case ECONNREFUSED:
-		return "Start it with 'systemctl start stanzad', or with 'make run' in the source tree. One that runs with\n"
-		       "another data directory is reached by stanzactl --data-dir DIR ...\n";
+		return "Start it with 'systemctl start stanzad', or with 'make run' in the source tree.\n"
+		       "One with another data directory is reached by: stanzactl --data-dir DIR ...\n";
 	default:
 		return "";
 	}
@@ -112,7 +112,7 @@ void client_close(struct client *client)
 	*client = (struct client){.fd = -1};
 }
 
-/* --- moving bytes --------------------------------------------------------------------------------------------------------- */
+/* --- moving bytes ------------------------------------------------------------------------------------- */
 
 static int add_bytes(const char *bytes, size_t len, void *buf)
 {
@@ -163,7 +163,8 @@ int client_move(struct client *client, struct err *err)
 	/* The server may have answered before it closed. */
 	if (receive_some(client) < 0 || (sent < 0 && client->closed))
 		client->closed = true;
-	if (client->closed && !memchr(client->in.ptr + client->in_taken, '\n', client->in.len - client->in_taken))
+	if (client->closed &&
+	    !memchr(client->in.ptr + client->in_taken, '\n', client->in.len - client->in_taken))
 		return err_set(err, "the server closed the connection");
 	return 0;
 }

@@ -22,7 +22,7 @@ static struct output output_for(const struct args *args)
 	return (struct output){.json = args->json, .terminal = isatty(STDOUT_FILENO)};
 }
 
-/* --- one command --------------------------------------------------------------------------------------------------------- */
+/* --- one command -------------------------------------------------------------------------------------- */
 
 /* What a shell hands over need not be UTF-8, which JSON is. */
 static json_t *request_of(const struct args *args, struct err *err)
@@ -72,7 +72,7 @@ static int run_command(struct client *client, const struct args *args)
 	return status;
 }
 
-/* --- help ----------------------------------------------------------------------------------------------------------------- */
+/* --- help --------------------------------------------------------------------------------------------- */
 
 static int show_help(struct client *client, const struct args *args)
 {
@@ -109,7 +109,7 @@ static int no_server(const struct args *args, const struct err *err, int error)
 	return is_status ? STATUS_NOT_RUNNING : STATUS_NO_SERVER;
 }
 
-/* --- waiting for the server -------------------------------------------------------------------------------------------------- */
+/* --- waiting for the server --------------------------------------------------------------------------- */
 
 static bool answers(const char *path)
 {
@@ -135,11 +135,12 @@ static int wait_for_server(const struct args *args, const char *path, bool up)
 			return 0;
 		nanosleep(&step, NULL);
 	}
-	fprintf(stderr, "stanzactl: after a minute the server %s\n", up ? "does not answer" : "still answers");
+	fprintf(
+	    stderr, "stanzactl: after a minute the server %s\n", up ? "does not answer" : "still answers");
 	return 1;
 }
 
-/* ------------------------------------------------------------------------------------------------------------------------------ */
+/* ------------------------------------------------------------------------------------------------------ */
 
 static bool is_command(const struct args *args, const char *name)
 {

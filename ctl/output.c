@@ -37,7 +37,7 @@ static bool result_is(const json_t *description, const char *kind)
 	return result && strcmp(result, kind) == 0;
 }
 
-/* --- cells ---------------------------------------------------------------------------------------------------------------- */
+/* --- cells -------------------------------------------------------------------------------------------- */
 
 /* A C1 control in UTF-8 is two bytes. */
 static bool is_c1(const char *c)
@@ -46,8 +46,8 @@ static bool is_c1(const char *c)
 }
 
 /*
- * What users wrote may hold anything: line ends and tabs would break the columns, control characters command the
- * terminal.
+ * What users wrote may hold anything: line ends and tabs would break the columns, control characters command
+ * the terminal.
  */
 static void add_clean(struct strbuf *out, const char *text)
 {
@@ -92,7 +92,7 @@ static char *cell(const json_t *value)
 	return strbuf_take(&out);
 }
 
-/* --- plain ---------------------------------------------------------------------------------------------------------------- */
+/* --- plain -------------------------------------------------------------------------------------------- */
 
 static void print_value(const json_t *value)
 {
@@ -201,7 +201,7 @@ static void print_failure(const struct output *output, const json_t *description
 	strbuf_fini(&prefix);
 }
 
-/* --- JSON ----------------------------------------------------------------------------------------------------------------- */
+/* --- JSON --------------------------------------------------------------------------------------------- */
 
 static json_t *as_rest(const json_t *description, const json_t *answer, int status)
 {
@@ -238,7 +238,8 @@ void output_json(FILE *to, const json_t *value, bool indented)
 	fputc('\n', to);
 }
 
-static void print_json(const struct output *output, const json_t *description, const json_t *answer, int status)
+static void print_json(
+    const struct output *output, const json_t *description, const json_t *answer, int status)
 {
 	json_t *value = as_rest(description, answer, status);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Accounts: making, removing, listing, passwords. */
+#include <ctype.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 
@@ -40,7 +41,7 @@ static enum command_outcome with_account(struct command_call *call, const char *
 	return outcome;
 }
 
-/* --- making and removing ------------------------------------------------------------------------------------------------ */
+/* --- making and removing ------------------------------------------------------------------------------ */
 
 static enum auth_outcome do_register(struct command_call *call, const struct jid *jid, struct err *err)
 {
@@ -62,7 +63,7 @@ static enum command_outcome run_unregister(struct command_call *call)
 	return with_account(call, "removed", do_unregister);
 }
 
-/* --- looking ------------------------------------------------------------------------------------------------------------- */
+/* --- looking ------------------------------------------------------------------------------------------ */
 
 /* A status code has two values: an account that is not there is a plain "no". */
 static enum command_outcome as_answer(enum command_outcome outcome)
@@ -102,7 +103,7 @@ static enum command_outcome run_registered_users(struct command_call *call)
 	return outcome;
 }
 
-/* --- passwords ----------------------------------------------------------------------------------------------------------- */
+/* --- passwords ---------------------------------------------------------------------------------------- */
 
 static enum auth_outcome do_check_password(struct command_call *call, const struct jid *jid, struct err *err)
 {
@@ -135,8 +136,7 @@ static bool hash_is(const char *password, const EVP_MD *method, struct str wante
 		return false;
 	hex_encode(&hex, digest, len);
 	for (size_t i = 0; i < wanted.len; i++)
-		strbuf_char(&lower, (char)(wanted.ptr[i] >= 'A' && wanted.ptr[i] <= 'F' ? wanted.ptr[i] | 0x20
-											: wanted.ptr[i]));
+		strbuf_char(&lower, (char)tolower((unsigned char)wanted.ptr[i]));
 	bool same = str_eq_consttime(strbuf_view(&hex), strbuf_view(&lower));
 	strbuf_fini(&hex);
 	strbuf_fini(&lower);
@@ -150,14 +150,16 @@ static enum auth_outcome do_check_hash(struct command_call *call, const struct j
 	const EVP_MD *method = EVP_get_digestbyname(name.ptr);
 
 	if (!method) {
-		err_set(err, "there is no hash method '%.*s'; md5, sha1, sha256 and sha512 are some", STR_FMT(name));
+		err_set(err, "there is no hash method '%.*s'; md5, sha1, sha256 and sha512 are some",
+		    STR_FMT(name));
 		return AUTH_NOT_ALLOWED;
 	}
 	enum auth_outcome outcome = auth_get_credentials(jid_domain(jid), jid_local(jid), &credentials, err);
 	if (outcome == AUTH_OK && !credentials.plain) {
 		err_set(err, "the password is stored as SCRAM keys: other hashes of it cannot be checked");
 		outcome = AUTH_NOT_ALLOWED;
-	} else if (outcome == AUTH_OK && !hash_is(credentials.plain, method, command_string(call, "passwordhash"))) {
+	} else if (outcome == AUTH_OK &&
+	    !hash_is(credentials.plain, method, command_string(call, "passwordhash"))) {
 		err_set(err, "the hash is not that of the password");
 		outcome = AUTH_DENIED;
 	}
@@ -170,7 +172,7 @@ static enum command_outcome run_check_password_hash(struct command_call *call)
 	return as_answer(with_account(call, NULL, do_check_hash));
 }
 
-/* --- the table ----------------------------------------------------------------------------------------------------------- */
+/* --- the table ---------------------------------------------------------------------------------------- */
 
 #define USER_AND_HOST \
 	{"user", COMMAND_STRING, "name of the user, without the host", NULL}, \
@@ -242,7 +244,7 @@ const struct command accounts_commands[] = {
     {
 	.name = "check_password_hash",
 	.tag = "accounts",
-	.doc = "Tells by its status whether a hash is that of the password; only where plain passwords are stored.",
+	.doc = "Tells by its status whether a hash is the password's; only where it is stored plain.",
 	.arguments = hash_arguments,
 	.result = COMMAND_RESCODE,
 	.run = run_check_password_hash,

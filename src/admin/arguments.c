@@ -41,7 +41,7 @@ static size_t argument_count(const struct command *command)
 	return count;
 }
 
-/* --- one value ------------------------------------------------------------------------------------------------------ */
+/* --- one value ---------------------------------------------------------------------------------------- */
 
 static struct str text_of(const json_t *value)
 {
@@ -86,7 +86,8 @@ static json_t *strings_from(const json_t *value)
 	return json_copy((json_t *)value);
 }
 
-static int take_value(const struct command_argument *argument, const json_t *value, json_t *arguments, struct err *err)
+static int take_value(
+    const struct command_argument *argument, const json_t *value, json_t *arguments, struct err *err)
 {
 	static const char *const wanted[] = {
 	    [COMMAND_STRING] = "a string",
@@ -107,7 +108,7 @@ static int take_value(const struct command_argument *argument, const json_t *val
 	return 0;
 }
 
-/* --- all of them --------------------------------------------------------------------------------------------------- */
+/* --- all of them -------------------------------------------------------------------------------------- */
 
 static const struct command_argument *argument_named(const struct command *command, const char *name)
 {
@@ -119,7 +120,8 @@ static const struct command_argument *argument_named(const struct command *comma
 	return NULL;
 }
 
-static int take_by_name(const struct command *command, const json_t *given, json_t *arguments, struct err *err)
+static int take_by_name(
+    const struct command *command, const json_t *given, json_t *arguments, struct err *err)
 {
 	const char *name;
 	json_t *value;
@@ -134,7 +136,8 @@ static int take_by_name(const struct command *command, const json_t *given, json
 	return 0;
 }
 
-static int take_by_place(const struct command *command, const json_t *given, json_t *arguments, struct err *err)
+static int take_by_place(
+    const struct command *command, const json_t *given, json_t *arguments, struct err *err)
 {
 	size_t i, count = argument_count(command);
 	json_t *value;
@@ -165,7 +168,8 @@ static int fill_in(const struct command *command, json_t *arguments, struct err 
 	return result;
 }
 
-int command_check(const struct command *command, const json_t *given, struct command_call *call, struct err *err)
+int command_check(
+    const struct command *command, const json_t *given, struct command_call *call, struct err *err)
 {
 	json_t *arguments = json_object();
 	int result = 0;

@@ -27,7 +27,8 @@ int64_t command_integer(const struct command_call *call, const char *argument)
 	return json_integer_value(value);
 }
 
-enum command_outcome command_say(struct command_call *call, enum command_outcome outcome, const char *format, ...)
+enum command_outcome command_say(
+    struct command_call *call, enum command_outcome outcome, const char *format, ...)
 {
 	va_list args;
 

@@ -39,17 +39,18 @@ static bool is_served(struct str host)
 	return served;
 }
 
-enum command_outcome command_host(struct command_call *call, const char *argument, struct arena *arena,
-    struct str *host_r)
+enum command_outcome command_host(
+    struct command_call *call, const char *argument, struct arena *arena, struct str *host_r)
 {
 	struct str given = command_string(call, argument);
 	struct err err;
 
 	if (jid_prep_domain(given, arena, host_r, &err) < 0)
-		return command_say(call, COMMAND_USAGE, "'%.*s' is not the name of a host: %s", STR_FMT(given), err.text);
+		return command_say(
+		    call, COMMAND_USAGE, "'%.*s' is not the name of a host: %s", STR_FMT(given), err.text);
 	if (!is_served(*host_r))
-		return command_say(call, COMMAND_NOT_FOUND, "%.*s is not a host of this server (see registered_vhosts)",
-		    STR_FMT(*host_r));
+		return command_say(call, COMMAND_NOT_FOUND,
+		    "%.*s is not a host of this server (see registered_vhosts)", STR_FMT(*host_r));
 	return COMMAND_OK;
 }
 
@@ -63,7 +64,8 @@ enum command_outcome command_account(struct command_call *call, struct command_a
 	if (outcome != COMMAND_OK)
 		return outcome;
 	if (jid_prep_local(given, &account_r->arena, &user, &err) < 0)
-		return command_say(call, COMMAND_USAGE, "'%.*s' is not the name of a user: %s", STR_FMT(given), err.text);
+		return command_say(
+		    call, COMMAND_USAGE, "'%.*s' is not the name of a user: %s", STR_FMT(given), err.text);
 	if (jid_make(user, host, STR_NULL, &account_r->arena, &account_r->jid, &err) < 0 || !user.len)
 		return command_say(call, COMMAND_USAGE, "the name of the user is empty");
 	return COMMAND_OK;

@@ -17,13 +17,13 @@ struct command_account {
 	struct jid jid;
 	struct arena arena;
 };
-/* COMMAND_OK, or the text says what is wrong: COMMAND_USAGE when it is no name, COMMAND_NOT_FOUND when the host is not
- * served. Fini in any case. */
+/* COMMAND_OK, or the text says what is wrong: COMMAND_USAGE when it is no name, COMMAND_NOT_FOUND when the
+ * host is not served. Fini in any case. */
 enum command_outcome command_account(struct command_call *call, struct command_account *account_r);
 void command_account_fini(struct command_account *account);
 /* An argument that is a served host; *host_r lives in arena or in the call. */
-enum command_outcome command_host(struct command_call *call, const char *argument, struct arena *arena,
-    struct str *host_r);
+enum command_outcome command_host(
+    struct command_call *call, const char *argument, struct arena *arena, struct str *host_r);
 
 /* Runs fn(arg) on worker 0 and waits for it. */
 void command_on_main(void (*fn)(void *arg), void *arg);

@@ -21,7 +21,7 @@ static struct {
 	unsigned conn_count;
 } control = {.fd = -1, .conns = {&control.conns, &control.conns}};
 
-/* --- clients --------------------------------------------------------------------------------------------------------- */
+/* --- clients ------------------------------------------------------------------------------------------ */
 
 static bool may_control(int fd)
 {
@@ -57,7 +57,7 @@ void control_conn_gone(struct control_conn *conn)
 	control.conn_count--;
 }
 
-/* --- the socket ------------------------------------------------------------------------------------------------------- */
+/* --- the socket --------------------------------------------------------------------------------------- */
 
 /* The name may be longer than a socket address: then by way of the directory's descriptor. */
 static int address_of(const char *data_dir, struct sockaddr_un *address_r, int *dir_r, struct err *err)

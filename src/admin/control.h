@@ -7,9 +7,9 @@
  *   {"id": 1, "command": "register", "arguments": {"user": "bob", "host": "localhost", "password": "..."}}
  *   {"id": 1, "outcome": "ok", "result": null, "text": "..."}
  *
- * arguments may also be a list, by position. outcome is ok, failed, conflict, not_found or usage; result is there when
- * the command has one. Requests of a connection run one after another; those with "concurrent": true run beside each
- * other (at most 64) when they name different users.
+ * arguments may also be a list, by position. outcome is ok, failed, conflict, not_found or usage; result is
+ * there when the command has one. Requests of a connection run one after another; those with "concurrent":
+ * true run beside each other (at most 64) when they name different users.
  *
  *   {"id": 2, "describe": true}        the table of all commands, as command_describe gives it
  *   {"id": 3, "describe": "register"}  that of one
@@ -24,10 +24,10 @@
 
 /* A socket that a dead server left is replaced; one that answers is an error. */
 int control_open(const char *data_dir, struct err *err);
-/* No further requests. What runs is finished and answered; then its connections close. Harmless when not open. */
+/* No further requests. What runs is answered, then its connection closes. Harmless when not open. */
 void control_close(void);
 /* How many commands wait or run: the loops must turn until it is 0. Any thread. */
 unsigned control_load(void);
-/* After the loops ended, before workers_fini: ends the threads of commands. False: a command still waits for a worker, and
- * the process must end without freeing what it could touch. */
+/* After the loops ended, before workers_fini: ends the threads of commands. False: a command still waits for
+ * a worker, and the process must end without freeing what it could touch. */
 bool control_fini(void);

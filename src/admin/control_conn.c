@@ -11,7 +11,7 @@
 #define READ_BYTES (64 * 1024)
 #define KEEP_BYTES (64 * 1024) /* of a buffer that is empty again */
 
-/* --- ending ----------------------------------------------------------------------------------------------------------- */
+/* --- ending ------------------------------------------------------------------------------------------- */
 
 /* What waits is dropped; what runs is left alone and reports to a connection without a descriptor. */
 static void hang_up(struct control_conn *conn)
@@ -39,7 +39,7 @@ static void conn_free(struct control_conn *conn)
 	free(conn);
 }
 
-/* --- reading ---------------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------------ */
 
 /* Half closed, the client still waits for its answers; closed, nobody does. */
 static bool is_closed(int fd)
@@ -120,7 +120,8 @@ static unsigned take_lines(struct control_conn *conn)
 		else if (line.len)
 			control_request_add(conn, line);
 	}
-	if (conn->in_seen == conn->in.len && conn->in.len - conn->in_start > CONTROL_LINE_MAX && !conn->finishing) {
+	if (conn->in_seen == conn->in.len && conn->in.len - conn->in_start > CONTROL_LINE_MAX &&
+	    !conn->finishing) {
 		refuse_line(conn);
 		conn->finishing = true;
 		conn->in_start = conn->in_seen = conn->in.len;
@@ -129,12 +130,13 @@ static unsigned take_lines(struct control_conn *conn)
 	return count;
 }
 
-/* --- writing ---------------------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------------------------ */
 
 static void collect_answers(struct control_conn *conn)
 {
 	while (!list_empty(&conn->requests)) {
-		struct control_request *request = list_entry(conn->requests.next, struct control_request, node);
+		struct control_request *request =
+		    list_entry(conn->requests.next, struct control_request, node);
 		if (request->state != REQUEST_ANSWERED)
 			break;
 		strbuf_str(&conn->out, strbuf_view(&request->answer));
@@ -145,8 +147,8 @@ static void collect_answers(struct control_conn *conn)
 static void write_some(struct control_conn *conn)
 {
 	while (conn->out_sent < conn->out.len) {
-		ssize_t sent = send(conn->fd, conn->out.ptr + conn->out_sent, conn->out.len - conn->out_sent,
-		    MSG_NOSIGNAL);
+		ssize_t sent = send(
+		    conn->fd, conn->out.ptr + conn->out_sent, conn->out.len - conn->out_sent, MSG_NOSIGNAL);
 		if (sent < 0 && errno == EINTR)
 			continue;
 		if (sent < 0) {
@@ -160,7 +162,7 @@ static void write_some(struct control_conn *conn)
 	conn->out_sent = 0;
 }
 
-/* --- life ------------------------------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------------------------------------- */
 
 static size_t unsent(const struct control_conn *conn)
 {

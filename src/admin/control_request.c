@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <ctype.h>
 #include <stdlib.h>
 
 #include "admin/control_private.h"
@@ -6,7 +7,7 @@
 #include "base/mem.h"
 #include "stanzad/log.h"
 
-/* --- answers ---------------------------------------------------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------------------------------------ */
 
 static int add_bytes(const char *bytes, size_t len, void *buf)
 {
@@ -15,7 +16,8 @@ static int add_bytes(const char *bytes, size_t len, void *buf)
 }
 
 /* Takes result over. Any thread. */
-static void write_answer(struct control_request *request, enum command_outcome outcome, json_t *result, struct str text)
+static void write_answer(
+    struct control_request *request, enum command_outcome outcome, json_t *result, struct str text)
 {
 	static const char *const outcomes[] = {
 	    [COMMAND_OK] = "ok",
@@ -37,13 +39,14 @@ static void write_answer(struct control_request *request, enum command_outcome o
 	json_decref(answer);
 }
 
-static void answer_now(struct control_request *request, enum command_outcome outcome, json_t *result, const char *text)
+static void answer_now(
+    struct control_request *request, enum command_outcome outcome, json_t *result, const char *text)
 {
 	write_answer(request, outcome, result, str_of(text));
 	request->state = REQUEST_ANSWERED;
 }
 
-/* --- describing ------------------------------------------------------------------------------------------------------- */
+/* --- describing --------------------------------------------------------------------------------------- */
 
 static void add_description(void *arg, const struct command *command)
 {
@@ -81,7 +84,7 @@ static void describe(struct control_request *request, const json_t *which)
 	answer_now(request, COMMAND_OK, rows, "");
 }
 
-/* --- requests --------------------------------------------------------------------------------------------------------- */
+/* --- requests ----------------------------------------------------------------------------------------- */
 
 static struct control_request *request_new(struct control_conn *conn)
 {
@@ -103,7 +106,7 @@ void control_request_free(struct control_request *request)
 	free(request);
 }
 
-/* The account that a command is about: user and host, or the same under the names of the roster's commands. */
+/* The account that a command is about: user and host, or what the roster's commands call them. */
 static uint64_t key_of(const json_t *arguments)
 {
 	static const char *const names[][2] = {{"user", "host"}, {"localuser", "localhost"}};
@@ -118,7 +121,7 @@ static uint64_t key_of(const json_t *arguments)
 		strbuf_reset(&bare);
 		strbuf_printf(&bare, "%s@%s", user, host);
 		for (size_t c = 0; c < bare.len; c++)
-			bare.ptr[c] = bare.ptr[c] >= 'A' && bare.ptr[c] <= 'Z' ? (char)(bare.ptr[c] | 0x20) : bare.ptr[c];
+			bare.ptr[c] = (char)tolower((unsigned char)bare.ptr[c]);
 		key = map_hash(strbuf_view(&bare)) | 1;
 	}
 	strbuf_fini(&bare);
@@ -171,7 +174,7 @@ void control_request_refuse(struct control_conn *conn, const char *text)
 	answer_now(request_new(conn), COMMAND_USAGE, NULL, text);
 }
 
-/* --- running ---------------------------------------------------------------------------------------------------------- */
+/* --- running ------------------------------------------------------------------------------------------ */
 
 static void on_run(struct command_job *job)
 {
@@ -182,7 +185,8 @@ static void on_run(struct command_job *job)
 
 	call->result = NULL;
 	write_answer(request, outcome, result, strbuf_view(&call->text));
-	LOG_DEBUG("control.command", LOG_CSTR("command", request->command->name), LOG_INT("outcome", outcome));
+	LOG_DEBUG(
+	    "control.command", LOG_CSTR("command", request->command->name), LOG_INT("outcome", outcome));
 }
 
 static void on_done(struct command_job *job)

@@ -67,7 +67,8 @@ static void begin(void *arg)
 	struct trace *before;
 
 	trace_enter(&journey->trace, &before);
-	TRACE(STAGE_ADDRESSED, "from %.*s to %.*s", STR_FMT(jid_full(&journey->from)), STR_FMT(jid_full(&journey->to)));
+	TRACE(STAGE_ADDRESSED, "from %.*s to %.*s", STR_FMT(jid_full(&journey->from)),
+	    STR_FMT(jid_full(&journey->to)));
 	route(&journey->from, &journey->to, journey->stanza);
 	trace_leave(before);
 }
@@ -88,8 +89,8 @@ static enum command_outcome finish(struct command_call *call, struct journey *jo
 	journey->abandoned = true;
 	pthread_mutex_unlock(&journey->lock);
 	if (!ended)
-		return command_say(call, COMMAND_FAILED, "the stanza has not arrived anywhere after %d s",
-		    PATIENCE_SECONDS);
+		return command_say(
+		    call, COMMAND_FAILED, "the stanza has not arrived anywhere after %d s", PATIENCE_SECONDS);
 	journey_free(journey);
 	return COMMAND_OK;
 }

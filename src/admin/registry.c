@@ -118,7 +118,7 @@ void commands_each(void (*each)(void *arg, const struct command *command), void 
 	pthread_rwlock_unlock(&registry.lock);
 }
 
-/* --- the name that was meant ------------------------------------------------------------------------------------- */
+/* --- the name that was meant -------------------------------------------------------------------------- */
 
 #define NAME_MAX_LEN 64
 #define DISTANCE_MAX 3 /* letters that may be wrong */
@@ -167,7 +167,7 @@ const char *command_nearest(struct str name)
 	return best;
 }
 
-/* --- describing --------------------------------------------------------------------------------------------------- */
+/* --- describing --------------------------------------------------------------------------------------- */
 
 const char *command_result_text(enum command_result_kind kind)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The registry of commands (stanzad/command.h), for front ends: finding, describing, checking arguments, running. Any
- * thread. Tables of commands are static: what was found stays valid, also when it leaves the registry.
+ * The registry of commands (stanzad/command.h), for front ends: finding, describing, checking arguments,
+ * running. Any thread. Tables of commands are static: what was found stays valid, also when it leaves the
+ * registry.
  */
 #pragma once
 
@@ -13,17 +14,19 @@ const struct command *command_find(struct str name);
 const char *command_nearest(struct str name);
 /* All commands, ordered by name: calls each with the registry locked for reading. */
 void commands_each(void (*each)(void *arg, const struct command *command), void *arg);
-/* {"name","tag","doc","result","columns":[...],"arguments":[{"name","type","doc","default"}]}; the caller owns it. */
+/* {"name","tag","doc","result","columns":[...],"arguments":[{"name","type","doc","default"}]}; the caller
+ * owns it. */
 json_t *command_describe(const struct command *command);
 /* "rescode", "restuple", "value", "list", "table", "object". */
 const char *command_result_text(enum command_result_kind kind);
 
 /*
- * Makes call->arguments from what a client gave: an object by name, an array by position, or NULL. A string stands for an
- * integer when it is one, and for a list when it is comma-separated. < 0 with words that say what is wrong and
- * how the command is used; the call then holds no arguments.
+ * Makes call->arguments from what a client gave: an object by name, an array by position, or NULL. A string
+ * stands for an integer when it is one, and for a list when it is comma-separated. < 0 with words that say
+ * what is wrong and how the command is used; the call then holds no arguments.
  */
-int command_check(const struct command *command, const json_t *given, struct command_call *call, struct err *err);
+int command_check(
+    const struct command *command, const json_t *given, struct command_call *call, struct err *err);
 void command_call_fini(struct command_call *call);
 /* "register USER HOST PASSWORD" */
 void command_usage(const struct command *command, struct strbuf *out);

@@ -26,7 +26,7 @@ static uint64_t uptime_seconds(void)
 	return (clock_mono_ms() - started_ms) / 1000;
 }
 
-/* --- status ------------------------------------------------------------------------------------------------------------- */
+/* --- status ------------------------------------------------------------------------------------------- */
 
 static void say_uptime(struct strbuf *text)
 {
@@ -48,7 +48,8 @@ static enum command_outcome run_status(struct command_call *call)
 
 	command_say(call, COMMAND_OK, "stanzad %s is running, pid %d, up ", server->version, (int)getpid());
 	say_uptime(&call->text);
-	strbuf_printf(&call->text, "\n%u workers, %u sessions, hosts:", worker_count(), sessions_count(STR_NULL));
+	strbuf_printf(
+	    &call->text, "\n%u workers, %u sessions, hosts:", worker_count(), sessions_count(STR_NULL));
 	json_array_foreach(hosts, i, host)
 		strbuf_printf(&call->text, "%s %s", i ? "," : "", json_string_value(host));
 	json_decref(hosts);
@@ -61,7 +62,7 @@ static enum command_outcome run_registered_vhosts(struct command_call *call)
 	return COMMAND_OK;
 }
 
-/* --- what main does ------------------------------------------------------------------------------------------------------ */
+/* --- what main does ----------------------------------------------------------------------------------- */
 
 /* Asked of worker 0. */
 struct order {
@@ -121,7 +122,7 @@ static enum command_outcome run_reopen_log(struct command_call *call)
 	return run_order(call, ORDER_REOPEN);
 }
 
-/* --- log level ----------------------------------------------------------------------------------------------------------- */
+/* --- log level ---------------------------------------------------------------------------------------- */
 
 static enum command_outcome run_get_loglevel(struct command_call *call)
 {
@@ -131,8 +132,10 @@ static enum command_outcome run_get_loglevel(struct command_call *call)
 
 static enum command_outcome run_set_loglevel(struct command_call *call)
 {
-	/* ejabberd's levels that have no counterpart: the next more important one, or the next that tells as much. */
-	static const char *const others[][2] = {{"emergency", "critical"}, {"alert", "critical"}, {"notice", "info"}};
+	/* ejabberd's levels that have no counterpart: the next more important one, or the next that tells as
+	 * much. */
+	static const char *const others[][2] = {
+	    {"emergency", "critical"}, {"alert", "critical"}, {"notice", "info"}};
 	struct str name = command_string(call, "loglevel");
 	enum log_level level;
 
@@ -146,7 +149,7 @@ static enum command_outcome run_set_loglevel(struct command_call *call)
 	return COMMAND_OK;
 }
 
-/* --- statistics ---------------------------------------------------------------------------------------------------------- */
+/* --- statistics --------------------------------------------------------------------------------------- */
 
 /* < 0 with the text set. */
 static int64_t registered_on(struct command_call *call, struct str host)
@@ -193,8 +196,10 @@ static enum command_outcome run_stats(struct command_call *call)
 		return number(call, (int64_t)uptime_seconds());
 	if (str_is(name, "processes"))
 		return number(call, worker_count() + executor_threads());
-	return command_say(call, COMMAND_USAGE, "there is no statistic '%.*s': registeredusers, onlineusers, "
-	    "onlineusersnode, uptimeseconds, processes", STR_FMT(name));
+	return command_say(call, COMMAND_USAGE,
+	    "there is no statistic '%.*s': registeredusers, onlineusers, "
+	    "onlineusersnode, uptimeseconds, processes",
+	    STR_FMT(name));
 }
 
 static enum command_outcome run_stats_host(struct command_call *call)
@@ -214,7 +219,7 @@ static enum command_outcome run_stats_host(struct command_call *call)
 	return outcome;
 }
 
-/* --- modules ------------------------------------------------------------------------------------------------------------- */
+/* --- modules ------------------------------------------------------------------------------------------ */
 
 static void add_modules(void *arg, struct host *host)
 {
@@ -225,7 +230,8 @@ static void add_modules(void *arg, struct host *host)
 		const struct module_instance *instance =
 		    host_module(host, conf_module_name(conf_module_at(conf, name, i)));
 		if (instance)
-			json_object_set_new(arg, module_of(instance)->name, json_string(module_of(instance)->doc));
+			json_object_set_new(
+			    arg, module_of(instance)->name, json_string(module_of(instance)->doc));
 	}
 }
 
@@ -266,14 +272,15 @@ static enum command_outcome run_modules_installed(struct command_call *call)
 	return COMMAND_OK;
 }
 
-/* --- the table ----------------------------------------------------------------------------------------------------------- */
+/* --- the table ---------------------------------------------------------------------------------------- */
 
 static const struct command_argument loglevel_arguments[] = {
     {"loglevel", COMMAND_STRING, "none, critical, error, warning, info or debug", NULL},
     {0},
 };
 static const struct command_argument stats_arguments[] = {
-    {"name", COMMAND_STRING, "registeredusers, onlineusers, onlineusersnode, uptimeseconds or processes", NULL},
+    {"name", COMMAND_STRING, "registeredusers, onlineusers, onlineusersnode, uptimeseconds or processes",
+	NULL},
     {0},
 };
 static const struct command_argument stats_host_arguments[] = {
@@ -289,7 +296,8 @@ static const struct command_argument stats_host_arguments[] = {
 	}
 
 const struct command server_commands[] = {
-    COMMAND(status, "server", "Says whether the server runs, since when, and what it serves.", NULL, COMMAND_RESTUPLE),
+    COMMAND(status, "server", "Says whether the server runs, since when, and what it serves.", NULL,
+	COMMAND_RESTUPLE),
     COMMAND(stop, "server", "Ends all streams in order and stops the server.", NULL, COMMAND_RESCODE),
     COMMAND(restart, "server", "Stops the server and starts it again.", NULL, COMMAND_RESCODE),
     COMMAND(registered_vhosts, "server", "Lists the virtual hosts.", NULL, COMMAND_LIST),
@@ -302,10 +310,12 @@ const struct command server_commands[] = {
 	.result = COMMAND_RESCODE,
 	.run = run_reopen_log},
     COMMAND(get_loglevel, "logs", "Shows which events are logged.", NULL, COMMAND_VALUE),
-    COMMAND(set_loglevel, "logs", "Sets which events are logged, until the next start or reload.", loglevel_arguments,
-	COMMAND_RESCODE),
+    COMMAND(set_loglevel, "logs", "Sets which events are logged, until the next start or reload.",
+	loglevel_arguments, COMMAND_RESCODE),
     COMMAND(stats, "statistics", "Shows one number about the server.", stats_arguments, COMMAND_VALUE),
-    COMMAND(stats_host, "statistics", "Shows one number about a virtual host.", stats_host_arguments, COMMAND_VALUE),
-    COMMAND(modules_installed, "modules", "Lists the modules that run on at least one host.", NULL, COMMAND_OBJECT),
+    COMMAND(stats_host, "statistics", "Shows one number about a virtual host.", stats_host_arguments,
+	COMMAND_VALUE),
+    COMMAND(modules_installed, "modules", "Lists the modules that run on at least one host.", NULL,
+	COMMAND_OBJECT),
     {0},
 };

@@ -8,11 +8,12 @@
 /* All are called on worker 0. */
 struct server_control {
 	const char *version;
-	void (*stop)(void);    /* begins an orderly stop and returns; control_close comes after the answer is out, that is
-				* when control_load is 0 */
+	/* Begins an orderly stop and returns. For its answer to get out the loops turn until control_load is 0,
+	 * and only then comes control_close. */
+	void (*stop)(void);
 	void (*restart)(void); /* the same, and then the server starts again */
-	/* Reads the configuration again. < 0: nothing has changed. report: problems and what was done, lines for a
-	 * person; may stay empty. */
+	/* Reads the configuration again. < 0: nothing has changed. report: problems and what was done, lines
+	 * for a person; may stay empty. */
 	int (*reload)(struct strbuf *report);
 	int (*reopen_log)(struct err *err);
 };

@@ -13,7 +13,7 @@ struct collector {
 	unsigned count;
 };
 
-/* --- on workers ----------------------------------------------------------------------------------------------------------- */
+/* --- on workers --------------------------------------------------------------------------------------- */
 
 static struct str child_text(const struct stanza *presence, const char *name, struct arena *arena)
 {
@@ -97,7 +97,7 @@ static void on_home(void *arg)
 		copy_user(&of_user->collector, user);
 }
 
-/* --- on threads of commands ------------------------------------------------------------------------------------------------ */
+/* --- on threads of commands --------------------------------------------------------------------------- */
 
 void sessions_copy(struct str host, struct session_copies *copies_r)
 {

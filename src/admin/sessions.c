@@ -15,7 +15,7 @@ static json_t *json_str(struct str s)
 	return value ? value : json_string("");
 }
 
-/* --- lists ------------------------------------------------------------------------------------------------------------------ */
+/* --- lists -------------------------------------------------------------------------------------------- */
 
 static json_t *jids(const struct session_copies *copies)
 {
@@ -58,7 +58,7 @@ static enum command_outcome run_connected_users_number(struct command_call *call
 	return COMMAND_OK;
 }
 
-/* --- with everything that is known -------------------------------------------------------------------------------------------- */
+/* --- with everything that is known -------------------------------------------------------------------- */
 
 static void node_name(char *out, size_t size)
 {
@@ -70,7 +70,8 @@ static void node_name(char *out, size_t size)
 
 static json_t *describe(const struct session_copy *copy, const char *node, int64_t now_us)
 {
-	int64_t uptime = copy->since_us > 0 && now_us > copy->since_us ? (now_us - copy->since_us) / 1000000 : 0;
+	int64_t uptime =
+	    copy->since_us > 0 && now_us > copy->since_us ? (now_us - copy->since_us) / 1000000 : 0;
 	json_t *row = json_object();
 
 	json_object_set_new(row, "connection", json_string(copy->connection));
@@ -181,7 +182,7 @@ static enum command_outcome run_resource_num(struct command_call *call)
 	return outcome;
 }
 
-/* --- presence ------------------------------------------------------------------------------------------------------------------ */
+/* --- presence ----------------------------------------------------------------------------------------- */
 
 static enum command_outcome run_get_presence(struct command_call *call)
 {
@@ -266,7 +267,7 @@ static enum command_outcome run_status_list_host(struct command_call *call)
 	return status_rows_host(call, false);
 }
 
-/* --- ending --------------------------------------------------------------------------------------------------------------------- */
+/* --- ending ------------------------------------------------------------------------------------------- */
 
 struct kick {
 	struct str bare, resource; /* resource empty: all */
@@ -305,7 +306,8 @@ static enum command_outcome run_kick_user(struct command_call *call)
 		    .text = "ended by an administrator",
 		};
 		command_on_home(kick.bare, do_kick, &kick);
-		outcome = command_say(call, COMMAND_OK, "%u session%s ended", kick.kicked, kick.kicked == 1 ? "" : "s");
+		outcome = command_say(
+		    call, COMMAND_OK, "%u session%s ended", kick.kicked, kick.kicked == 1 ? "" : "s");
 	}
 	command_account_fini(&account);
 	return outcome;
@@ -323,19 +325,20 @@ static enum command_outcome run_kick_session(struct command_call *call)
 	    jid_prep_resource(command_string(call, "resource"), &account.arena, &kick.resource, &err) < 0)
 		outcome = command_say(call, COMMAND_USAGE, "this is no resource: %s", err.text);
 	if (outcome == COMMAND_OK && !kick.resource.len)
-		outcome = command_say(call, COMMAND_USAGE, "the resource is empty; kick_user ends all sessions");
+		outcome =
+		    command_say(call, COMMAND_USAGE, "the resource is empty; kick_user ends all sessions");
 	if (outcome == COMMAND_OK) {
 		kick.bare = jid_bare(&account.jid);
 		command_on_home(kick.bare, do_kick, &kick);
 		if (!kick.kicked)
-			outcome = command_say(call, COMMAND_NOT_FOUND, "%.*s has no session with this resource",
-			    STR_FMT(kick.bare));
+			outcome = command_say(call, COMMAND_NOT_FOUND,
+			    "%.*s has no session with this resource", STR_FMT(kick.bare));
 	}
 	command_account_fini(&account);
 	return outcome;
 }
 
-/* --- the table ----------------------------------------------------------------------------------------------------------------- */
+/* --- the table ---------------------------------------------------------------------------------------- */
 
 #define USER_AND_HOST \
 	{"user", COMMAND_STRING, "name of the user, without the host", NULL}, \
@@ -359,7 +362,8 @@ static const struct command_argument kick_session_arguments[] = {
     {0},
 };
 
-#define SESSION_COLUMNS "connection", "ip", "port", "priority", "node", "uptime", "status", "resource", "statustext"
+#define SESSION_COLUMNS \
+	"connection", "ip", "port", "priority", "node", "uptime", "status", "resource", "statustext"
 static const char *const info_columns[] = {"jid", SESSION_COLUMNS, NULL};
 static const char *const user_info_columns[] = {SESSION_COLUMNS, NULL};
 static const char *const status_columns[] = {"jid", "priority", "status", NULL};
@@ -373,9 +377,11 @@ static const char *const presence_columns[] = {"jid", "show", "status", NULL};
 
 const struct command sessions_commands[] = {
     COMMAND(connected_users, "Lists all sessions by full JID.", NULL, COMMAND_LIST, NULL),
-    COMMAND(connected_users_vhost, "Lists the sessions of a host by full JID.", host_arguments, COMMAND_LIST, NULL),
+    COMMAND(connected_users_vhost, "Lists the sessions of a host by full JID.", host_arguments, COMMAND_LIST,
+	NULL),
     COMMAND(connected_users_number, "Counts all sessions.", NULL, COMMAND_VALUE, NULL),
-    COMMAND(connected_users_info, "Lists all sessions with what is known of each.", NULL, COMMAND_TABLE, info_columns),
+    COMMAND(connected_users_info, "Lists all sessions with what is known of each.", NULL, COMMAND_TABLE,
+	info_columns),
     COMMAND(user_sessions_info, "Lists the sessions of a user with what is known of each.", user_arguments,
 	COMMAND_TABLE, user_info_columns),
     COMMAND(user_resources, "Lists the resources of a user's sessions.", user_arguments, COMMAND_LIST, NULL),

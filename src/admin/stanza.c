@@ -10,14 +10,15 @@ struct addresses {
 	struct jid from, to;
 };
 
-static enum command_outcome address(struct command_call *call, const char *argument, struct arena *arena,
-    struct jid *jid_r)
+static enum command_outcome address(
+    struct command_call *call, const char *argument, struct arena *arena, struct jid *jid_r)
 {
 	struct str given = command_string(call, argument);
 	struct err err;
 
 	if (jid_parse(given, arena, jid_r, &err) < 0)
-		return command_say(call, COMMAND_USAGE, "%s: '%.*s' is not a JID: %s", argument, STR_FMT(given), err.text);
+		return command_say(
+		    call, COMMAND_USAGE, "%s: '%.*s' is not a JID: %s", argument, STR_FMT(given), err.text);
 	return COMMAND_OK;
 }
 
@@ -33,7 +34,8 @@ static enum command_outcome addresses(struct command_call *call, struct addresse
 
 static bool is_message_type(struct str type)
 {
-	return str_is(type, "normal") || str_is(type, "chat") || str_is(type, "headline") || str_is(type, "groupchat");
+	return str_is(type, "normal") || str_is(type, "chat") || str_is(type, "headline") ||
+	    str_is(type, "groupchat");
 }
 
 static struct stanza *make_message(const struct command_call *call)

@@ -97,7 +97,8 @@ static void add_thread(void)
 	if (rc == 0)
 		pool.threads++;
 	else
-		LOG_WARNING("admin.thread_failed", LOG_CSTR("reason", strerror(rc)), LOG_INT("threads", pool.threads));
+		LOG_WARNING("admin.thread_failed", LOG_CSTR("reason", strerror(rc)),
+		    LOG_INT("threads", pool.threads));
 	assert(pool.threads);
 }
 

@@ -49,8 +49,7 @@ const struct option listener_tls_options[] = {
 	    {"pre_auth_max_stanza_elements", OPTION_INT, "32",                                               \
 		"The most XML elements in a stanza before authentication.", NULL, 1, 0, OPTION_INFINITY},    \
 	    {"max_fsm_queue", OPTION_INT, NULL,                                                              \
-		"The most stanzas that wait to be sent to a peer; without it, the top-level option counts.", \
-		NULL, 1},                                                                                    \
+		"What waits to be sent is bounded in bytes here.", NULL, 1, .flags = OPTION_IGNORED},        \
 	{                                                                                                    \
 		"shaper", OPTION_SHAPER, "none",                                                             \
 		    "How fast the peer may send: a shaper or a rule of `shaper_rules`."                      \

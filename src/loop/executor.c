@@ -44,7 +44,7 @@ static void on_done(struct mail *mail)
 	job->done(job);
 }
 
-/* With the lock held; the job may be gone after the post. */
+/* With the lock held. */
 static void finish(struct job *job)
 {
 	struct job_queue *queue = job->queue;
@@ -57,6 +57,11 @@ static void finish(struct job *job)
 			pthread_cond_signal(&executor.work);
 		}
 	}
+}
+
+/* The job may be gone afterwards. */
+static void post_done(struct job *job)
+{
 	job->mail.receive = on_done;
 	worker_post(job->home, &job->mail);
 }
@@ -72,6 +77,9 @@ static void *thread_main(void *arg)
 			job->run(job);
 			pthread_mutex_lock(&executor.lock);
 			finish(job);
+			pthread_mutex_unlock(&executor.lock);
+			post_done(job);
+			pthread_mutex_lock(&executor.lock);
 		} else if (executor.stopping && executor.load == 0) {
 			break;
 		} else {
@@ -101,15 +109,14 @@ void executor_submit(struct job *job, struct job_queue *queue)
 	assert(job->home && executor.threads);
 	pthread_mutex_lock(&executor.lock);
 	executor.load++;
-	if (queue && queue->running) {
-		append(&queue->first, &queue->last, job);
-	} else {
-		if (queue)
-			queue->running = true;
-		append(&executor.first, &executor.last, job);
-		pthread_cond_signal(&executor.work);
-	}
+	bool waits = queue && queue->running;
+	if (queue)
+		queue->running = true;
+	append(waits ? &queue->first : &executor.first, waits ? &queue->last : &executor.last, job);
 	pthread_mutex_unlock(&executor.lock);
+	/* Outside the lock, or the thread that wakes would find it taken. */
+	if (!waits)
+		pthread_cond_signal(&executor.work);
 }
 
 void executor_fini(void)

@@ -11,14 +11,32 @@ struct io {
 	void (*ready)(void *arg, unsigned events);
 	void *arg;
 	unsigned wanted;
+	unsigned armed; /* what the loop watches: at least what is wanted */
 };
 
 _Static_assert(IO_READ == (int)UV_READABLE && IO_WRITE == (int)UV_WRITABLE, "events are passed through");
 
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+static void arm(struct io *io)
+{
+	io->armed = io->wanted;
+	if (io->armed)
+		uv_poll_start(&io->poll, (int)io->armed, on_poll);
+	else
+		uv_poll_stop(&io->poll);
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct io *io = poll->data;
-	io->ready(io->arg, status < 0 ? IO_READ | IO_WRITE : (unsigned)events);
+	unsigned ready = status < 0 ? io->wanted : (unsigned)events & io->wanted;
+	if (status < 0)
+		io->armed = 0; /* the loop has stopped watching */
+	else if (io->armed != io->wanted)
+		arm(io);
+	if (ready)
+		io->ready(io->arg, status < 0 ? IO_READ | IO_WRITE : ready);
 }
 
 struct io *io_new(int fd, void (*ready)(void *arg, unsigned events), void *arg)
@@ -34,13 +52,10 @@ struct io *io_new(int fd, void (*ready)(void *arg, unsigned events), void *arg)
 
 void io_want(struct io *io, unsigned events)
 {
-	if (io->wanted == events)
-		return;
 	io->wanted = events;
-	if (events)
-		uv_poll_start(&io->poll, (int)events, on_poll);
-	else
-		uv_poll_stop(&io->poll);
+	/* Watching less costs system calls and is usually taken back: it waits until an unwanted event comes. */
+	if (events & ~io->armed)
+		arm(io);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -52,7 +67,6 @@ void io_free(struct io **io)
 {
 	if (!*io)
 		return;
-	uv_poll_stop(&(*io)->poll);
 	uv_close((uv_handle_t *)&(*io)->poll, on_closed);
 	*io = NULL;
 }

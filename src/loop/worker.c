@@ -56,14 +56,25 @@ static void on_wake(uv_async_t *wake)
 		uv_stop(&worker->loop);
 }
 
+/* Before the loop waits: whoever posts from here on must wake it, so look once more. */
 static void on_turn_start(uv_prepare_t *prepare)
 {
-	deferred_run(prepare->data);
+	struct worker *worker = prepare->data;
+	do {
+		deferred_run(worker);
+		__atomic_store_n(&worker->sleeping, true, __ATOMIC_SEQ_CST);
+		if (!__atomic_load_n(&worker->inbox, __ATOMIC_SEQ_CST))
+			return;
+		__atomic_store_n(&worker->sleeping, false, __ATOMIC_SEQ_CST);
+	} while (inbox_receive(worker));
 }
 
 static void on_turn_end(uv_check_t *check)
 {
-	deferred_run(check->data);
+	struct worker *worker = check->data;
+	__atomic_store_n(&worker->sleeping, false, __ATOMIC_SEQ_CST);
+	inbox_receive(worker);
+	deferred_run(worker);
 }
 
 static int worker_init(struct worker *worker, unsigned index, struct err *err)
@@ -200,9 +211,8 @@ void worker_post(struct worker *worker, struct mail *mail)
 	struct mail *head = __atomic_load_n(&worker->inbox, __ATOMIC_RELAXED);
 	do {
 		mail->next = head;
-	} while (!__atomic_compare_exchange_n(&worker->inbox, &head, mail, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
-	/* The receiver takes all mail at once, so only the first piece needs to wake it. */
-	if (!head)
+	} while (!__atomic_compare_exchange_n(&worker->inbox, &head, mail, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+	if (__atomic_exchange_n(&worker->sleeping, false, __ATOMIC_SEQ_CST))
 		uv_async_send(&worker->wake);
 }
 

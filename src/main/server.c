@@ -135,7 +135,7 @@ static void on_retire_check(struct timer *timer)
 	struct retired *retired = list_entry(timer, struct retired, timer);
 	struct store_stats store;
 	store_stats(&store);
-	if (executor_load() || store.waiting) {
+	if (executor_load() || control_load() || store.waiting) {
 		timer_start(timer, RETIRE_CHECK_MS, on_retire_check);
 		return;
 	}
@@ -306,6 +306,12 @@ static void finish(void)
 	control_close();
 	admin_commands_unregister();
 	listeners_close();
+	if (!control_fini()) {
+		/* A command waits for a worker that will never answer: what it could touch must stay. Storage must not. */
+		executor_fini();
+		store_close();
+		_exit(1);
+	}
 	executor_fini();
 	store_close();
 	workers_visit(users_fini, NULL);

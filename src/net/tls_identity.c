@@ -43,10 +43,13 @@ static size_t binding_end_point(SSL *ssl, unsigned char *out)
 	return len;
 }
 
-/* RFC 5929 3.1: the first Finished message, which is the client's, since sessions are never resumed. */
+/*
+ * RFC 5929 3.1: the first Finished message, which is the client's, since sessions are never resumed. It is not defined for
+ * TLS 1.3, but clients whose TLS library knows no other binding take it there as well: it is as unique.
+ */
 static size_t binding_unique(SSL *ssl, unsigned char *out)
 {
-	if (SSL_version(ssl) != TLS1_2_VERSION || SSL_session_reused(ssl))
+	if (SSL_session_reused(ssl))
 		return 0;
 	size_t len = SSL_get_peer_finished(ssl, out, 64);
 	return len <= 64 ? len : 0;

@@ -32,7 +32,7 @@ static int account_init(struct account *account, struct str host, struct str use
 	return jid_make(user, host, STR_NULL, &account->arena, &account->jid, err);
 }
 
-/* --- on the home worker ------------------------------------------------------------------------------------------------ */
+/* --- on the home worker ------------------------------------------------------------------------------- */
 
 static void take_tables(struct account *account)
 {
@@ -147,7 +147,7 @@ static void on_removal_failed(void *arg)
 	user_release(((struct account *)arg)->user);
 }
 
-/* --- on the calling thread ---------------------------------------------------------------------------------------------- */
+/* --- on the calling thread ---------------------------------------------------------------------------- */
 
 static void run_registered(struct account *account)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Making and removing accounts with everything that belongs to them: what commands and in-band registration (XEP-0077)
- * share. Blocking: on executor threads and on those of commands. host is a served domain, user a prepared local part.
+ * Making and removing accounts with everything that belongs to them: what commands and in-band registration
+ * (XEP-0077) share. Blocking: on executor threads and on those of commands. host is a served domain, user a
+ * prepared local part.
  */
 #pragma once
 
@@ -11,11 +12,11 @@
 enum auth_outcome account_register(struct str host, struct str user, struct str password, struct err *err);
 
 /*
- * Ends the user's sessions (not-authorized, XEP-0077 3.2), removes what modules keep of the user (hook user_removed, one
- * transaction), then the account, and runs hook user_gone. When anything fails before the account itself is removed,
- * it stays, and the removal can be asked for again.
+ * Ends the user's sessions (not-authorized, XEP-0077 3.2), removes what modules keep of the user (hook
+ * user_removed, one transaction), then the account, and runs hook user_gone. When anything fails before the
+ * account itself is removed, it stays, and the removal can be asked for again.
  */
 enum auth_outcome account_remove(struct str host, struct str user, struct err *err);
-/* The same, asked for by one of the user's own sessions: that one is ended a second later, behind the answer to its
- * request. full: its JID. */
+/* The same, asked for by one of the user's own sessions: that one is ended a second later, behind the answer
+ * to its request. full: its JID. */
 enum auth_outcome account_remove_own(const struct jid *full, struct err *err);

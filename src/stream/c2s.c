@@ -269,11 +269,19 @@ static void on_negotiation_timeout(struct timer *timer)
 	c2s_fail(c2s, STREAM_connection_timeout, "the stream was not negotiated in time");
 }
 
-static void limit_size(struct c2s *c2s)
+static uint32_t listener_limit(const struct c2s *c2s, const char *option)
+{
+	int64_t limit = conf_listener_get(c2s->listener, option)->integer;
+	return limit > UINT32_MAX ? UINT32_MAX : (uint32_t)limit;
+}
+
+void c2s_limit_size(struct c2s *c2s, bool before_login)
 {
 	c2s->limits = xml_limits_default;
-	int64_t size = conf_listener_get(c2s->listener, "max_stanza_size")->integer;
-	c2s->limits.max_bytes = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
+	c2s->limits.max_bytes = listener_limit(c2s, before_login ? "pre_auth_max_stanza_size" : "max_stanza_size");
+	uint32_t elements = listener_limit(c2s, before_login ? "pre_auth_max_stanza_elements" : "max_stanza_elements");
+	if (elements < c2s->limits.max_elements)
+		c2s->limits.max_elements = elements;
 }
 
 static void c2s_accepted(struct conn *conn, const struct conf_listener *listener, struct conf *conf)
@@ -284,7 +292,7 @@ static void c2s_accepted(struct conn *conn, const struct conf_listener *listener
 	c2s->listener = listener;
 	c2s->conf = conf_ref(conf);
 	c2s->secure = conf_listener_get(listener, "tls")->boolean;
-	limit_size(c2s);
+	c2s_limit_size(c2s, true);
 	c2s->xml = xml_stream_new(XNS_CLIENT, &c2s->limits);
 	c2s->setup = mem_zalloc(sizeof(*c2s->setup));
 	list_add_before(streams_here(), &c2s->link);

@@ -62,6 +62,14 @@ static void fill_context(struct c2s *c2s)
 	setup->context.certificate_jid_count = setup->certificate_jid_count;
 }
 
+/* tls-unique is not defined for TLS 1.3 (RFC 9266 1): it is accepted there, but not offered. */
+bool c2s_binding_offered(const struct c2s *c2s, enum sasl_binding binding)
+{
+	if (!c2s->setup->context.bindings[binding].len)
+		return false;
+	return binding != SASL_TLS_UNIQUE || strcmp(conn_tls_version(c2s->conn), "TLSv1.3") != 0;
+}
+
 void c2s_auth_offer(struct c2s *c2s, const char **names_r)
 {
 	struct c2s_setup *setup = c2s->setup;
@@ -71,7 +79,7 @@ void c2s_auth_offer(struct c2s *c2s, const char **names_r)
 	const char *bindings[SASL_BINDINGS + 1];
 	unsigned count = 0;
 	for (int i = 0; i < SASL_BINDINGS; i++)
-		if (setup->context.bindings[i].len)
+		if (c2s_binding_offered(c2s, (enum sasl_binding)i))
 			bindings[count++] = sasl_binding_text((enum sasl_binding)i);
 	bindings[count] = NULL;
 	strbuf_reset(&setup->mechanisms);
@@ -184,6 +192,7 @@ static void auth_succeeded(struct c2s *c2s, struct str data)
 	report(c2s, true, NULL);
 	setup->anonymous = strcmp(sasl_mechanism(setup->sasl), "ANONYMOUS") == 0;
 	setup->authenticated = true;
+	c2s_limit_size(c2s, false);
 	sasl_free(&setup->sasl);
 	send_sasl(c2s, "success", data);
 	c2s->state = C2S_WAIT_HEADER;

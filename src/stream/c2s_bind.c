@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "conf/access.h"
@@ -28,6 +29,7 @@ static void bind_answer(struct c2s *c2s, const struct jid *jid)
 static void session_begins(struct c2s *c2s, struct session *session)
 {
 	c2s->session = session;
+	c2s->since_us = clock_real_us();
 	timer_stop(&c2s->timer);
 	struct access_subject subject = {session_jid(session), conn_peer(c2s->conn)};
 	const struct option_value *shaper = conf_listener_get(c2s->listener, "shaper");

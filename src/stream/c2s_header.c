@@ -51,15 +51,12 @@ static void put_mechanisms(struct c2s *c2s, struct xml_writer *features)
 	for (unsigned i = 0; names[i]; i++)
 		xml_put_element(features, "mechanism", NULL, str_of(names[i]));
 	xml_close(features);
-	bool any = false;
-	for (int i = 0; i < SASL_BINDINGS; i++)
-		any |= c2s->setup->context.bindings[i].len > 0;
-	if (!any)
+	if (!c2s->secure)
 		return;
 	/* XEP-0440 */
 	xml_open(features, "sasl-channel-binding", "urn:xmpp:sasl-cb:0");
 	for (int i = 0; i < SASL_BINDINGS; i++) {
-		if (!c2s->setup->context.bindings[i].len)
+		if (!c2s_binding_offered(c2s, (enum sasl_binding)i))
 			continue;
 		xml_open(features, "channel-binding", NULL);
 		xml_put_attr(features, "type", str_of(sasl_binding_text((enum sasl_binding)i)));
@@ -148,6 +145,16 @@ static bool find_host(struct c2s *c2s, const struct xml *root)
 	return true;
 }
 
+/* False: a module does not want this client, and the stream failed. */
+static bool may_connect(struct c2s *c2s)
+{
+	struct hook_c2s_connect event = {.address = conn_peer(c2s->conn)};
+	if (c2s->setup->authenticated || hook_run_c2s_connect(c2s->host, &event) != HOOK_STOP)
+		return true;
+	c2s_fail(c2s, STREAM_policy_violation, event.refuse_text);
+	return false;
+}
+
 void c2s_header(struct c2s *c2s, const struct xml *root)
 {
 	c2s->header_sent = false;
@@ -166,7 +173,7 @@ void c2s_header(struct c2s *c2s, const struct xml *root)
 		c2s_fail(c2s, STREAM_invalid_namespace, "the content namespace must be jabber:client");
 		return;
 	}
-	if (!find_host(c2s, root))
+	if (!find_host(c2s, root) || !may_connect(c2s))
 		return;
 	if (!version_supported(xml_attr(root, "version"))) {
 		c2s_fail(c2s, STREAM_unsupported_version, "XMPP 1.0 or later is needed");

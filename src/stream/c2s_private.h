@@ -65,7 +65,8 @@ struct c2s {
 	struct xml_limits limits;
 	struct timer timer;
 	struct list link;        /* all streams of this worker */
-	int64_t active_us;
+	int64_t since_us;  /* the bind, real time */
+	int64_t active_us; /* the latest element */
 };
 
 /* --- c2s.c ---- */
@@ -84,6 +85,8 @@ bool c2s_resume(struct c2s *c2s, enum c2s_state state);
 /* A stanza error straight to this client, as if from 'from' (NULL: from the server). */
 void c2s_refuse(struct c2s *c2s, struct stanza *stanza, const struct jid *from, enum stanza_condition condition,
     const char *text);
+/* The limits for stanzas before and after authentication. */
+void c2s_limit_size(struct c2s *c2s, bool before_login);
 void c2s_setup_free(struct c2s_setup **setup);
 
 /* Between workers: out of this worker's list, into that one's. */
@@ -98,6 +101,7 @@ void c2s_header_send(struct c2s *c2s);
 /* --- c2s_auth.c ---- */
 /* The names that may be offered now, for features; fills setup->context. */
 void c2s_auth_offer(struct c2s *c2s, const char **names_r);
+bool c2s_binding_offered(const struct c2s *c2s, enum sasl_binding binding);
 /* True when it was <starttls/>, <auth/>, <response/> or <abort/>. */
 bool c2s_auth_element(struct c2s *c2s, const struct xml *elem);
 

@@ -66,6 +66,7 @@ static void on_about(void *stream, struct session_about *about_r)
 	    .address = conn_peer_text(c2s->conn),
 	    .port = conn_peer_port(c2s->conn),
 	    .connection = c2s->secure ? "c2s_tls" : "c2s",
+	    .since_us = c2s->since_us,
 	    .tls = c2s->secure,
 	};
 }

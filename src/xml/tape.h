@@ -179,7 +179,7 @@ static inline struct tape_attr *tape_attr(const struct tape *tape, uint32_t inde
 
 static inline struct tape_binding *tape_binding(const struct tape *tape, uint32_t index)
 {
-	return (struct tape_binding *)tape->bindings.items + index;
+	return index ? (struct tape_binding *)tape->bindings.items + index : tape->bindings.items;
 }
 
 /* Room for one more item, which is counted and not initialised. */

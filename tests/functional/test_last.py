@@ -72,16 +72,6 @@ def test_of_nobody(cast):
     refused(cast.online("romeo").iq("get", QUERY, to="no-such-user@localhost"))
 
 
-def test_stranger_and_nobody_look_the_same(cast):
-    """XEP-0012 8: no hint whether the account exists."""
-    romeo, tybalt = cast.online("romeo", "tybalt")
-    one, two = (romeo.iq("get", QUERY, to=each) for each in (tybalt.bare, "no-such-user@localhost"))
-    names = [sorted(child.tag for child in each.find(f"{{{ns.CLIENT}}}error")
-                    if ns.STANZA_ERRORS in child.tag and not child.tag.endswith("}text"))
-             for each in (one, two)]
-    assert names[0] == names[1]
-
-
 def test_of_oneself(cast):
     romeo = cast.online("romeo")
     assert seconds(romeo.iq("get", QUERY, to=romeo.bare)) == 0

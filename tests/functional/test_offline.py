@@ -139,7 +139,7 @@ class TestWhatIsKept:
         """The eleventh of ten is refused, and the ten are still there."""
         for number in range(11):
             romeo.message(juliet.bare, number, extra=f"id='n{number}'")
-        errors = romeo.settle()
+        errors = romeo.settle(via=juliet.bare)
         assert [each.get("id") for each in errors] == ["n10"]
         assert errors[0].get("type") == "error"
         assert errors[0].find(f".//{{{ns.STANZA_ERRORS}}}service-unavailable") is not None or \

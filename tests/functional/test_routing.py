@@ -55,7 +55,7 @@ class Stage:
         assert all(len(stanzas) <= 1 for stanzas in got), "delivered twice"
         if where:
             return where
-        errors = self.romeo.settle()
+        errors = self.romeo.settle(via=self.bare)
         if errors:
             assert errors[0].get("type") == "error", show(errors[0])
             return "E"
@@ -92,7 +92,7 @@ def test_error_for_nobody(cast, target):
     """RFC 6121 8.5.1: when the server does answer, it says service-unavailable."""
     romeo = cast.online("romeo")
     romeo.message(target)
-    for error in romeo.settle():
+    for error in romeo.settle(via=target):
         assert error.get("from") == target
         assert error.find(f".//{{{ns.STANZA_ERRORS}}}service-unavailable") is not None
 
@@ -137,8 +137,9 @@ class TestIq:
     def test_stray_answer_is_dropped(self, cast, type, target):
         """An answer is never answered."""
         romeo, juliet = cast.online("romeo", "juliet")
-        romeo.send(f"<iq type='{type}' id='stray' to='{target.format(juliet=juliet.bare)}'/>")
-        assert not [each for each in romeo.settle() if each.get("type") == "error"]
+        target = target.format(juliet=juliet.bare)
+        romeo.send(f"<iq type='{type}' id='stray' to='{target}'/>")
+        assert not [each for each in romeo.settle(via=target) if each.get("type") == "error"]
 
     @pytest.mark.parametrize("text", ["<iq type='get'><ping xmlns='urn:xmpp:ping'/></iq>",
                                       "<iq id='b1' type='nonsense'><ping xmlns='urn:xmpp:ping'/></iq>",

@@ -99,14 +99,15 @@ class TestBatch:
     def test_stops_at_an_error(self, server):
         names = [server.unique("batch") for _ in range(2)]
         text = "".join(f"register {name} localhost x\n" for name in (names[0], names[0], names[1]))
-        done = server.ctl("--batch", "-", stdin=text)
+        done = server.ctl("--stop-at-error", "--batch", "-", stdin=text)
         assert done.returncode != OK and "2" in done.stderr, "it names the line"
         assert names[1] not in server.ask_json("registered_users", "localhost")
 
-    def test_goes_on_when_asked(self, server):
+    @pytest.mark.parametrize("option", [(), ("--keep-going",)], ids=["by default", "when asked"])
+    def test_goes_on(self, server, option):
         names = [server.unique("batch") for _ in range(2)]
         text = "".join(f"register {name} localhost x\n" for name in (names[0], names[0], names[1]))
-        done = server.ctl("--keep-going", "--batch", "-", stdin=text)
+        done = server.ctl(*option, "--batch", "-", stdin=text)
         assert done.returncode != OK, "an error stays an error"
         assert names[1] in server.ask_json("registered_users", "localhost")
 

@@ -202,7 +202,7 @@ class TestRequests:
         user.presence()
         user.settle()
         user.presence("to='no-such-user@localhost' type='subscribe'")
-        got = [each.get("type") for each in user.settle()
+        got = [each.get("type") for each in user.settle(via="no-such-user@localhost")
                if each.tag == f"{{{ns.CLIENT}}}presence"]
         assert got in ([], ["unsubscribed"], ["error"])
 
@@ -211,7 +211,7 @@ class TestRequests:
         user.presence()
         user.settle()
         user.presence(f"to='{user.bare}' type='subscribe'")
-        got = user.settle()
+        got = user.settle(via=user.bare)
         assert not presences(got, "subscribe"), "nobody subscribes to himself"
 
     def test_every_available_resource_is_asked(self, cast):
@@ -257,5 +257,5 @@ class TestPreApproval:
         pair.send(pair.user, "subscribed")
         pair.user.close()
         pair.contact.presence(f"to='{pair.user.bare}' type='subscribe'")
-        got = pair.contact.settle()
+        got = pair.contact.settle(via=pair.user.bare)
         assert presences(got, "subscribed")

@@ -14,7 +14,12 @@ static const struct command_argument three[] = {
     {0},
 };
 static const struct command table[] = {
-    {.name = "send_it", .tag = "one", .doc = "Sends.", .arguments = three, .result = COMMAND_RESCODE, .run = run_nothing},
+    {.name = "send_it",
+	.tag = "one",
+	.doc = "Sends.",
+	.arguments = three,
+	.result = COMMAND_RESCODE,
+	.run = run_nothing},
     {.name = "send", .tag = "one", .doc = "Shorter.", .result = COMMAND_VALUE, .run = run_nothing},
     {.name = "abc", .tag = "two", .doc = "First.", .result = COMMAND_LIST, .run = run_nothing},
     {0},
@@ -26,7 +31,7 @@ static const struct command taken[] = {
     {0},
 };
 
-/* --- the registry ----------------------------------------------------------------------------------------------------- */
+/* --- the registry ------------------------------------------------------------------------------------- */
 
 static void add_name(void *arg, const struct command *command)
 {
@@ -110,7 +115,7 @@ static void test_usage(void)
 	strbuf_fini(&usage);
 }
 
-/* --- arguments -------------------------------------------------------------------------------------------------------- */
+/* --- arguments ---------------------------------------------------------------------------------------- */
 
 static int check(const char *given, struct command_call *call, struct err *err)
 {

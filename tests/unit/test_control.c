@@ -18,14 +18,14 @@
 static char data_dir[] = "/tmp/stanzad-control-XXXXXX";
 static char socket_path[sizeof(data_dir) + 16];
 
-/* --- commands to be called --------------------------------------------------------------------------------------------- */
+/* --- commands to be called ---------------------------------------------------------------------------- */
 
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	bool open;            /* 'wait' passes */
+	bool open;             /* 'wait' passes */
 	unsigned inside, most; /* in 'wait' now, and at the same time at most */
-	struct strbuf order;  /* of 'note' */
+	struct strbuf order;   /* of 'note' */
 } gate = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static void gate_set(bool open)
@@ -98,14 +98,24 @@ static const struct command_argument account[] = {
 };
 static const struct command_argument word[] = {{"word", COMMAND_STRING, "what", NULL}, {0}};
 static const struct command commands[] = {
-    {.name = "wait", .tag = "t", .doc = "Waits.", .arguments = account, .result = COMMAND_VALUE, .run = run_wait},
-    {.name = "note", .tag = "t", .doc = "Notes.", .arguments = word, .result = COMMAND_RESTUPLE, .run = run_note},
+    {.name = "wait",
+	.tag = "t",
+	.doc = "Waits.",
+	.arguments = account,
+	.result = COMMAND_VALUE,
+	.run = run_wait},
+    {.name = "note",
+	.tag = "t",
+	.doc = "Notes.",
+	.arguments = word,
+	.result = COMMAND_RESTUPLE,
+	.run = run_note},
     {.name = "workers", .tag = "t", .doc = "Counts.", .result = COMMAND_VALUE, .run = run_workers},
     {.name = "big", .tag = "t", .doc = "Gives a lot.", .result = COMMAND_VALUE, .run = run_big},
     {0},
 };
 
-/* --- a client ---------------------------------------------------------------------------------------------------------- */
+/* --- a client ----------------------------------------------------------------------------------------- */
 
 struct peer {
 	int fd;
@@ -203,7 +213,7 @@ static bool turn_until_idle(void)
 	return control_load() == 0;
 }
 
-/* --- the protocol ------------------------------------------------------------------------------------------------------- */
+/* --- the protocol ------------------------------------------------------------------------------------- */
 
 static void test_answers(void)
 {
@@ -229,8 +239,9 @@ static void test_wrong_requests(void)
 	struct peer peer;
 
 	peer_open(&peer);
-	peer_say(&peer, "nonsense\n[1]\n{\"id\":3}\n{\"id\":4,\"command\":\"not\"}\n"
-			"{\"id\":5,\"command\":\"note\"}\n{\"id\":6,\"command\":\"note\",\"arguments\":[\"b\"]}\n");
+	peer_say(&peer,
+	    "nonsense\n[1]\n{\"id\":3}\n{\"id\":4,\"command\":\"not\"}\n"
+	    "{\"id\":5,\"command\":\"note\"}\n{\"id\":6,\"command\":\"note\",\"arguments\":[\"b\"]}\n");
 	json_t *answer = peer_answer(&peer);
 	is_cstr(json_string_value(json_object_get(answer, "outcome")), "usage");
 	json_decref(answer);
@@ -239,7 +250,8 @@ static void test_wrong_requests(void)
 	json_decref(answer);
 	is_answer(&peer, 3, "usage");
 	answer = peer_answer(&peer);
-	is_cstr(json_string_value(json_object_get(answer, "text")), "there is no command 'not'; did you mean 'note'?");
+	is_cstr(json_string_value(json_object_get(answer, "text")),
+	    "there is no command 'not'; did you mean 'note'?");
 	json_decref(answer);
 	is_answer(&peer, 5, "usage");
 	is_answer(&peer, 6, "conflict");
@@ -251,7 +263,8 @@ static void test_describe(void)
 	struct peer peer;
 
 	peer_open(&peer);
-	peer_say(&peer, "{\"id\":1,\"describe\":true}\n{\"id\":2,\"describe\":\"note\"}\n{\"id\":3,\"describe\":\"no\"}\n");
+	peer_say(&peer,
+	    "{\"id\":1,\"describe\":true}\n{\"id\":2,\"describe\":\"note\"}\n{\"id\":3,\"describe\":\"no\"}\n");
 	json_t *answer = peer_answer(&peer);
 	is_int(json_array_size(json_object_get(answer, "result")), 4);
 	json_decref(answer);
@@ -275,7 +288,8 @@ static void test_long_line(void)
 		size_t sent = 0;
 		uint64_t deadline = clock_mono_ms() + DEADLINE_MS;
 		while (sent < big.len && clock_mono_ms() < deadline) {
-			ssize_t part = send(peer.fd, big.ptr + sent, big.len - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+			ssize_t part =
+			    send(peer.fd, big.ptr + sent, big.len - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 			if (part < 0 && errno != EAGAIN)
 				break;
 			sent += part > 0 ? (size_t)part : 0;
@@ -290,7 +304,7 @@ static void test_long_line(void)
 	peer_close(&peer);
 }
 
-/* --- order ----------------------------------------------------------------------------------------------------------------- */
+/* --- order -------------------------------------------------------------------------------------------- */
 
 static void test_one_after_another(void)
 {
@@ -299,9 +313,10 @@ static void test_one_after_another(void)
 	strbuf_reset(&gate.order);
 	gate_set(false);
 	peer_open(&peer);
-	peer_say(&peer, "{\"id\":1,\"command\":\"wait\",\"arguments\":[\"a\",\"h\"]}\n"
-			"{\"id\":2,\"command\":\"note\",\"arguments\":[\"1\"]}\n"
-			"{\"id\":3,\"command\":\"note\",\"arguments\":[\"2\"],\"concurrent\":true}\n");
+	peer_say(&peer,
+	    "{\"id\":1,\"command\":\"wait\",\"arguments\":[\"a\",\"h\"]}\n"
+	    "{\"id\":2,\"command\":\"note\",\"arguments\":[\"1\"]}\n"
+	    "{\"id\":3,\"command\":\"note\",\"arguments\":[\"2\"],\"concurrent\":true}\n");
 	ok(turn_until_inside(1));
 	is_int(control_load(), 1);
 	is_text(strbuf_view(&gate.order), "");
@@ -313,7 +328,8 @@ static void test_one_after_another(void)
 	peer_close(&peer);
 }
 
-/* Different accounts run beside each other, the same account and everything else wait; answers keep the order. */
+/* Different accounts run beside each other, the same account and everything else wait; answers keep the
+ * order. */
 static void test_beside_each_other(void)
 {
 	struct peer peer;
@@ -321,12 +337,13 @@ static void test_beside_each_other(void)
 	gate_set(false);
 	gate.most = 0;
 	peer_open(&peer);
-	peer_say(&peer, "{\"id\":1,\"command\":\"wait\",\"arguments\":[\"a\",\"h\"],\"concurrent\":true}\n"
-			"{\"id\":2,\"command\":\"wait\",\"arguments\":[\"b\",\"h\"],\"concurrent\":true}\n"
-			"{\"id\":3,\"command\":\"wait\",\"arguments\":[\"A\",\"h\"],\"concurrent\":true}\n"
-			"{\"id\":4,\"command\":\"wait\",\"arguments\":[\"c\",\"h\"],\"concurrent\":true}\n"
-			"{\"id\":5,\"command\":\"wait\",\"arguments\":[\"d\",\"h\"]}\n"
-			"{\"id\":6,\"command\":\"wait\",\"arguments\":[\"e\",\"h\"],\"concurrent\":true}\n");
+	peer_say(&peer,
+	    "{\"id\":1,\"command\":\"wait\",\"arguments\":[\"a\",\"h\"],\"concurrent\":true}\n"
+	    "{\"id\":2,\"command\":\"wait\",\"arguments\":[\"b\",\"h\"],\"concurrent\":true}\n"
+	    "{\"id\":3,\"command\":\"wait\",\"arguments\":[\"A\",\"h\"],\"concurrent\":true}\n"
+	    "{\"id\":4,\"command\":\"wait\",\"arguments\":[\"c\",\"h\"],\"concurrent\":true}\n"
+	    "{\"id\":5,\"command\":\"wait\",\"arguments\":[\"d\",\"h\"]}\n"
+	    "{\"id\":6,\"command\":\"wait\",\"arguments\":[\"e\",\"h\"],\"concurrent\":true}\n");
 	ok(turn_until_inside(3));
 	is_int(control_load(), 3);
 	gate_set(true);
@@ -346,7 +363,8 @@ static void test_at_most_64(void)
 	peer_open(&peer);
 	for (int id = 1; id <= 300; id++)
 		strbuf_printf(&requests,
-		    "{\"id\":%d,\"command\":\"wait\",\"arguments\":[\"u%d\",\"h\"],\"concurrent\":true}\n", id, id);
+		    "{\"id\":%d,\"command\":\"wait\",\"arguments\":[\"u%d\",\"h\"],\"concurrent\":true}\n",
+		    id, id);
 	peer_say(&peer, requests.ptr);
 	ok(turn_until_inside(64));
 	gate_set(true);
@@ -372,7 +390,7 @@ static void test_many_wrong_lines(void)
 	peer_close(&peer);
 }
 
-/* --- connections ------------------------------------------------------------------------------------------------------------ */
+/* --- connections -------------------------------------------------------------------------------------- */
 
 static void test_client_dies(void)
 {
@@ -381,8 +399,9 @@ static void test_client_dies(void)
 	gate_set(false);
 	strbuf_reset(&gate.order);
 	peer_open(&peer);
-	peer_say(&peer, "{\"id\":1,\"command\":\"wait\",\"arguments\":[\"a\",\"h\"]}\n"
-			"{\"id\":2,\"command\":\"note\",\"arguments\":[\"never\"]}\n");
+	peer_say(&peer,
+	    "{\"id\":1,\"command\":\"wait\",\"arguments\":[\"a\",\"h\"]}\n"
+	    "{\"id\":2,\"command\":\"note\",\"arguments\":[\"never\"]}\n");
 	ok(turn_until_inside(1));
 	peer_close(&peer);
 	peer_open(&other);
@@ -451,7 +470,7 @@ static void test_too_many_connections(void)
 	peer_close(&peers[0]);
 }
 
-/* --- the socket --------------------------------------------------------------------------------------------------------------- */
+/* --- the socket --------------------------------------------------------------------------------------- */
 
 static void test_socket(void)
 {
@@ -536,8 +555,9 @@ static void test_close(void)
 	strbuf_reset(&gate.order);
 	peer_open(&idle);
 	peer_open(&peer);
-	peer_say(&peer, "{\"id\":1,\"command\":\"wait\",\"arguments\":[\"a\",\"h\"]}\n"
-			"{\"id\":2,\"command\":\"note\",\"arguments\":[\"never\"]}\n");
+	peer_say(&peer,
+	    "{\"id\":1,\"command\":\"wait\",\"arguments\":[\"a\",\"h\"]}\n"
+	    "{\"id\":2,\"command\":\"note\",\"arguments\":[\"never\"]}\n");
 	ok(turn_until_inside(1));
 	control_close();
 	is_end(&idle);

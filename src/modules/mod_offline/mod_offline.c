@@ -200,6 +200,8 @@ static const struct hook_entry hooks[] = {
     HOOK_ENTRY(user_send, offline_on_send, HOOK_LATE, NULL),
     HOOK_ENTRY(message_offline, on_message, HOOK_NORMAL, NULL),
     HOOK_ENTRY(presence_out, on_presence, HOOK_LATE, NULL),
+    HOOK_ENTRY(user_receive, offline_on_receive, HOOK_FIRST, NULL),
+    HOOK_ENTRY(session_closed, offline_on_closed, HOOK_FIRST, NULL),
     HOOK_ENTRY(user_removed, on_removed, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_gone, on_gone, HOOK_NORMAL, NULL),
     {0},

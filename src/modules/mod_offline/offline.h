@@ -19,6 +19,7 @@ extern const struct module mod_offline;
 extern const struct command offline_commands[];
 
 struct offline_pump;
+struct offline_held;
 
 struct offline {
 	int64_t count;             /* rows that wait; OFFLINE_UNKNOWN: only storage knows */
@@ -75,8 +76,22 @@ bool offline_node_parse(struct str node, int64_t *seq_r);
 void offline_flood(struct user *user);
 /* Hands messages to the session with XEP-0013's item, then answers the IQ; wanted: which ones, taken over; NULL: all. */
 void offline_show(struct user *user, struct iq *later, int64_t *wanted, size_t wanted_count);
+/* What was held back for the session that such a pump is at; NULL when there is none. */
+struct offline_held *offline_held_for(const struct session *session);
 /* Frees what is left of them when the workers have ended. */
 void offline_pumps_abandon(struct offline *offline);
+
+/* --- held.c: what arrives for a session while it gets its offline messages comes behind them --- */
+struct offline_held {
+	struct offline_held_stanza *first, **end;
+	size_t count, bytes;
+};
+enum hook_verdict offline_on_receive(struct module_instance *instance, struct hook_stanza *event);
+enum hook_verdict offline_on_closed(struct module_instance *instance, struct hook_session *event);
+/* Hands it all to the session, when there still is one; else messages and requests are routed anew. Empties it. */
+void offline_held_release(struct offline_held *held, struct session *session);
+/* Frees it all. */
+void offline_held_fini(struct offline_held *held);
 
 /* --- retrieval.c: XEP-0013 --- */
 enum iq_verdict offline_on_iq(struct iq *iq);

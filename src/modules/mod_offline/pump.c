@@ -29,6 +29,7 @@ struct offline_pump {
 	size_t row_count;
 	int64_t *taken; /* rows that the session has; deleted with the next read */
 	size_t taken_count;
+	struct offline_held held;
 	struct timer timer;
 };
 
@@ -123,6 +124,7 @@ static void pump_free(struct offline_pump *pump, struct offline *offline)
 	free(pump->wanted);
 	free(pump->taken);
 	arena_fini(&pump->arena);
+	offline_held_fini(&pump->held);
 	free(pump);
 }
 
@@ -256,13 +258,18 @@ static void finish(struct offline_pump *pump, int result)
 {
 	struct user *user = pump->user;
 	struct iq *iq = pump->iq;
+	struct offline_held held = pump->held;
+	struct session *session = user_session(user, jid_resource(&pump->to));
+	pump->held = (struct offline_held){0};
 	pump_free(pump, offline_of(user));
 	if (iq)
 		answer(iq, result);
+	/* From here on nothing is held back any more. */
+	offline_held_release(&held, session);
 	user_release(user);
 }
 
-/* The session is not there any more: another one takes over. */
+/* The session is not available any more: another one takes over. */
 static void abandoned(struct offline_pump *pump)
 {
 	struct user *user = pump->user;
@@ -313,6 +320,15 @@ static void pump_done(struct store_op *op, int result, const struct err *err)
 		all_read(pump);
 	else
 		next_batch(pump, hand_batch(pump));
+}
+
+struct offline_held *offline_held_for(const struct session *session)
+{
+	const struct offline *offline = user_slot(session_user(session), &mod_offline);
+	struct offline_pump *pump = offline && !offline->handing ? offline->pumps : NULL;
+	while (pump && (pump->iq || !jid_eq(&pump->to, session_jid(session))))
+		pump = pump->next;
+	return pump ? &pump->held : NULL;
 }
 
 /* --- starting ------------------------------------------------------------------------------------------------------------ */

@@ -21,6 +21,14 @@ struct registration {
 	void (*reply)(struct stream_hold *hold, struct stanza *answer);
 };
 
+static struct stanza *plain_result(const struct stanza *request)
+{
+	struct xml_writer nothing = {.default_ns = NS_CLIENT};
+	struct stanza *answer = stanza_make_result(request, &nothing);
+	xml_writer_fini(&nothing);
+	return answer;
+}
+
 static struct stanza *refusal(struct stanza *original, const struct stanza_error *error)
 {
 	struct stanza *request = register_without_secrets(original);
@@ -93,7 +101,7 @@ static void registration_run(struct job *job)
 static void registration_done(struct job *job)
 {
 	struct registration *registration = list_entry(job, struct registration, job);
-	struct stanza *answer = registration->made ? stanza_make_result(registration->request, NULL)
+	struct stanza *answer = registration->made ? plain_result(registration->request)
 						    : stanza_make_error(registration->request, &registration->error, NULL);
 	registration->reply(registration->hold, answer);
 	stanza_unref(&answer);
@@ -146,7 +154,7 @@ static enum hook_verdict on_unauthenticated(struct module_instance *instance, st
 		make_account(instance, event, &request);
 		break;
 	case REGISTER_CANCEL:
-		reply_and_free(event, stanza_make_result(event->stanza, NULL));
+		reply_and_free(event, plain_result(event->stanza));
 		break;
 	case REGISTER_REMOVE:
 		error.condition = SE_unexpected_request;

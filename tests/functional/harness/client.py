@@ -252,12 +252,18 @@ class Client:
 
     # -- fences --------------------------------------------------------------------------------
 
-    def settle(self, *senders):
+    def settle(self, *senders, via=None):
         """Everything that was sent to us so far, ours and the senders' stanzas handled before.
 
-        Each sender has its own server answer a ping first, and then sends an IQ result, which
-        goes to exactly our resource and stays in order behind the sender's earlier stanzas.
+        First the server answers us a ping, so that what we sent has set off what it sets off. Then
+        each sender has its own ping answered, and sends an IQ result, which goes to exactly our
+        resource and stays in order behind the sender's earlier stanzas. via is an account that we
+        wrote to: a request that its server refuses comes back behind any answer to what we wrote.
         """
+        if via:
+            self.iq("get", "<query xmlns='urn:example:fence'/>", to=via.partition("/")[0])
+        if senders:
+            self.ping()
         for sender in senders:
             if sender is not self and not sender.ended and sender.full:
                 sender.ping()

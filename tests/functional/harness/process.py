@@ -7,7 +7,7 @@ import subprocess
 from . import wait
 
 SANITIZER = re.compile(r"(ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:"
-                       r"|ERROR SUMMARY: [1-9])")
+                       r"|==\d+== (Invalid |Process terminating|Conditional jump|Use of uninit))")
 
 
 class Process:

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import socket
 import subprocess
 
 from . import wait, yaml
@@ -49,7 +50,12 @@ class Stanzad(Server):
         return Process(self.command(), self.log, environment=environment)
 
     def ready(self):
-        return super().ready() and self.socket.exists()
+        return super().ready() and self.answers()
+
+    def answers(self):
+        """Somebody accepts on the control socket; a killed server leaves the file behind."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self.socket)) == 0
 
     def check(self, text):
         """stanzad --check on a configuration text: the finished process."""
