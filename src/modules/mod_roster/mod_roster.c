@@ -56,6 +56,28 @@ static enum hook_verdict on_unload(struct module_instance *instance, struct hook
 	return HOOK_PASS;
 }
 
+static void begin_anew(void *arg)
+{
+	struct user *user = user_find(jid_bare(arg));
+	struct roster *roster = user ? roster_of(user) : NULL;
+	if (!roster || !roster->memory_only)
+		return;
+	roster_clear(roster);
+	roster->memory_only = false;
+}
+
+/* The name may still be in memory, without an account: of a session that is ending, or anonymous. */
+static enum hook_verdict on_registered(struct module_instance *instance, struct hook_user_registered *event)
+{
+	struct arena arena = {0};
+	struct jid jid;
+	struct err err;
+	if (jid_make(event->user, event->host, STR_NULL, &arena, &jid, &err) == 0)
+		command_on_home(jid_bare(&jid), begin_anew, &jid);
+	arena_fini(&arena);
+	return HOOK_PASS;
+}
+
 static enum hook_verdict on_removed(struct module_instance *instance, struct hook_user_removed *event)
 {
 	event->result = roster_delete(event->db, event->host, event->user, event->err);
@@ -131,6 +153,7 @@ static const struct hook_entry hooks[] = {
     HOOK_ENTRY(user_load_db, on_load_db, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_loaded, on_loaded, HOOK_EARLY, NULL),
     HOOK_ENTRY(user_unload, on_unload, HOOK_LATE, NULL),
+    HOOK_ENTRY(user_registered, on_registered, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_removed, on_removed, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_gone, on_gone, HOOK_NORMAL, NULL),
     HOOK_ENTRY(presence_out, presence_on_out, HOOK_NORMAL, NULL),
