@@ -97,11 +97,12 @@ struct stanza *stanza_make_result(const struct stanza *request, struct xml_write
 	xml_open(&writer, "iq", NULL);
 	xml_put_attr(&writer, "type", STR("result"));
 	xml_put_attr(&writer, "id", request->id);
-	if (children->buf.len > 0)
+	if (children && children->buf.len > 0)
 		xml_put_raw(&writer, strbuf_view(&children->buf));
 	xml_close(&writer);
 	result = stanza_from_writer(&writer);
-	strbuf_reset(&children->buf);
+	if (children)
+		strbuf_reset(&children->buf);
 	xml_writer_fini(&writer);
 	return result;
 }

@@ -168,6 +168,9 @@ static void test_result(void)
 	is_text(written(result), "<iq type='result' id='it&apos;s'/>");
 	is_int(result->type, IQ_RESULT);
 	stanza_unref(&result);
+	result = stanza_make_result(request, NULL);
+	is_text(written(result), "<iq type='result' id='it&apos;s'/>");
+	stanza_unref(&result);
 	for (int i = 0; i < 2; i++) {
 		xml_open(&children, "q", "urn:q");
 		xml_put_element(&children, "i", NULL, STR("1"));
