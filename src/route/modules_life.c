@@ -14,6 +14,7 @@
 #define SLOTS_MAX 32
 
 static const struct module *const *offered;
+static unsigned *running; /* instances of each module in 'offered' */
 static const struct module *user_slots[SLOTS_MAX], *session_slots[SLOTS_MAX];
 static unsigned user_slot_count, session_slot_count;
 /* Every host that ever was, for iteration on worker 0; lookups by other workers use 'current'. */
@@ -24,6 +25,10 @@ static struct map *current; /* atomic; domain -> struct host */
 void modules_offer(const struct module *const *modules)
 {
 	offered = modules;
+	size_t count = 0;
+	while (modules[count])
+		count++;
+	running = mem_zalloc((count + 1) * sizeof(*running));
 	for (size_t i = 0; modules[i]; i++) {
 		assert(modules[i]->abi == STANZAD_MODULE_ABI && modules[i]->size == sizeof(struct module));
 		if (modules[i]->user_slot)
@@ -95,11 +100,40 @@ static void instance_free(struct module_instance *instance)
 	free(instance);
 }
 
+static unsigned *running_of(const struct module *module)
+{
+	size_t i = 0;
+	while (offered[i] != module)
+		i++;
+	return &running[i];
+}
+
+/* A module's commands are there as long as it runs on any host. */
+static int commands_add(const struct module *module, struct err *err)
+{
+	unsigned *count = running_of(module);
+	if (module->commands && *count == 0 && command_register(module->commands, err) < 0)
+		return -1;
+	(*count)++;
+	return 0;
+}
+
+static void commands_leave(const struct module *module)
+{
+	unsigned *count = running_of(module);
+	if (--*count == 0 && module->commands)
+		command_unregister(module->commands);
+}
+
 static int instance_start(struct module_instance *instance, struct err *err)
 {
 	const struct module *module = instance->module;
-	if (module->start && module->start(instance, err) < 0)
+	if (commands_add(module, err) < 0)
+		return err_prefix(err, "module %s: ", module->name);
+	if (module->start && module->start(instance, err) < 0) {
+		commands_leave(module);
 		return err_prefix(err, "module %s on %.*s: ", module->name, STR_FMT(host_name(instance->host)));
+	}
 	instance->started = true;
 	LOG_DEBUG("module.started", LOG_CSTR("module", module->name), LOG_STR("host", host_name(instance->host)));
 	return 0;
@@ -113,6 +147,8 @@ struct stopping {
 
 static void instance_stop_now(struct module_instance *instance)
 {
+	if (instance->started)
+		commands_leave(instance->module);
 	if (instance->started && instance->module->stop)
 		instance->module->stop(instance);
 	LOG_DEBUG("module.stopped", LOG_CSTR("module", instance->module->name),
@@ -422,6 +458,8 @@ void hosts_fini(void)
 		current = NULL;
 	}
 	user_slot_count = session_slot_count = 0;
+	free(running);
+	running = NULL;
 }
 
 void hosts_each(void (*each)(void *arg, struct host *host), void *arg)

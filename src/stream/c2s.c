@@ -130,6 +130,14 @@ void c2s_close(struct c2s *c2s)
 	say_goodbye(c2s);
 }
 
+void c2s_restart(struct c2s *c2s)
+{
+	c2s->state = C2S_WAIT_HEADER;
+	c2s->header_sent = false;
+	c2s->restarted = true;
+	xml_stream_reset(c2s->xml);
+}
+
 /* --- waiting ----------------------------------------------------------------------------------------------------------- */
 
 void c2s_wait(struct c2s *c2s)
@@ -161,7 +169,9 @@ bool c2s_resume(struct c2s *c2s, enum c2s_state state)
 static void not_a_stanza(struct c2s *c2s, const struct xml *elem)
 {
 	bool before_login = c2s->state != C2S_SESSION && c2s->state != C2S_AUTHENTICATED;
-	if (elem->ns_token == XNS_SASL || elem->ns_token == XNS_TLS)
+	if (elem->ns_token == XNS_STREAM && elem->name_token == XN_error)
+		c2s_close(c2s); /* RFC 6120 4.9.1.1: whoever says it ends the stream */
+	else if (elem->ns_token == XNS_SASL || elem->ns_token == XNS_TLS)
 		c2s_fail(c2s, STREAM_unsupported_stanza_type, "this is not expected in the present state of the stream");
 	else if (before_login)
 		c2s_fail(c2s, STREAM_not_authorized, "authenticate first");
@@ -207,11 +217,21 @@ static bool can_read(const struct c2s *c2s)
 	return c2s->state != C2S_CLOSING && !c2s->waiting && !c2s->slowed;
 }
 
+/* What a client sends behind its last element of the old stream is no part of the new one's prolog. */
+static const char *skip_space(struct c2s *c2s, const char *next, const char *end)
+{
+	while (c2s->restarted && next < end) {
+		c2s->restarted = *next == ' ' || *next == '\t' || *next == '\r' || *next == '\n';
+		next += c2s->restarted;
+	}
+	return next;
+}
+
 static size_t on_received(void *owner, const char *bytes, size_t len)
 {
 	struct c2s *c2s = owner;
 	const char *next = bytes, *end = bytes + len;
-	while (next < end && can_read(c2s)) {
+	while ((next = skip_space(c2s, next, end)) < end && can_read(c2s)) {
 		struct xml_tree *tree;
 		bool was_secure = c2s->secure;
 		int result = xml_stream_next(c2s->xml, &next, end, stanza_head_room, &tree);

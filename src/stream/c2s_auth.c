@@ -106,8 +106,7 @@ static void starttls(struct c2s *c2s)
 	}
 	c2s_send(c2s, STR("<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"));
 	c2s->secure = true;
-	c2s->state = C2S_WAIT_HEADER;
-	xml_stream_reset(c2s->xml);
+	c2s_restart(c2s);
 	conn_set_tls_name(c2s->conn, host_name(c2s->host));
 	conn_start_tls(c2s->conn, context);
 }
@@ -195,8 +194,7 @@ static void auth_succeeded(struct c2s *c2s, struct str data)
 	c2s_limit_size(c2s, false);
 	sasl_free(&setup->sasl);
 	send_sasl(c2s, "success", data);
-	c2s->state = C2S_WAIT_HEADER;
-	xml_stream_reset(c2s->xml);
+	c2s_restart(c2s);
 }
 
 static void on_auth_done(struct auth_request *request);
@@ -319,7 +317,7 @@ bool c2s_auth_element(struct c2s *c2s, const struct xml *elem)
 		start(c2s, elem);
 	else if (elem->name_token == XN_response && c2s->state == C2S_SASL)
 		step(c2s, elem);
-	else if (elem->name_token == XN_abort && c2s->state == C2S_SASL)
+	else if (elem->name_token == XN_abort)
 		auth_failed(c2s, SASL_ABORTED, NULL);
 	else
 		auth_failed(c2s, SASL_MALFORMED_REQUEST, NULL);

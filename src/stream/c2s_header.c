@@ -10,7 +10,7 @@
 
 /* --- our header ------------------------------------------------------------------------------------------------------ */
 
-void c2s_header_send(struct c2s *c2s)
+static void header_send(struct c2s *c2s, struct str to)
 {
 	if (c2s->header_sent)
 		return;
@@ -24,11 +24,32 @@ void c2s_header_send(struct c2s *c2s)
 	strbuf_cstr(&out, id);
 	strbuf_cstr(&out, "' from='");
 	xml_escape(&out, from);
+	if (to.len) {
+		strbuf_cstr(&out, "' to='");
+		xml_escape(&out, to);
+	}
 	strbuf_cstr(&out, "' xml:lang='");
 	strbuf_str(&out, c2s->lang.ptr ? c2s->lang : conf_str(c2s->conf, from, "language"));
 	strbuf_cstr(&out, "'>");
 	c2s_send(c2s, strbuf_view(&out));
 	strbuf_fini(&out);
+}
+
+void c2s_header_send(struct c2s *c2s)
+{
+	header_send(c2s, STR_NULL);
+}
+
+/* RFC 6120 4.7.2: who said who they are is addressed in the answer. */
+static void header_answer(struct c2s *c2s, const struct xml *root)
+{
+	struct str from = xml_attr(root, "from");
+	struct arena arena = {0};
+	struct jid jid;
+	struct err err;
+	bool known = from.len && jid_parse(from, &arena, &jid, &err) == 0 && jid.local_len;
+	header_send(c2s, known ? jid_bare(&jid) : STR_NULL);
+	arena_fini(&arena);
 }
 
 /* --- features --------------------------------------------------------------------------------------------------------- */
@@ -179,6 +200,6 @@ void c2s_header(struct c2s *c2s, const struct xml *root)
 		c2s_fail(c2s, STREAM_unsupported_version, "XMPP 1.0 or later is needed");
 		return;
 	}
-	c2s_header_send(c2s);
+	header_answer(c2s, root);
 	send_features(c2s);
 }

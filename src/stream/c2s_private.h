@@ -47,7 +47,8 @@ struct c2s_setup {
 struct c2s {
 	uint32_t magic;
 	enum c2s_state state : 8;
-	bool header_sent;
+	bool header_sent;  /* of the present stream */
+	bool restarted;    /* nothing but white space has come of the new stream */
 	bool waiting;      /* an auth request, hook or bind is under way and will come back */
 	bool gone;         /* the connection is; free when nothing is waiting */
 	bool slowed;       /* reading is paused for the sake of a recipient */
@@ -82,6 +83,8 @@ void c2s_close(struct c2s *c2s);
 void c2s_wait(struct c2s *c2s);
 /* False when the stream ended meanwhile: it is freed, return at once. */
 bool c2s_resume(struct c2s *c2s, enum c2s_state state);
+/* RFC 6120 4.3.3: a new stream begins on the same connection, with the client's header. */
+void c2s_restart(struct c2s *c2s);
 /* A stanza error straight to this client, as if from 'from' (NULL: from the server). */
 void c2s_refuse(struct c2s *c2s, struct stanza *stanza, const struct jid *from, enum stanza_condition condition,
     const char *text);

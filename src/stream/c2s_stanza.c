@@ -10,7 +10,7 @@ static void presence_undirected(struct c2s *c2s, struct stanza *stanza)
 {
 	bool broadcast = stanza->type == PRESENCE_AVAILABLE || stanza->type == PRESENCE_UNAVAILABLE;
 	if (!broadcast || session_set_presence(c2s->session, stanza) < 0)
-		c2s_refuse(c2s, stanza, NULL, SE_bad_request, broadcast ? "priority is an integer from -128 to 127" : NULL);
+		c2s_refuse(c2s, stanza, &c2s->jid, SE_bad_request, broadcast ? "priority is an integer from -128 to 127" : NULL);
 }
 
 static void presence_subscription(struct c2s *c2s, const struct jid *to, struct stanza *stanza)
@@ -71,13 +71,14 @@ static bool iq_is_sane(struct c2s *c2s, const struct jid *to, struct stanza *sta
 	return !why;
 }
 
-/* RFC 3921 3: clients of old ask for a session; there is nothing to do. */
-static bool is_session_request(const struct stanza *stanza)
+/* Of the stream, not of the account: RFC 6120 7, RFC 3921 3. */
+static bool is_for_stream(struct c2s *c2s, const struct jid *to, const struct stanza *stanza, enum xml_ns ns)
 {
 	const struct xml *payload = stanza->type == IQ_SET ? stanza_payload(stanza) : NULL;
-	return payload && payload->ns_token == XNS_SESSION;
+	return payload && payload->ns_token == ns && (jid_eq(to, &c2s->jid) || jid_eq(to, host_jid(c2s->host)));
 }
 
+/* Clients of old ask for a session; there is nothing to do. */
 static void session_answer(struct c2s *c2s, struct stanza *stanza)
 {
 	struct stanza *answer = stanza_make_result(stanza, NULL);
@@ -120,8 +121,10 @@ static void dispatch(struct c2s *c2s, const struct jid *to, bool directed, struc
 		presence_out(c2s, to, stanza);
 	else if (stanza->kind == STANZA_IQ && !iq_is_sane(c2s, to, stanza))
 		return;
-	else if (stanza->kind == STANZA_IQ && is_session_request(stanza))
+	else if (stanza->kind == STANZA_IQ && is_for_stream(c2s, to, stanza, XNS_SESSION))
 		session_answer(c2s, stanza);
+	else if (stanza->kind == STANZA_IQ && is_for_stream(c2s, to, stanza, XNS_BIND))
+		c2s_refuse(c2s, stanza, to, SE_not_allowed, "this stream has a resource already");
 	else
 		route(session_jid(c2s->session), to, stanza);
 }

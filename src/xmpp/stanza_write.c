@@ -46,11 +46,24 @@ static inline char *put_attr(char *p, struct str start, struct str value)
 	return p;
 }
 
-/* A presence or iq with a type that there is not keeps it for those who look on. */
+static bool names_another_type(struct str text)
+{
+	for (enum stanza_type type = MESSAGE_CHAT; type <= MESSAGE_HEADLINE; type++) {
+		if (str_is(text, stanza_type_text(type)))
+			return true;
+	}
+	return str_is(text, "error");
+}
+
+/* A type that there is not stays for those who look on, and so does a "normal" that was spelt out. */
 static struct str type_text(const struct stanza *stanza)
 {
-	return stanza->type == STANZA_TYPE_INVALID ? xml_attr(stanza->root, "type")
-						   : str_of(stanza_type_text(stanza->type));
+	struct str text;
+
+	if (stanza->type != STANZA_TYPE_INVALID && stanza->type != MESSAGE_NORMAL)
+		return str_of(stanza_type_text(stanza->type));
+	text = xml_attr(stanza->root, "type");
+	return stanza->type == MESSAGE_NORMAL && names_another_type(text) ? STR_NULL : text;
 }
 
 static void put_start(struct strbuf *out, const struct stanza *stanza, struct str from, struct str to)

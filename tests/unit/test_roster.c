@@ -56,8 +56,11 @@ static void test_draft_of_itself(void)
 {
 	struct roster *roster = roster_new();
 	struct str groups[] = {STR("One"), STR("Two")};
-	struct roster_item draft = {
-	    .jid = STR("a@x"), .name = STR("A"), .groups = groups, .group_count = 2, .request = STR("<status/>")};
+	struct roster_item draft = {.jid = STR("a@x"),
+	    .name = STR("A"),
+	    .groups = groups,
+	    .group_count = 2,
+	    .request = STR("<status/>")};
 
 	roster_put(roster, &draft);
 	struct roster_item again = *roster_get(roster, STR("a@x"));
@@ -133,7 +136,7 @@ static void test_many(void)
 	roster_free(&roster);
 }
 
-/* --- version: RFC 6121 2.6 -------------------------------------------------------------------------------------------- */
+/* --- version: RFC 6121 2.6 ------------------------------------------------------------------------------ */
 
 static char before[ROSTER_VERSION_LEN + 1], after[ROSTER_VERSION_LEN + 1];
 

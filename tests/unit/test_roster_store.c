@@ -22,7 +22,7 @@ static void end(void)
 	remove_dir();
 }
 
-/* --- calling it as a storage thread does ---------------------------------------------------------------------------------- */
+/* --- calling it as a storage thread does ---------------------------------------------------------------- */
 
 struct call {
 	const struct roster_item *item;
@@ -74,7 +74,7 @@ static struct roster *read_roster(void)
 	return roster;
 }
 
-/* --- looking at the columns ------------------------------------------------------------------------------------------------- */
+/* --- looking at the columns ----------------------------------------------------------------------------- */
 
 static void column_is(const char *column, const char *jid, const char *wanted)
 {
@@ -82,7 +82,8 @@ static void column_is(const char *column, const char *jid, const char *wanted)
 	sqlite3_stmt *statement;
 	char sql[200];
 
-	snprintf(sql, sizeof(sql), "SELECT %s FROM rosterusers WHERE username = 'romeo' AND jid = '%s'", column, jid);
+	snprintf(sql, sizeof(sql), "SELECT %s FROM rosterusers WHERE username = 'romeo' AND jid = '%s'",
+	    column, jid);
 	sqlite3_open(test_file, &handle);
 	sqlite3_prepare_v2(handle, sql, -1, &statement, NULL);
 	if (sqlite3_step(statement) == SQLITE_ROW)
@@ -99,22 +100,32 @@ static void put_row(const char *jid, const char *subscription, const char *ask, 
 	char sql[400];
 
 	snprintf(sql, sizeof(sql),
-	    "INSERT INTO rosterusers (%susername, jid, nick, subscription, ask, askmessage, server, subscribe, type) "
+	    "INSERT INTO rosterusers (%susername, jid, nick, subscription, ask, askmessage, server, "
+	    "subscribe, type) "
 	    "VALUES (%s'romeo', '%s', '', '%s', '%s', '%s', 'N', '', 'item')",
-	    variant == VARIANT_MULTIHOST ? "server_host, " : "", variant == VARIANT_MULTIHOST ? "'example.org', " : "", jid,
-	    subscription, ask, askmessage);
+	    variant == VARIANT_MULTIHOST ? "server_host, " : "",
+	    variant == VARIANT_MULTIHOST ? "'example.org', " : "", jid, subscription, ask, askmessage);
 	raw_sql(sql);
 }
 
-/* --- tests -------------------------------------------------------------------------------------------------------------------- */
+/* --- tests ---------------------------------------------------------------------------------------------- */
 
 static void there_and_back(void)
 {
 	struct str groups[] = {STR("One"), STR("Zwei & drei")};
-	struct roster_item juliet = {.jid = STR("juliet@example.org"), .name = STR("Juliet <3"), .groups = groups,
-	    .group_count = 2, .subscription = ROSTER_FROM, .ask = true, .approved = true, .listed = true};
-	struct roster_item friar = {.jid = STR("example.com"), .subscription = ROSTER_TO, .pending_in = true,
-	    .listed = true, .request = STR("<status>please</status>")};
+	struct roster_item juliet = {.jid = STR("juliet@example.org"),
+	    .name = STR("Juliet <3"),
+	    .groups = groups,
+	    .group_count = 2,
+	    .subscription = ROSTER_FROM,
+	    .ask = true,
+	    .approved = true,
+	    .listed = true};
+	struct roster_item friar = {.jid = STR("example.com"),
+	    .subscription = ROSTER_TO,
+	    .pending_in = true,
+	    .listed = true,
+	    .request = STR("<status>please</status>")};
 
 	begin();
 	write_item(&juliet, NULL);
@@ -183,7 +194,8 @@ static void test_columns(void)
 		column_is("type", "c@x", "item");
 		struct roster *roster = read_roster();
 		const struct roster_item *got = roster_get(roster, item.jid);
-		ok(got && roster_item_same(got, &item) && got->pending_in == item.pending_in && got->listed == item.listed);
+		ok(got && roster_item_same(got, &item) && got->pending_in == item.pending_in &&
+		    got->listed == item.listed);
 		roster_free(&roster);
 	}
 	end();
@@ -201,7 +213,8 @@ static void test_of_ejabberd(void)
 	put_row("named@x", "N", "I", "");
 	raw_sql("UPDATE rosterusers SET nick = 'Named' WHERE jid = 'named@x'");
 	put_row("grouped@x", "N", "I", "");
-	raw_sql("INSERT INTO rostergroups (username, jid, grp) VALUES ('romeo', 'grouped@x', 'G'), ('other', 'asked@x', 'H')");
+	raw_sql("INSERT INTO rostergroups (username, jid, grp) VALUES ('romeo', 'grouped@x', 'G'), ('other', "
+		"'asked@x', 'H')");
 	put_row("a@@b", "B", "N", "");
 	struct roster *roster = read_roster();
 	is_int(roster->count, 6);

@@ -134,6 +134,12 @@ static void test_write(void)
 	stanza = parse("<presence type='bogus'/>");
 	is_text(written(stanza, NULL, NULL), "<presence type='bogus'/>");
 	stanza_unref(&stanza);
+	stanza = parse("<message type='normal'/>");
+	is_text(written(stanza, NULL, NULL), "<message type='normal'/>");
+	stanza_unref(&stanza);
+	stanza = parse("<message type='bogus'/>");
+	is_text(written(stanza, NULL, NULL), "<message type='bogus'/>");
+	stanza_unref(&stanza);
 }
 
 static void test_write_escapes(void)

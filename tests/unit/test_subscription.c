@@ -12,7 +12,8 @@ struct row {
 
 #define ROWS 9
 
-static const struct row out_subscribe[ROWS] = { /* A.2.1 */
+static const struct row out_subscribe[ROWS] = {
+    /* A.2.1 */
     {"None", true, "None + Pending Out"},
     {"None + Pending Out", true, "None + Pending Out"},
     {"None + Pending In", true, "None + Pending Out+In"},
@@ -24,7 +25,8 @@ static const struct row out_subscribe[ROWS] = { /* A.2.1 */
     {"Both", true, "Both"},
 };
 
-static const struct row out_unsubscribe[ROWS] = { /* A.2.2 */
+static const struct row out_unsubscribe[ROWS] = {
+    /* A.2.2 */
     {"None", true, "None"},
     {"None + Pending Out", true, "None"},
     {"None + Pending In", true, "None + Pending In"},
@@ -36,7 +38,8 @@ static const struct row out_unsubscribe[ROWS] = { /* A.2.2 */
     {"Both", true, "From"},
 };
 
-static const struct row out_subscribed[ROWS] = { /* A.2.3 */
+static const struct row out_subscribed[ROWS] = {
+    /* A.2.3 */
     {"None", false, "None"},
     {"None + Pending Out", false, "None + Pending Out"},
     {"None + Pending In", true, "From"},
@@ -48,7 +51,8 @@ static const struct row out_subscribed[ROWS] = { /* A.2.3 */
     {"Both", false, "Both"},
 };
 
-static const struct row out_unsubscribed[ROWS] = { /* A.2.4 */
+static const struct row out_unsubscribed[ROWS] = {
+    /* A.2.4 */
     {"None", false, "None"},
     {"None + Pending Out", false, "None + Pending Out"},
     {"None + Pending In", true, "None"},
@@ -60,7 +64,8 @@ static const struct row out_unsubscribed[ROWS] = { /* A.2.4 */
     {"Both", true, "To"},
 };
 
-static const struct row in_subscribe[ROWS] = { /* A.3.1 */
+static const struct row in_subscribe[ROWS] = {
+    /* A.3.1 */
     {"None", true, "None + Pending In"},
     {"None + Pending Out", true, "None + Pending Out+In"},
     {"None + Pending In", false, "None + Pending In"},
@@ -72,7 +77,8 @@ static const struct row in_subscribe[ROWS] = { /* A.3.1 */
     {"Both", false, "Both"},
 };
 
-static const struct row in_unsubscribe[ROWS] = { /* A.3.2 */
+static const struct row in_unsubscribe[ROWS] = {
+    /* A.3.2 */
     {"None", false, "None"},
     {"None + Pending Out", false, "None + Pending Out"},
     {"None + Pending In", true, "None"},
@@ -84,7 +90,8 @@ static const struct row in_unsubscribe[ROWS] = { /* A.3.2 */
     {"Both", true, "To"},
 };
 
-static const struct row in_subscribed[ROWS] = { /* A.3.3 */
+static const struct row in_subscribed[ROWS] = {
+    /* A.3.3 */
     {"None", false, "None"},
     {"None + Pending Out", true, "To"},
     {"None + Pending In", false, "None + Pending In"},
@@ -96,7 +103,8 @@ static const struct row in_subscribed[ROWS] = { /* A.3.3 */
     {"Both", false, "Both"},
 };
 
-static const struct row in_unsubscribed[ROWS] = { /* A.3.4 */
+static const struct row in_unsubscribed[ROWS] = {
+    /* A.3.4 */
     {"None", false, "None"},
     {"None + Pending Out", true, "None"},
     {"None + Pending In", false, "None + Pending In"},

@@ -29,13 +29,24 @@ static int count_run(void *arg, struct db *db, struct err *err)
 	return rc < 0 ? -1 : 0;
 }
 
+/* What is being written counts as well. */
+static void count_in_memory(void *arg, struct user *user)
+{
+	struct counting *counting = arg;
+	if (user && host_module(user_host(user), "mod_offline"))
+		counting->count = offline_count(offline_of(user));
+}
+
 static enum command_outcome get_offline_count(struct command_call *call)
 {
 	struct command_account account;
 	struct err err = {0};
 	enum command_outcome outcome = command_account(call, &account);
-	struct counting counting = {.jid = &account.jid};
-	if (outcome == COMMAND_OK && store_call(STORE_READ, jid_bare(&account.jid), count_run, &counting, &err) < 0)
+	struct counting counting = {.jid = &account.jid, .count = OFFLINE_UNKNOWN};
+	if (outcome == COMMAND_OK)
+		command_on_user(jid_bare(&account.jid), count_in_memory, &counting);
+	if (outcome == COMMAND_OK && counting.count == OFFLINE_UNKNOWN &&
+	    store_call(STORE_READ, jid_bare(&account.jid), count_run, &counting, &err) < 0)
 		outcome = command_say(call, COMMAND_FAILED, "%s", err.text);
 	if (outcome == COMMAND_OK)
 		call->result = json_integer(counting.count);

@@ -8,11 +8,11 @@
 #include "modules/mod_roster/roster_save.h"
 #include "modules/mod_roster/subscription_flow.h"
 
-/* --- addresses in arguments --------------------------------------------------------------------------------------------------- */
+/* --- addresses in arguments ----------------------------------------------------------------------------- */
 
 /* From a user part, which may be empty, and a domain. */
-static enum command_outcome read_jid(struct command_call *call, const char *user, const char *host, struct arena *arena,
-    struct jid *jid_r)
+static enum command_outcome read_jid(
+    struct command_call *call, const char *user, const char *host, struct arena *arena, struct jid *jid_r)
 {
 	struct str local = command_string(call, user), domain = command_string(call, host);
 	struct err err = {""};
@@ -23,7 +23,7 @@ static enum command_outcome read_jid(struct command_call *call, const char *user
 	return COMMAND_OK;
 }
 
-/* --- one account's roster, on its worker ------------------------------------------------------------------------------------------ */
+/* --- one account's roster, on its worker ---------------------------------------------------------------- */
 
 struct task {
 	struct command_call *call;
@@ -44,12 +44,14 @@ static void on_user(void *arg, struct user *user)
 	struct task *task = arg;
 	struct str owner = jid_bare(&task->owner);
 	if (!host_find(jid_domain(&task->owner)))
-		task->outcome = command_say(task->call, COMMAND_NOT_FOUND, "%.*s is not a host of this server",
-		    STR_FMT(jid_domain(&task->owner)));
+		task->outcome = command_say(task->call, COMMAND_NOT_FOUND,
+		    "%.*s is not a host of this server", STR_FMT(jid_domain(&task->owner)));
 	else if (!user)
-		task->outcome = command_say(task->call, COMMAND_FAILED, "%.*s could not be read", STR_FMT(owner));
+		task->outcome =
+		    command_say(task->call, COMMAND_FAILED, "%.*s could not be read", STR_FMT(owner));
 	else if (!user_exists(user))
-		task->outcome = command_say(task->call, COMMAND_NOT_FOUND, "there is no account %.*s", STR_FMT(owner));
+		task->outcome =
+		    command_say(task->call, COMMAND_NOT_FOUND, "there is no account %.*s", STR_FMT(owner));
 	else if (!roster_instance(user))
 		task->outcome = command_say(task->call, COMMAND_FAILED, "mod_roster does not run on %.*s",
 		    STR_FMT(jid_domain(&task->owner)));
@@ -77,7 +79,8 @@ static void wait_durable(struct task *task)
 		task->outcome = command_say(task->call, COMMAND_FAILED, "the change could not be stored");
 }
 
-static void task_init(struct task *task, struct command_call *call, void (*run)(struct task *task, struct user *user))
+static void task_init(
+    struct task *task, struct command_call *call, void (*run)(struct task *task, struct user *user))
 {
 	*task = (struct task){.call = call, .run = run};
 	pthread_mutex_init(&task->lock, NULL);
@@ -98,7 +101,7 @@ static enum command_outcome task_end(struct task *task, enum command_outcome out
 	return outcome;
 }
 
-/* --- reading ----------------------------------------------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------------------- */
 
 static json_t *json_text(struct str text)
 {
@@ -118,8 +121,9 @@ static json_t *json_item(const struct roster_item *item)
 	json_t *groups = json_array();
 	for (uint32_t i = 0; i < item->group_count; i++)
 		json_array_append_new(groups, json_text(item->groups[i]));
-	return json_pack("{s:o, s:o, s:s, s:s, s:o}", "jid", json_text(item->jid), "nick", json_text(item->name),
-	    "subscription", subscriptions[item->subscription], "pending", pending_word(item), "groups", groups);
+	return json_pack("{s:o, s:o, s:s, s:s, s:o}", "jid", json_text(item->jid), "nick",
+	    json_text(item->name), "subscription", subscriptions[item->subscription], "pending",
+	    pending_word(item), "groups", groups);
 }
 
 static void do_get(struct task *task, struct user *user)
@@ -151,7 +155,7 @@ static enum command_outcome run_get_roster_count(struct command_call *call)
 	return task_end(&task, read_jid(call, "user", "host", &task.arena, &task.owner));
 }
 
-/* --- changing ---------------------------------------------------------------------------------------------------------------------- */
+/* --- changing ------------------------------------------------------------------------------------------- */
 
 static bool sees_us(const struct roster_item *item)
 {
@@ -159,8 +163,9 @@ static bool sees_us(const struct roster_item *item)
 }
 
 /*
- * The contact's own roster is not touched, and nobody is asked: scripts add both sides one after the other. No probe
- * either, which the contact's side would answer with unsubscribed as long as it does not know the user.
+ * The contact's own roster is not touched, and nobody is asked: scripts add both sides one after the other.
+ * No probe either, which the contact's side would answer with unsubscribed as long as it does not know the
+ * user.
  */
 static void do_add(struct task *task, struct user *user)
 {
@@ -182,8 +187,9 @@ static void do_delete(struct task *task, struct user *user)
 {
 	const struct roster_item *item = roster_get(roster_of(user), task->item.jid);
 	if (!item || !item->listed) {
-		task->outcome = command_say(task->call, COMMAND_NOT_FOUND, "%.*s is not in the roster of %.*s",
-		    STR_FMT(task->item.jid), STR_FMT(jid_bare(&task->owner)));
+		task->outcome =
+		    command_say(task->call, COMMAND_NOT_FOUND, "%.*s is not in the roster of %.*s",
+			STR_FMT(task->item.jid), STR_FMT(jid_bare(&task->owner)));
 		return;
 	}
 	task->waits = subscription_forget(user, item, on_saved, task);
@@ -192,7 +198,8 @@ static void do_delete(struct task *task, struct user *user)
 static enum command_outcome read_contact(struct task *task)
 {
 	struct jid contact;
-	enum command_outcome outcome = read_jid(task->call, "localuser", "localhost", &task->arena, &task->owner);
+	enum command_outcome outcome =
+	    read_jid(task->call, "localuser", "localhost", &task->arena, &task->owner);
 	if (outcome == COMMAND_OK)
 		outcome = read_jid(task->call, "user", "host", &task->arena, &contact);
 	if (outcome == COMMAND_OK)
@@ -210,17 +217,17 @@ static enum command_outcome read_subscription(struct task *task)
 			return COMMAND_OK;
 		}
 	}
-	return command_say(task->call, COMMAND_USAGE, "'%.*s' is no subscription: none, to, from or both", STR_FMT(given));
+	return command_say(
+	    task->call, COMMAND_USAGE, "'%.*s' is no subscription: none, to, from or both", STR_FMT(given));
 }
 
 static void read_groups(struct task *task)
 {
 	const json_t *given = json_object_get(task->call->arguments, "groups");
 	struct str *groups = arena_alloc(&task->arena, (json_array_size(given) + 1) * sizeof(*groups));
-	size_t i;
-	json_t *group;
 	task->item.groups = groups;
-	json_array_foreach(given, i, group) {
+	for (size_t i = 0; i < json_array_size(given); i++) {
+		const json_t *group = json_array_get(given, i);
 		struct str name = {json_string_value(group), json_string_length(group)};
 		bool fresh = name.len > 0;
 		for (uint32_t j = 0; j < task->item.group_count; j++)
@@ -250,7 +257,7 @@ static enum command_outcome run_delete_rosteritem(struct command_call *call)
 	return task_end(&task, read_contact(&task));
 }
 
-/* --- the table ---------------------------------------------------------------------------------------------------------------------- */
+/* --- the table ------------------------------------------------------------------------------------------ */
 
 static const struct command_argument owner_arguments[] = {
     {"user", COMMAND_STRING, "name of the user"},
@@ -258,23 +265,24 @@ static const struct command_argument owner_arguments[] = {
     {0},
 };
 
-#define CONTACT_ARGUMENTS \
-	{"localuser", COMMAND_STRING, "name of the user whose roster it is"}, \
-	    {"localhost", COMMAND_STRING, "name of the user's host"}, \
-	    {"user", COMMAND_STRING, "user part of the contact; empty for a contact that is a domain"}, \
-	{ \
-		"host", COMMAND_STRING, "domain of the contact" \
-	}
-
 static const struct command_argument add_arguments[] = {
-    CONTACT_ARGUMENTS,
+    {"localuser", COMMAND_STRING, "name of the user whose roster it is"},
+    {"localhost", COMMAND_STRING, "name of the user's host"},
+    {"user", COMMAND_STRING, "user part of the contact; empty for a contact that is a domain"},
+    {"host", COMMAND_STRING, "domain of the contact"},
     {"nick", COMMAND_STRING, "name of the contact in the roster"},
     {"groups", COMMAND_STRINGS, "groups of the contact"},
     {"subs", COMMAND_STRING, "none, to, from or both"},
     {0},
 };
 
-static const struct command_argument delete_arguments[] = {CONTACT_ARGUMENTS, {0}};
+static const struct command_argument delete_arguments[] = {
+    {"localuser", COMMAND_STRING, "name of the user whose roster it is"},
+    {"localhost", COMMAND_STRING, "name of the user's host"},
+    {"user", COMMAND_STRING, "user part of the contact; empty for a contact that is a domain"},
+    {"host", COMMAND_STRING, "domain of the contact"},
+    {0},
+};
 
 static const char *const item_columns[] = {"jid", "nick", "subscription", "pending", "groups", NULL};
 

@@ -8,7 +8,7 @@
 #include "modules/mod_roster/roster_store.h"
 #include "modules/mod_roster/subscription_flow.h"
 
-/* --- what other modules ask --------------------------------------------------------------------------------------------------- */
+/* --- what other modules ask ----------------------------------------------------------------------------- */
 
 const struct roster_item *roster_find(const struct user *user, struct str contact_bare)
 {
@@ -23,7 +23,7 @@ bool roster_may_see(const struct user *user, const struct jid *contact)
 	return item && (item->subscription == ROSTER_FROM || item->subscription == ROSTER_BOTH);
 }
 
-/* --- life of a user -------------------------------------------------------------------------------------------------------------- */
+/* --- life of a user ------------------------------------------------------------------------------------- */
 
 static enum hook_verdict on_load_db(struct module_instance *instance, struct hook_user_load_db *event)
 {
@@ -32,7 +32,8 @@ static enum hook_verdict on_load_db(struct module_instance *instance, struct hoo
 	bool with_version = module_option(instance, "store_current_id")->boolean;
 	event->result = jid_make(event->user, event->host, STR_NULL, event->arena, &user, event->err);
 	if (event->result >= 0)
-		event->result = roster_rows_read(event->db, &user, with_version, event->arena, &rows, event->err);
+		event->result =
+		    roster_rows_read(event->db, &user, with_version, event->arena, &rows, event->err);
 	*event->loaded = rows;
 	return HOOK_PASS;
 }
@@ -55,6 +56,28 @@ static enum hook_verdict on_unload(struct module_instance *instance, struct hook
 	return HOOK_PASS;
 }
 
+static void begin_anew(void *arg)
+{
+	struct user *user = user_find(jid_bare(arg));
+	struct roster *roster = user ? roster_of(user) : NULL;
+	if (!roster || !roster->memory_only)
+		return;
+	roster_clear(roster);
+	roster->memory_only = false;
+}
+
+/* The name may still be in memory, without an account: of a session that is ending, or anonymous. */
+static enum hook_verdict on_registered(struct module_instance *instance, struct hook_user_registered *event)
+{
+	struct arena arena = {0};
+	struct jid jid;
+	struct err err;
+	if (jid_make(event->user, event->host, STR_NULL, &arena, &jid, &err) == 0)
+		command_on_home(jid_bare(&jid), begin_anew, &jid);
+	arena_fini(&arena);
+	return HOOK_PASS;
+}
+
 static enum hook_verdict on_removed(struct module_instance *instance, struct hook_user_removed *event)
 {
 	event->result = roster_delete(event->db, event->host, event->user, event->err);
@@ -67,7 +90,7 @@ static enum hook_verdict on_gone(struct module_instance *instance, struct hook_u
 	return HOOK_PASS;
 }
 
-/* --- stream features: RFC 6121 2.6.1, 3.4.1 ------------------------------------------------------------------------------------- */
+/* --- stream features: RFC 6121 2.6.1, 3.4.1 ------------------------------------------------------------- */
 
 static enum hook_verdict on_features(struct module_instance *instance, struct hook_c2s_stream_features *event)
 {
@@ -85,7 +108,7 @@ static int on_reload(struct module_instance *instance, struct err *err)
 	return 0;
 }
 
-/* --- the module --------------------------------------------------------------------------------------------------------------------- */
+/* --- the module ----------------------------------------------------------------------------------------- */
 
 #define NO_MEANING "Accepted; there is nothing to choose here."
 
@@ -94,7 +117,8 @@ static const struct option options[] = {
     {"versioning", OPTION_BOOL, "false", "Send the roster only when it has changed since the client saw it."},
     {"store_current_id", OPTION_BOOL, "false",
 	"Keep the version of a roster in the database instead of computing it from what the roster holds."},
-    {"max_items", OPTION_INT, "5000", "How many contacts a roster can have.", NULL, 1, 1000000, OPTION_INFINITY},
+    {"max_items", OPTION_INT, "5000", "How many contacts a roster can have.", NULL, 1, 1000000,
+	OPTION_INFINITY},
     {"max_requests", OPTION_INT, "500",
 	"How many requests of strangers are kept for an answer; further ones are refused.", NULL, 1, 1000000,
 	OPTION_INFINITY},
@@ -102,7 +126,8 @@ static const struct option options[] = {
 	"How many addresses outside the roster one session may tell that it is available.", NULL, 1, 1000000,
 	OPTION_INFINITY},
     {"max_groups", OPTION_INT, "100", "How many groups a contact can be in.", NULL, 1, 10000},
-    {"max_name_length", OPTION_INT, "1023", "How long names of contacts and groups can be, in bytes.", NULL, 1, 65535},
+    {"max_name_length", OPTION_INT, "1023", "How long names of contacts and groups can be, in bytes.", NULL,
+	1, 65535},
     {"db_type", OPTION_ENUM, NULL, NO_MEANING, "internal|mnesia|sql", 0, 0, OPTION_IGNORED},
     {"use_cache", OPTION_BOOL, NULL, NO_MEANING, NULL, 0, 0, OPTION_IGNORED},
     {"cache_missed", OPTION_BOOL, NULL, NO_MEANING, NULL, 0, 0, OPTION_IGNORED},
@@ -128,6 +153,7 @@ static const struct hook_entry hooks[] = {
     HOOK_ENTRY(user_load_db, on_load_db, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_loaded, on_loaded, HOOK_EARLY, NULL),
     HOOK_ENTRY(user_unload, on_unload, HOOK_LATE, NULL),
+    HOOK_ENTRY(user_registered, on_registered, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_removed, on_removed, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_gone, on_gone, HOOK_NORMAL, NULL),
     HOOK_ENTRY(presence_out, presence_on_out, HOOK_NORMAL, NULL),

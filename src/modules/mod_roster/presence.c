@@ -35,7 +35,7 @@ void presence_of_all(struct user *user, const struct jid *to, bool available)
 	stanza_unref(&unavailable);
 }
 
-/* --- directed presence: RFC 6121 4.6 --------------------------------------------------------------------------------------- */
+/* --- directed presence: RFC 6121 4.6 -------------------------------------------------------------------- */
 
 /* Who else was told that a session is available: a map in its slot, JID text -> itself. */
 
@@ -104,7 +104,7 @@ enum hook_verdict presence_on_directed(struct module_instance *instance, struct 
 	return HOOK_PASS;
 }
 
-/* --- broadcasts: RFC 6121 4.2 to 4.5 ----------------------------------------------------------------------------------------- */
+/* --- broadcasts: RFC 6121 4.2 to 4.5 -------------------------------------------------------------------- */
 
 static bool sees_us(const struct roster_item *item)
 {
@@ -129,8 +129,8 @@ static void broadcast(struct session *session, struct stanza *stanza)
 }
 
 /*
- * 4.3.1. To another server a probe comes from the bare JID. Between users of this server it comes from the new resource, so
- * that the answers go to that one only and not again to those that have them.
+ * 4.3.1. To another server a probe comes from the bare JID. Between users of this server it comes from the
+ * new resource, so that the answers go to that one only and not again to those that have them.
  */
 static void probe_contacts(struct session *session)
 {
@@ -142,7 +142,8 @@ static void probe_contacts(struct session *session)
 			continue;
 		if (!probe)
 			probe = presence_make(PRESENCE_PROBE);
-		route(host_find(jid_domain(&walk.jid)) ? session_jid(session) : user_jid(user), &walk.jid, probe);
+		route(host_find(jid_domain(&walk.jid)) ? session_jid(session) : user_jid(user), &walk.jid,
+		    probe);
 	}
 	roster_walk_fini(&walk);
 	stanza_unref(&probe);
@@ -154,7 +155,8 @@ static void show_own_others(struct session *session)
 	for (struct session *other = user_first_session(session_user(session)); other; other = next) {
 		next = session_next(other);
 		if (other != session && session_presence(other))
-			session_deliver(session, session_jid(other), session_jid(session), session_presence(other));
+			session_deliver(
+			    session, session_jid(other), session_jid(session), session_presence(other));
 	}
 }
 
@@ -184,7 +186,8 @@ enum hook_verdict presence_on_out(struct module_instance *instance, struct hook_
 	go_unavailable(event->session, event->stanza, event->previous != NULL);
 	/* 4.5.2: the resource itself gets it, too; it is no longer among the available ones. */
 	if (event->previous)
-		session_deliver(event->session, session_jid(event->session), session_jid(event->session), event->stanza);
+		session_deliver(
+		    event->session, session_jid(event->session), session_jid(event->session), event->stanza);
 	return HOOK_PASS;
 }
 
@@ -198,7 +201,7 @@ enum hook_verdict presence_on_closed(struct module_instance *instance, struct ho
 	return HOOK_PASS;
 }
 
-/* --- what comes in: RFC 6121 4.3.2 ------------------------------------------------------------------------------------------- */
+/* --- what comes in: RFC 6121 4.3.2 ---------------------------------------------------------------------- */
 
 static void answer_unavailable(const struct hook_user_stanza *event)
 {

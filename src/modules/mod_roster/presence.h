@@ -10,6 +10,7 @@ struct stanza *presence_make(enum stanza_type type);
 void presence_of_all(struct user *user, const struct jid *to, bool available);
 
 enum hook_verdict presence_on_out(struct module_instance *instance, struct hook_presence_out *event);
-enum hook_verdict presence_on_directed(struct module_instance *instance, struct hook_presence_directed *event);
+enum hook_verdict presence_on_directed(
+    struct module_instance *instance, struct hook_presence_directed *event);
 enum hook_verdict presence_on_in(struct module_instance *instance, struct hook_presence_in *event);
 enum hook_verdict presence_on_closed(struct module_instance *instance, struct hook_session *event);

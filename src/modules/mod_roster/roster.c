@@ -7,7 +7,7 @@
 #include "base/codec.h"
 #include "base/mem.h"
 
-/* --- items ------------------------------------------------------------------------------------------------------------ */
+/* --- items ---------------------------------------------------------------------------------------------- */
 
 static struct str copy(char **place, struct str text)
 {
@@ -59,7 +59,7 @@ bool roster_item_same(const struct roster_item *a, const struct roster_item *b)
 	return true;
 }
 
-/* --- the roster --------------------------------------------------------------------------------------------------------- */
+/* --- the roster ----------------------------------------------------------------------------------------- */
 
 struct roster *roster_new(void)
 {
@@ -156,11 +156,12 @@ void roster_remove(struct roster *roster, struct str jid)
 	roster->listed -= roster->items[place]->listed;
 	free(roster->items[place]);
 	roster->count--;
-	memmove(roster->items + place, roster->items + place + 1, (roster->count - place) * sizeof(roster->items[0]));
+	memmove(roster->items + place, roster->items + place + 1,
+	    (roster->count - place) * sizeof(roster->items[0]));
 	roster->changes++;
 }
 
-/* --- version ------------------------------------------------------------------------------------------------------------ */
+/* --- version -------------------------------------------------------------------------------------------- */
 
 static void digest_text(struct digest *digest, struct str text)
 {
@@ -211,7 +212,7 @@ void roster_hash(const struct roster *roster, char version_r[ROSTER_VERSION_LEN 
 	strbuf_fini(&hex);
 }
 
-/* --- walking ------------------------------------------------------------------------------------------------------------- */
+/* --- walking -------------------------------------------------------------------------------------------- */
 
 struct jid jid_of_prepared(struct str text)
 {

@@ -19,10 +19,10 @@ struct roster_item {
 	bool listed;     /* in the roster that clients see; false: only a request of the contact is kept here */
 	bool ask;        /* an own request is pending: ask='subscribe' */
 	bool approved;   /* pre-approved */
-	bool pending_in; /* the contact's request waits for an answer; such an item may not be in the roster proper */
+	bool pending_in; /* the contact's request waits for an answer */
 };
 
-/* NULL when nothing is known of the contact, or the host has no mod_roster. Valid until the worker's next turn. */
+/* NULL when nothing is known of the contact. Valid until the roster may change: for the calling function. */
 const struct roster_item *roster_find(const struct user *user, struct str contact_bare);
-/* True for the user themselves and for contacts with subscription from or both: those who may see presence. */
+/* Who may see presence: the user themselves, and contacts with subscription from or both. */
 bool roster_may_see(const struct user *user, const struct jid *contact);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A roster in memory: items in the order of their JIDs, each one allocation. An empty roster needs no struct at all:
- * where a roster is only read, NULL stands for it.
+ * A roster in memory: items in the order of their JIDs, each one allocation. An empty roster needs no struct
+ * at all: where a roster is only read, NULL stands for it.
  */
 #pragma once
 
@@ -9,12 +9,15 @@
 
 #define ROSTER_VERSION_LEN 40
 
+struct reread;
+
 struct roster {
 	struct roster_item **items;
 	uint32_t count, room;
-	uint32_t listed;  /* how many of them clients see */
-	uint32_t changes; /* grows with every change */
-	bool memory_only; /* of a user without an account: nothing is written */
+	uint32_t listed;                      /* how many of them clients see */
+	uint32_t changes;                     /* grows with every change */
+	struct reread *reread;                /* private to roster_save.c */
+	bool memory_only;                     /* of a user without an account: nothing is written */
 	char version[ROSTER_VERSION_LEN + 1]; /* as stored (store_current_id); empty: none */
 };
 

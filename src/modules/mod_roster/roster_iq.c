@@ -5,7 +5,7 @@
 #include "modules/mod_roster/roster_save.h"
 #include "modules/mod_roster/subscription_flow.h"
 
-/* --- get: RFC 6121 2.1.3, 2.6.2 ---------------------------------------------------------------------------------------------- */
+/* --- get: RFC 6121 2.1.3, 2.6.2 ------------------------------------------------------------------------- */
 
 static void put_roster(struct xml_writer *reply, const struct roster *roster, const char *version)
 {
@@ -31,7 +31,7 @@ static enum iq_verdict on_get(struct iq *iq)
 	return IQ_ANSWER;
 }
 
-/* --- set: RFC 6121 2.3, 2.4, 2.5 ------------------------------------------------------------------------------------------------ */
+/* --- set: RFC 6121 2.3, 2.4, 2.5 ------------------------------------------------------------------------ */
 
 struct set {
 	struct iq *iq;
@@ -73,7 +73,8 @@ static enum iq_verdict read_group(struct set *set, const struct xml *group, stru
 static enum iq_verdict read_groups(struct set *set, const struct xml *item)
 {
 	size_t count = 0;
-	for (const struct xml *group = xml_child(item, "group", NULL); group; group = xml_next(group, "group", NULL))
+	for (const struct xml *group = xml_child(item, "group", NULL); group;
+	     group = xml_next(group, "group", NULL))
 		count++;
 	struct str *groups = arena_alloc(&set->arena, (count + 1) * sizeof(*groups));
 	set->item.groups = groups;

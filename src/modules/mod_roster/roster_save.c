@@ -32,7 +32,7 @@ struct module_instance *roster_instance(const struct user *user)
 	return host_module(user_host(user), "mod_roster");
 }
 
-/* --- version --------------------------------------------------------------------------------------------------------------- */
+/* --- version -------------------------------------------------------------------------------------------- */
 
 static bool has_option(const struct user *user, const char *option)
 {
@@ -59,15 +59,17 @@ static void version_change(const struct user *user, struct roster *roster)
 		rand_id(roster->version, STORED_VERSION_LEN);
 }
 
-/* --- after a write that failed ----------------------------------------------------------------------------------------------- */
+/* --- after a write that failed -------------------------------------------------------------------------- */
 
+/* One for a roster at a time: in roster->reread. */
 struct reread {
 	struct store_op op;
-	struct jid user;    /* heap */
-	struct jid contact; /* heap: whose item could not be written */
+	struct jid user; /* heap */
+	char **contacts; /* heap, as each: whose items could not be written */
+	size_t count;
 	struct arena arena;
 	struct roster_rows *rows;
-	uint32_t changes; /* of the roster when this began */
+	uint32_t changes; /* of the roster when this reading began */
 };
 
 static int reread_run(struct store_op *op, struct db *db, struct err *err)
@@ -84,54 +86,75 @@ static void reread_submit(struct reread *reread, const struct roster *roster)
 	store_submit(&reread->op);
 }
 
-static void reread_apply(struct user *user, struct roster *roster, const struct reread *reread)
+static void reread_free(struct reread *reread)
 {
-	struct str contact = jid_full(&reread->contact);
-	roster_fill(roster, reread->rows);
-	const struct roster_item *item = roster_get(roster, contact);
-	struct roster_item gone = {.jid = contact, .subscription = ROSTER_REMOVE};
-	roster_push(user, item && item->listed ? item : &gone);
+	for (size_t i = 0; i < reread->count; i++)
+		free(reread->contacts[i]);
+	free(reread->contacts);
+	arena_fini(&reread->arena);
+	free((char *)reread->user.text);
+	free(reread);
 }
 
+static void reread_apply(struct user *user, struct roster *roster, const struct reread *reread)
+{
+	roster_fill(roster, reread->rows);
+	for (size_t i = 0; i < reread->count; i++) {
+		struct str contact = str_of(reread->contacts[i]);
+		const struct roster_item *item = roster_get(roster, contact);
+		struct roster_item gone = {.jid = contact, .subscription = ROSTER_REMOVE};
+		roster_push(user, item && item->listed ? item : &gone);
+	}
+}
+
+/* What has changed meanwhile may or may not be in what was read: once more. */
 static void reread_done(struct store_op *op, int result, const struct err *err)
 {
 	struct reread *reread = (struct reread *)op;
 	struct user *user = user_find(jid_bare(&reread->user));
 	struct roster *roster = user ? roster_of(user) : NULL;
-	if (roster && result >= 0 && roster->changes != reread->changes) {
+	bool current = roster && roster->reread == reread;
+	if (current && result >= 0 && roster->changes != reread->changes) {
 		reread_submit(reread, roster);
 		return;
 	}
+	if (current)
+		roster->reread = NULL;
 	if (result < 0)
-		LOG_ERROR("roster.read_failed", LOG_STR("user", jid_bare(&reread->user)), LOG_CSTR("reason", err->text));
-	else if (roster)
+		LOG_ERROR("roster.read_failed", LOG_STR("user", jid_bare(&reread->user)),
+		    LOG_CSTR("reason", err->text));
+	else if (current)
 		reread_apply(user, roster, reread);
-	arena_fini(&reread->arena);
-	free((char *)reread->user.text);
-	free((char *)reread->contact.text);
-	free(reread);
+	reread_free(reread);
 }
 
-static void reread_start(const struct jid *user_jid, struct str contact)
+static struct reread *reread_start(const struct jid *user, struct roster *roster)
 {
-	struct user *user = user_find(jid_bare(user_jid));
-	struct roster *roster = user ? roster_of(user) : NULL;
-	if (!roster || roster->memory_only)
-		return;
 	struct reread *reread = mem_zalloc(sizeof(*reread));
-	struct jid contact_jid = jid_of_prepared(contact);
-	reread->user = jid_dup_heap(user_jid);
-	reread->contact = jid_dup_heap(&contact_jid);
+	reread->user = jid_dup_heap(user);
 	reread->op = (struct store_op){
 	    .kind = STORE_READ,
 	    .key = jid_bare(&reread->user),
 	    .run = reread_run,
 	    .done = reread_done,
 	};
+	roster->reread = reread;
 	reread_submit(reread, roster);
+	return reread;
 }
 
-/* --- writing ---------------------------------------------------------------------------------------------------------------- */
+static void undo(const struct jid *user_jid, struct str contact)
+{
+	struct user *user = user_find(jid_bare(user_jid));
+	struct roster *roster = user ? roster_of(user) : NULL;
+	if (!roster || roster->memory_only)
+		return;
+	struct reread *reread = roster->reread ? roster->reread : reread_start(user_jid, roster);
+	reread->contacts = mem_realloc_array(reread->contacts, reread->count + 1, sizeof(*reread->contacts));
+	reread->contacts[reread->count++] = str_dup(contact);
+}
+
+/* --- writing -------------------------------------------------------------------------------------------- */
 
 struct write {
 	struct store_op op;
@@ -145,7 +168,8 @@ struct write {
 static int write_run(struct store_op *op, struct db *db, struct err *err)
 {
 	struct write *write = (struct write *)op;
-	return roster_item_write(db, &write->user, write->item, write->version[0] ? write->version : NULL, err);
+	return roster_item_write(
+	    db, &write->user, write->item, write->version[0] ? write->version : NULL, err);
 }
 
 static void write_done(struct store_op *op, int result, const struct err *err)
@@ -154,7 +178,7 @@ static void write_done(struct store_op *op, int result, const struct err *err)
 	if (result < 0) {
 		LOG_ERROR("roster.write_failed", LOG_STR("user", jid_bare(&write->user)),
 		    LOG_STR("contact", write->item->jid), LOG_CSTR("reason", err->text));
-		reread_start(&write->user, write->item->jid);
+		undo(&write->user, write->item->jid);
 	}
 	if (write->saved)
 		write->saved(write->arg, result < 0 ? -1 : 0);
@@ -163,7 +187,8 @@ static void write_done(struct store_op *op, int result, const struct err *err)
 	free(write);
 }
 
-bool roster_save(struct user *user, const struct roster_item *draft, void (*saved)(void *arg, int result), void *arg)
+bool roster_save(
+    struct user *user, const struct roster_item *draft, void (*saved)(void *arg, int result), void *arg)
 {
 	struct roster *roster = roster_make(user);
 	struct roster_item *item = roster_item_new(draft);

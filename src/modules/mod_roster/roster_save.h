@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A user's roster and its changes: first in memory, then in the database. A change that cannot be written is undone: the
- * roster is read again and clients are told. On the user's home worker.
+ * A user's roster and its changes: first in memory, then in the database. A change that cannot be written is
+ * undone: the roster is read again and clients are told. On the user's home worker.
  */
 #pragma once
 
@@ -17,11 +17,12 @@ struct roster *roster_make(struct user *user);
 struct module_instance *roster_instance(const struct user *user);
 
 /*
- * Puts draft in, or with subscription ROSTER_REMOVE takes the item of its JID out. saved (may be NULL) is called once,
- * later: result 0 when it is durable, < 0 when it could not be written. false: there is nothing to write (the user has no
- * account), saved is not called.
+ * Puts draft in, or with subscription ROSTER_REMOVE takes the item of its JID out. saved (may be NULL) is
+ * called once, later: result 0 when it is durable, < 0 when it could not be written. false: there is nothing
+ * to write (the user has no account), saved is not called.
  */
-bool roster_save(struct user *user, const struct roster_item *draft, void (*saved)(void *arg, int result), void *arg);
+bool roster_save(
+    struct user *user, const struct roster_item *draft, void (*saved)(void *arg, int result), void *arg);
 
 /* The present version; false when the host has no versioning. */
 bool roster_version(const struct user *user, char version_r[ROSTER_VERSION_LEN + 1]);

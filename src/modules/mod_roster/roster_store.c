@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "stanzad/log.h"
 
-/* --- what a pending request holds ----------------------------------------------------------------------------------------- */
+/* --- what a pending request holds ----------------------------------------------------------------------- */
 
 /* askmessage is the text of <status/>, as in ejabberd; a request that holds more is kept as XML. */
 
@@ -63,7 +63,7 @@ static struct str request_of(struct str askmessage, struct arena *arena)
 	return request;
 }
 
-/* --- reading -------------------------------------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------------------- */
 
 struct reading {
 	const struct jid *user;
@@ -114,8 +114,8 @@ static void item_read(struct reading *reading, struct db_rows *row)
 	struct jid jid;
 	struct err err;
 	if (jid_parse(arena_str(reading->arena, db_text(row, 0)), reading->arena, &jid, &err) < 0) {
-		LOG_WARNING("roster.bad_jid", LOG_STR("user", jid_bare(reading->user)), LOG_STR("contact", db_text(row, 0)),
-		    LOG_CSTR("reason", err.text));
+		LOG_WARNING("roster.bad_jid", LOG_STR("user", jid_bare(reading->user)),
+		    LOG_STR("contact", db_text(row, 0)), LOG_CSTR("reason", err.text));
 		return;
 	}
 	struct roster_item *item = item_add(reading);
@@ -131,8 +131,8 @@ static void item_read(struct reading *reading, struct db_rows *row)
 		    (item->subscription == ROSTER_NONE || item->subscription == ROSTER_FROM);
 	if (item->pending_in)
 		item->request = request_of(db_text(row, 5), reading->arena);
-	item->listed = item->subscription != ROSTER_NONE || !item->pending_in || item->ask || item->name.len ||
-		       item->approved || str_is(db_text(row, 6), "item");
+	item->listed = item->subscription != ROSTER_NONE || !item->pending_in || item->ask ||
+		       item->name.len || item->approved || str_is(db_text(row, 6), "item");
 }
 
 static int items_read(struct reading *reading, struct db *db, struct err *err)
@@ -163,8 +163,9 @@ static int groups_read(struct reading *reading, struct db *db, struct err *err)
 	struct map by_jid = {0};
 	for (size_t i = 0; i < reading->rows->count; i++)
 		map_put(&by_jid, reading->rows->items[i].jid, &reading->rows->items[i]);
-	struct db_rows *row = DB_QUERY(db, err, "SELECT jid, grp FROM rostergroups WHERE {host=} username = ?",
-	    DB_P_TEXT(jid_domain(reading->user)), DB_P_TEXT(jid_local(reading->user)));
+	struct db_rows *row =
+	    DB_QUERY(db, err, "SELECT jid, grp FROM rostergroups WHERE {host=} username = ?",
+		DB_P_TEXT(jid_domain(reading->user)), DB_P_TEXT(jid_local(reading->user)));
 	int rc;
 	while ((rc = db_next(row, err)) > 0) {
 		struct roster_item *item = map_get(&by_jid, db_text(row, 0));
@@ -178,8 +179,9 @@ static int groups_read(struct reading *reading, struct db *db, struct err *err)
 
 static int version_read(struct reading *reading, struct db *db, struct err *err)
 {
-	struct db_rows *row = DB_QUERY(db, err, "SELECT version FROM roster_version WHERE {host=} username = ?",
-	    DB_P_TEXT(jid_domain(reading->user)), DB_P_TEXT(jid_local(reading->user)));
+	struct db_rows *row =
+	    DB_QUERY(db, err, "SELECT version FROM roster_version WHERE {host=} username = ?",
+		DB_P_TEXT(jid_domain(reading->user)), DB_P_TEXT(jid_local(reading->user)));
 	int rc = db_next(row, err);
 	if (rc > 0)
 		reading->rows->version = arena_str(reading->arena, db_text(row, 0));
@@ -190,8 +192,10 @@ static int version_read(struct reading *reading, struct db *db, struct err *err)
 int roster_rows_read(struct db *db, const struct jid *user, bool with_version, struct arena *arena,
     struct roster_rows **rows_r, struct err *err)
 {
-	struct reading reading = {.user = user, .arena = arena, .rows = arena_zalloc(arena, sizeof(struct roster_rows))};
-	if (items_read(&reading, db, err) < 0 || (reading.rows->count && groups_read(&reading, db, err) < 0) ||
+	struct reading reading = {
+	    .user = user, .arena = arena, .rows = arena_zalloc(arena, sizeof(struct roster_rows))};
+	if (items_read(&reading, db, err) < 0 ||
+	    (reading.rows->count && groups_read(&reading, db, err) < 0) ||
 	    (with_version && version_read(&reading, db, err) < 0))
 		return err_prefix(err, "roster of %.*s", STR_FMT(jid_bare(user)));
 	*rows_r = reading.rows;
@@ -209,7 +213,7 @@ void roster_fill(struct roster *roster, const struct roster_rows *rows)
 	}
 }
 
-/* --- writing -------------------------------------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------------------- */
 
 static const char *subscription_column(const struct roster_item *item)
 {
@@ -236,30 +240,35 @@ static int groups_delete(struct db *db, const struct jid *user, struct str conta
 	return rc < 0 ? -1 : 0;
 }
 
-static int groups_write(struct db *db, const struct jid *user, const struct roster_item *item, struct err *err)
+static int groups_write(
+    struct db *db, const struct jid *user, const struct roster_item *item, struct err *err)
 {
 	int64_t rc = groups_delete(db, user, item->jid, err);
 	for (uint32_t i = 0; rc >= 0 && i < item->group_count; i++)
-		rc = DB_EXEC(db, err, "INSERT INTO rostergroups ({host,} username, jid, grp) VALUES ({?,} ?, ?, ?)",
+		rc = DB_EXEC(db, err,
+		    "INSERT INTO rostergroups ({host,} username, jid, grp) VALUES ({?,} ?, ?, ?)",
 		    DB_P_TEXT(jid_domain(user)), DB_P_TEXT(jid_local(user)), DB_P_TEXT(item->jid),
 		    DB_P_TEXT(item->groups[i]));
 	return rc < 0 ? -1 : 0;
 }
 
-/* An item that clients see although it is only a pending request says so in 'subscribe', which ejabberd does not read. */
+/* An item that clients see although it is only a pending request says so in 'subscribe', which ejabberd does
+ * not read. */
 static int row_write(struct db *db, const struct jid *user, const struct roster_item *item, struct err *err)
 {
 	struct strbuf askmessage = {0};
 	askmessage_put(&askmessage, item->request);
 	int64_t rc = DB_EXEC(db, err,
-	    "INSERT INTO rosterusers ({host,} username, jid, nick, subscription, approved, ask, askmessage, server, "
+	    "INSERT INTO rosterusers ({host,} username, jid, nick, subscription, approved, ask, askmessage, "
+	    "server, "
 	    "subscribe, type) VALUES ({?,} ?, ?, ?, ?, ?, ?, ?, 'N', ?, 'item') "
 	    "ON CONFLICT ({host,} username, jid) DO UPDATE SET nick = {excluded}.nick, "
 	    "subscription = {excluded}.subscription, approved = {excluded}.approved, ask = {excluded}.ask, "
 	    "askmessage = {excluded}.askmessage, subscribe = {excluded}.subscribe",
-	    DB_P_TEXT(jid_domain(user)), DB_P_TEXT(jid_local(user)), DB_P_TEXT(item->jid), DB_P_TEXT(item->name),
-	    DB_P_TEXT(str_of(subscription_column(item))), DB_P_INT(item->approved), DB_P_TEXT(str_of(ask_column(item))),
-	    DB_P_TEXT(strbuf_view(&askmessage)), DB_P_TEXT(item->listed ? STR("item") : STR("")));
+	    DB_P_TEXT(jid_domain(user)), DB_P_TEXT(jid_local(user)), DB_P_TEXT(item->jid),
+	    DB_P_TEXT(item->name), DB_P_TEXT(str_of(subscription_column(item))), DB_P_INT(item->approved),
+	    DB_P_TEXT(str_of(ask_column(item))), DB_P_TEXT(strbuf_view(&askmessage)),
+	    DB_P_TEXT(item->listed ? STR("item") : STR("")));
 	strbuf_fini(&askmessage);
 	return rc < 0 ? -1 : 0;
 }
@@ -281,13 +290,13 @@ static int version_write(struct db *db, const struct jid *user, const char *vers
 		    "ON CONFLICT ({host,} username) DO UPDATE SET version = {excluded}.version",
 		    DB_P_TEXT(jid_domain(user)), DB_P_TEXT(jid_local(user)), DB_P_TEXT(str_of(version)));
 	else
-		rc = DB_EXEC(db, err, "DELETE FROM roster_version WHERE {host=} username = ?", DB_P_TEXT(jid_domain(user)),
-		    DB_P_TEXT(jid_local(user)));
+		rc = DB_EXEC(db, err, "DELETE FROM roster_version WHERE {host=} username = ?",
+		    DB_P_TEXT(jid_domain(user)), DB_P_TEXT(jid_local(user)));
 	return rc < 0 ? -1 : 0;
 }
 
-int roster_item_write(struct db *db, const struct jid *user, const struct roster_item *item, const char *version,
-    struct err *err)
+int roster_item_write(struct db *db, const struct jid *user, const struct roster_item *item,
+    const char *version, struct err *err)
 {
 	int rc;
 	if (item->subscription == ROSTER_REMOVE)

@@ -20,7 +20,8 @@ int roster_rows_read(struct db *db, const struct jid *user, bool with_version, s
 /* Replaces what the roster holds. */
 void roster_fill(struct roster *roster, const struct roster_rows *rows);
 
-/* On a storage thread: writes one item, or with subscription ROSTER_REMOVE deletes it. version NULL: none is kept. */
-int roster_item_write(struct db *db, const struct jid *user, const struct roster_item *item, const char *version,
-    struct err *err);
+/* On a storage thread: writes one item, or with subscription ROSTER_REMOVE deletes it. version NULL: none is
+ * kept. */
+int roster_item_write(struct db *db, const struct jid *user, const struct roster_item *item,
+    const char *version, struct err *err);
 int roster_delete(struct db *db, struct str host, struct str user, struct err *err);

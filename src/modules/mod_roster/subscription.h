@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The subscription state machine, RFC 6121 Appendix A and 3.4, as data: no storage, no routing. subscription_flow.c does
- * what it says. Any thread.
+ * The subscription state machine, RFC 6121 Appendix A and 3.4, as data: no storage, no routing.
+ * subscription_flow.c does what it says. Any thread.
  */
 #pragma once
 
 #include "modules/mod_roster/roster.h"
 
-/* RFC 6121 A.1. "Out": our request is pending at the contact; "in": the contact's request waits for our answer. */
+/* RFC 6121 A.1. "Out": our request is pending at the contact; "in": the contact's request waits for our
+ * answer. */
 enum subscription_state {
 	SUB_NONE,
 	SUB_NONE_OUT,
@@ -24,10 +25,10 @@ enum subscription_state {
 enum subscription_event { SUB_SUBSCRIBE, SUB_UNSUBSCRIBE, SUB_SUBSCRIBED, SUB_UNSUBSCRIBED, SUB_EVENTS };
 
 enum subscription_action {
-	SUB_PASS = 1,         /* outbound: route it to the contact; inbound: deliver it to the user's resources */
-	SUB_REPLY = 2,        /* answer 'subscribed' for the user */
-	SUB_PUSH = 4,         /* what the roster shows has changed */
-	SUB_PRESENCE = 8,     /* the contact may see presence from now on: send it, afterwards */
+	SUB_PASS = 1,     /* outbound: route it to the contact; inbound: deliver it to the user's resources */
+	SUB_REPLY = 2,    /* answer 'subscribed' for the user */
+	SUB_PUSH = 4,     /* what the roster shows has changed */
+	SUB_PRESENCE = 8, /* the contact may see presence from now on: send it, afterwards */
 	SUB_UNAVAILABLE = 16, /* the contact may see it no longer: send unavailable, before */
 };
 
@@ -38,11 +39,11 @@ struct subscription_step {
 };
 
 /* The user sends it to the contact: A.2. approved: the item is pre-approved. */
-struct subscription_step subscription_outbound(enum subscription_state state, bool approved,
-    enum subscription_event event);
+struct subscription_step subscription_outbound(
+    enum subscription_state state, bool approved, enum subscription_event event);
 /* It comes from the contact: A.3. */
-struct subscription_step subscription_inbound(enum subscription_state state, bool approved,
-    enum subscription_event event);
+struct subscription_step subscription_inbound(
+    enum subscription_state state, bool approved, enum subscription_event event);
 
 /* The event that a presence type is. */
 enum subscription_event subscription_event_of(enum stanza_type type);

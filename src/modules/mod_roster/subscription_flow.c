@@ -14,8 +14,8 @@
 bool subscription_allowed(struct module_instance *instance, const struct user *user)
 {
 	struct access_subject subject = {.jid = user_jid(user)};
-	return access_allowed(conf_current(), host_name(user_host(user)), module_option(instance, "access")->access,
-	    &subject);
+	return access_allowed(
+	    conf_current(), host_name(user_host(user)), module_option(instance, "access")->access, &subject);
 }
 
 static void route_type(const struct jid *from, const struct jid *to, enum stanza_type type)
@@ -25,7 +25,7 @@ static void route_type(const struct jid *from, const struct jid *to, enum stanza
 	stanza_unref(&stanza);
 }
 
-/* --- the item --------------------------------------------------------------------------------------------------------------- */
+/* --- the item ------------------------------------------------------------------------------------------- */
 
 static struct roster_item draft_of(const struct roster_item *item, const struct jid *contact)
 {
@@ -33,10 +33,11 @@ static struct roster_item draft_of(const struct roster_item *item, const struct 
 }
 
 /*
- * Stores what a step makes of the item; list: it is in the roster from now on. Nothing is kept of a contact who is neither
- * in the roster nor waiting for an answer.
+ * Stores what a step makes of the item; list: it is in the roster from now on. Nothing is kept of a contact
+ * who is neither in the roster nor waiting for an answer.
  */
-static void item_step(struct user *user, struct roster_item *draft, const struct subscription_step *step, bool list)
+static void item_step(
+    struct user *user, struct roster_item *draft, const struct subscription_step *step, bool list)
 {
 	const struct roster_item *item = roster_get(roster_of(user), draft->jid);
 	subscription_state_put(draft, step->next);
@@ -63,10 +64,11 @@ static bool is_full(struct module_instance *instance, const struct user *user, c
 	if (!roster)
 		return false;
 	bool listed = strcmp(option, "max_items") == 0;
-	return (listed ? roster->listed : roster->count - roster->listed) >= module_option(instance, option)->integer;
+	return (listed ? roster->listed : roster->count - roster->listed) >=
+	       module_option(instance, option)->integer;
 }
 
-/* --- outbound: RFC 6121 3.1.2, 3.1.5, 3.2.2, 3.3.2, 3.4.2 ---------------------------------------------------------------------- */
+/* --- outbound: RFC 6121 3.1.2, 3.1.5, 3.2.2, 3.3.2, 3.4.2 ----------------------------------------------- */
 
 static void outbound_apply(struct hook_subscription_out *event, const struct subscription_step *step)
 {
@@ -87,7 +89,8 @@ static void outbound_apply(struct hook_subscription_out *event, const struct sub
 		presence_of_all(user, event->to, true);
 }
 
-static enum hook_verdict refuse(struct hook_subscription_out *event, enum stanza_condition condition, const char *text)
+static enum hook_verdict refuse(
+    struct hook_subscription_out *event, enum stanza_condition condition, const char *text)
 {
 	event->error = (struct stanza_error){.condition = condition, .text = text};
 	return HOOK_BOUNCE;
@@ -97,7 +100,8 @@ enum hook_verdict subscription_on_out(struct module_instance *instance, struct h
 {
 	const struct roster_item *item = roster_get(roster_of(event->user), jid_bare(event->to));
 	enum subscription_event what = subscription_event_of(event->stanza->type);
-	struct subscription_step step = subscription_outbound(subscription_state_of(item), item && item->approved, what);
+	struct subscription_step step =
+	    subscription_outbound(subscription_state_of(item), item && item->approved, what);
 	if (jid_bare_eq(event->to, user_jid(event->user)))
 		return HOOK_STOP;
 	if (!subscription_allowed(instance, event->user))
@@ -109,7 +113,7 @@ enum hook_verdict subscription_on_out(struct module_instance *instance, struct h
 	return HOOK_STOP;
 }
 
-/* --- inbound: RFC 6121 3.1.3, 3.1.6, 3.2.3, 3.3.3 -------------------------------------------------------------------------------- */
+/* --- inbound: RFC 6121 3.1.3, 3.1.6, 3.2.3, 3.3.3 ------------------------------------------------------- */
 
 /* A request goes to the available resources, an answer also to those that only look at the roster. */
 static void deliver(struct user *user, const struct jid *from, struct stanza *stanza)
@@ -176,7 +180,8 @@ enum hook_verdict subscription_on_in(struct module_instance *instance, struct ho
 			route_type(event->to, event->from, PRESENCE_UNSUBSCRIBED);
 		return HOOK_STOP;
 	}
-	struct subscription_step step = subscription_inbound(subscription_state_of(item), item && item->approved, what);
+	struct subscription_step step =
+	    subscription_inbound(subscription_state_of(item), item && item->approved, what);
 	if (!item && what == SUB_SUBSCRIBE && is_full(instance, event->user, "max_requests")) {
 		LOG_INFO("roster.requests_full", LOG_STR("user", jid_bare(event->to)),
 		    LOG_STR("contact", jid_bare(event->from)));
@@ -216,7 +221,7 @@ void subscription_requests_deliver(struct session *session)
 	roster_walk_fini(&walk);
 }
 
-/* --- the end of a subscription ------------------------------------------------------------------------------------------------- */
+/* --- the end of a subscription -------------------------------------------------------------------------- */
 
 /* Both directions, as far as there is anything to take back: 2.5.2. */
 static void take_back(struct user *user, const struct jid *contact, enum subscription_state state)
@@ -236,8 +241,8 @@ static bool sees_us(enum subscription_state state)
 	return state == SUB_FROM || state == SUB_FROM_OUT || state == SUB_BOTH;
 }
 
-bool subscription_forget(struct user *user, const struct roster_item *item, void (*saved)(void *arg, int result),
-    void *arg)
+bool subscription_forget(
+    struct user *user, const struct roster_item *item, void (*saved)(void *arg, int result), void *arg)
 {
 	struct arena arena = {0};
 	struct jid found = jid_of_prepared(item->jid), contact = jid_dup(&found, &arena);
@@ -254,10 +259,9 @@ bool subscription_forget(struct user *user, const struct roster_item *item, void
 
 void subscription_end_all(struct user *user)
 {
-	struct roster *roster = roster_of(user);
+	struct roster *roster = roster_make(user);
 	struct roster_walk walk = {0};
-	if (!roster)
-		return;
+	/* A session may be left for a moment: what it does is written nowhere. */
 	roster->memory_only = true;
 	while (roster_walk_next(roster, &walk)) {
 		enum subscription_state state = subscription_state_of(walk.item);
