@@ -75,9 +75,10 @@ static enum hook_verdict on_load(struct module_instance *instance, struct hook_u
 static enum hook_verdict on_loaded(struct module_instance *instance, struct hook_user_loaded *event)
 {
 	const struct loaded *loaded = event->loaded;
+	struct offline *offline = offline_of(event->user);
+	offline->homeless = !user_exists(event->user);
 	if (!loaded)
 		return HOOK_PASS;
-	struct offline *offline = offline_of(event->user);
 	offline->count = loaded->count;
 	offline->epoch = loaded->epoch;
 	return HOOK_PASS;
@@ -133,6 +134,8 @@ static enum hook_verdict on_message(struct module_instance *instance, struct hoo
 		offline->refused = true; /* it has its row still */
 		return HOOK_STOP;
 	}
+	if (offline->homeless)
+		return HOOK_PASS;
 	switch (offline_fate(event->stanza, &rules)) {
 	case OFFLINE_KEEP:
 		return keep(instance, event);

@@ -26,6 +26,7 @@ struct offline {
 	unsigned epoch;             /* count is right as long as nobody else deletes: offline_epoch */
 	unsigned kept_since;        /* messages kept since the pump's latest read was submitted */
 	struct offline_pump *pumps; /* that are handing messages over */
+	bool homeless;              /* no account: an anonymous log-in; nothing is kept */
 	bool handing;               /* a kept message is being delivered right now */
 	bool refused;               /* ... and the session's queue was full */
 };
