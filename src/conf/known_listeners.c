@@ -61,6 +61,8 @@ static const struct option c2s[] = {
     {"starttls_required", OPTION_BOOL, "false", "Refuse to go on without TLS."},
     {"tls_verify", OPTION_BOOL, "false",
 	"Ask clients for a certificate and let those with a trusted one log in with it (SASL EXTERNAL)."},
+    {"allow_unencrypted_plain", OPTION_BOOL, "false",
+	"Offer SASL PLAIN on connections without TLS: passwords then travel in the clear."},
     {"allow_unencrypted_sasl2", OPTION_BOOL, "false", "Offer SASL2 on connections without TLS.",
 	.flags = OPTION_LATER},
     {"zlib", OPTION_BOOL, "false", "Offer stream compression (XEP-0138).", .flags = OPTION_LATER},

@@ -9,6 +9,7 @@
 #include "stanzad/log.h"
 
 #define WORKERS_MAX 256
+#define MAIL_ROUNDS 16
 
 static struct worker *workers;
 static unsigned workers_count;
@@ -56,17 +57,21 @@ static void on_wake(uv_async_t *wake)
 		uv_stop(&worker->loop);
 }
 
-/* Before the loop waits: whoever posts from here on must wake it, so look once more. */
+/* Before the loop waits: whoever posts from here on must wake it, so look once more. Not for ever: mail that brings mail
+ * must leave sockets and timers their turn. */
 static void on_turn_start(uv_prepare_t *prepare)
 {
 	struct worker *worker = prepare->data;
-	do {
+	for (unsigned round = 0; round < MAIL_ROUNDS; round++) {
 		deferred_run(worker);
 		__atomic_store_n(&worker->sleeping, true, __ATOMIC_SEQ_CST);
 		if (!__atomic_load_n(&worker->inbox, __ATOMIC_SEQ_CST))
 			return;
 		__atomic_store_n(&worker->sleeping, false, __ATOMIC_SEQ_CST);
-	} while (inbox_receive(worker));
+		inbox_receive(worker);
+	}
+	deferred_run(worker);
+	uv_async_send(&worker->wake);
 }
 
 static void on_turn_end(uv_check_t *check)

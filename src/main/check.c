@@ -12,7 +12,8 @@ int check_configuration(const char *path)
 	struct strbuf out = {0};
 	int rc = conf_load(path, &conf, &report);
 	report_write(&report, &out);
-	fwrite(out.ptr, 1, out.len, stdout);
+	if (out.len)
+		fwrite(out.ptr, 1, out.len, stdout);
 	if (rc < 0)
 		printf("%zu error%s: the server would not start.\n", report.errors, report.errors == 1 ? "" : "s");
 	else

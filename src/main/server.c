@@ -127,8 +127,18 @@ static int log_configure(const struct conf *conf, struct err *err)
  */
 struct retired {
 	struct timer timer;
+	struct list link;
 	struct conf *conf;
 };
+
+static struct list retired_list = {&retired_list, &retired_list};
+
+static void retired_free(struct retired *retired)
+{
+	list_remove(&retired->link);
+	conf_unref(&retired->conf);
+	free(retired);
+}
 
 static void on_retire_check(struct timer *timer)
 {
@@ -139,8 +149,7 @@ static void on_retire_check(struct timer *timer)
 		timer_start(timer, RETIRE_CHECK_MS, on_retire_check);
 		return;
 	}
-	conf_unref(&retired->conf);
-	free(retired);
+	retired_free(retired);
 }
 
 static void on_passed(void *arg)
@@ -160,6 +169,7 @@ static void retire(struct conf *conf)
 		return;
 	struct retired *retired = mem_zalloc(sizeof(*retired));
 	retired->conf = conf;
+	list_add_before(&retired_list, &retired->link);
 	workers_each(nothing, on_passed, retired);
 }
 
@@ -321,6 +331,8 @@ static void finish(void)
 	tls_fini();
 	conn_pools_fini();
 	c2s_fini();
+	while (!list_empty(&retired_list))
+		retired_free(list_entry(retired_list.next, struct retired, link));
 	struct conf *conf = conf_install(NULL);
 	conf_unref(&conf);
 }

@@ -226,6 +226,13 @@ void sm_deliver(struct host *host, const struct jid *from, const struct jid *to,
 			user_settle(user);
 		return;
 	}
+	/* Presence is for sessions, and a user who is not in memory has none: no need to read anybody from storage. */
+	bool only_for_sessions = stanza->kind == STANZA_PRESENCE &&
+				 (stanza->type == PRESENCE_AVAILABLE || stanza->type == PRESENCE_UNAVAILABLE);
+	if (only_for_sessions && !user_in_memory(jid_bare(to))) {
+		TRACE(STAGE_DROPPED, "the user has no session");
+		return;
+	}
 	struct delivery *delivery = mem_zalloc(sizeof(*delivery));
 	delivery->waiter.ready = on_user;
 	delivery->envelope = envelope_new(from, to, stanza);

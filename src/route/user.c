@@ -195,6 +195,11 @@ void user_wait(const struct jid *jid, struct host *host, struct user_waiter *wai
 		load_start(user);
 }
 
+bool user_in_memory(struct str bare)
+{
+	return map_get(users_here(), bare) != NULL;
+}
+
 struct user *user_find(struct str bare)
 {
 	struct user *user = map_get(users_here(), bare);

@@ -42,6 +42,8 @@ struct user {
 	void *slots[]; /* modules_user_slots */
 };
 
+/* Loaded, or being loaded. */
+bool user_in_memory(struct str bare);
 /* Calls ready when the user of this bare JID is loaded, at once or later; jid's host is served. */
 void user_wait(const struct jid *jid, struct host *host, struct user_waiter *waiter);
 /* Starts the idle clock when nothing needs the user. */

@@ -45,7 +45,7 @@ static void fill_context(struct c2s *c2s)
 	setup->context = (struct sasl_context){
 	    .host = host,
 	    .tls = c2s->secure,
-	    .allow_plain_text = !conf_listener_get(c2s->listener, "starttls_required")->boolean,
+	    .allow_plain_text = conf_listener_get(c2s->listener, "allow_unencrypted_plain")->boolean,
 	    .methods = &setup->methods,
 	    .downgrade_protection = !conf_bool(c2s->conf, host, "disable_sasl_scram_downgrade_protection"),
 	};

@@ -19,7 +19,8 @@ static int set_run(void *arg, struct db *db, struct err *err)
 {
 	struct task *task = arg;
 	bool room = true;
-	if (private_write(db, task->jid, task->elem, err) < 0 || private_has_room(db, task->jid, &room, err) < 0)
+	if (private_write(db, task->jid, task->elem, err) < 0 ||
+	    private_has_room(db, task->jid, &room, err) < 0)
 		return -1;
 	return room ? 0 : err_set(err, "the user's private storage is full");
 }
@@ -30,7 +31,8 @@ static enum command_outcome find_user(struct command_call *call, struct command_
 	enum command_outcome outcome = command_account(call, account_r);
 	if (outcome == COMMAND_OK &&
 	    auth_user_exists(jid_domain(&account_r->jid), jid_local(&account_r->jid), &err) != AUTH_OK)
-		outcome = command_say(call, COMMAND_NOT_FOUND, "there is no account %.*s", STR_FMT(jid_bare(&account_r->jid)));
+		outcome = command_say(
+		    call, COMMAND_NOT_FOUND, "there is no account %.*s", STR_FMT(jid_bare(&account_r->jid)));
 	return outcome;
 }
 
@@ -43,7 +45,8 @@ static enum command_outcome with_element(struct command_call *call, struct task 
 	struct xml_tree *tree = xml_parse(text, STR_NULL, &xml_limits_default, &offset, &err);
 	enum command_outcome outcome = COMMAND_OK;
 	if (!tree)
-		return command_say(call, COMMAND_USAGE, "the element is not good XML: %s at byte %zu", err.text, offset);
+		return command_say(
+		    call, COMMAND_USAGE, "the element is not good XML: %s at byte %zu", err.text, offset);
 	task->elem = tree->root;
 	if (private_is_reserved(tree->root->ns))
 		outcome = command_say(call, COMMAND_USAGE, "the element needs a namespace of its own");
@@ -99,9 +102,9 @@ static const struct command_argument set_arguments[] = {
 };
 
 const struct command private_commands[] = {
-    {"private_get", "private", "Show an element of a user's private storage.", get_arguments, COMMAND_VALUE, NULL,
-	private_get},
-    {"private_set", "private", "Put an element into a user's private storage.", set_arguments, COMMAND_RESCODE, NULL,
-	private_set},
+    {"private_get", "private", "Show an element of a user's private storage.", get_arguments, COMMAND_VALUE,
+	NULL, private_get},
+    {"private_set", "private", "Put an element into a user's private storage.", set_arguments,
+	COMMAND_RESCODE, NULL, private_set},
     {0},
 };
