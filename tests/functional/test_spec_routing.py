@@ -176,3 +176,23 @@ class TestRoster:
         """RFC 6121 2.1.3"""
         reply = romeo.iq("get", f"<query xmlns='{ns.ROSTER}'><item jid='a@b'/></query>")
         assert "bad-request" in condition(reply)
+
+
+class TestDisco:
+    """XEP-0030 8: nothing of an account is told to those who may not see its presence."""
+
+    @pytest.mark.parametrize("node", ["", "node='x'"])
+    def test_strangers_learn_nothing(self, cast, romeo, node):
+        cast.account("tybalt")
+        for target in (cast.client("tybalt").bare, "nobody@localhost"):
+            reply = romeo.iq("get", f"<query xmlns='{ns.DISCO_INFO}' {node}/>", to=target)
+            assert "service-unavailable" in condition(reply)
+            reply = romeo.iq("get", f"<query xmlns='{ns.DISCO_ITEMS}' {node}/>", to=target)
+            assert reply.get("type") == "result" and reply.get("from") == target
+            assert reply[0].get("node") == (node and "x" or None) and len(reply[0]) == 0
+
+    def test_set(self, cast, romeo):
+        cast.account("tybalt")
+        for what in (ns.DISCO_INFO, ns.DISCO_ITEMS):
+            for target in ("localhost", romeo.bare):
+                assert condition(romeo.iq("set", f"<query xmlns='{what}'/>", to=target))
