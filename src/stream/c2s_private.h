@@ -116,6 +116,10 @@ void c2s_presession_stanza(struct c2s *c2s, struct stanza *stanza);
 /* A stanza of an established session. */
 void c2s_stanza(struct c2s *c2s, struct stanza *stanza);
 
+/* --- c2s_delay.c ---- */
+/* The stanza, or one without what claims that this server delayed it (XEP-0203 4). The caller unrefs it. */
+struct stanza *c2s_without_forged_delay(struct stanza *stanza);
+
 /* --- c2s_session.c ---- */
 extern const struct session_ops c2s_session_ops;
 void c2s_scratch_fini(void);
