@@ -137,7 +137,7 @@ static bool version_supported(struct str version)
 {
 	struct str minor;
 	uint64_t major;
-	return version.ptr && str_to_u64(str_cut(version, '.', &minor), &major) && major == 1;
+	return version.ptr && str_to_u64(str_cut(version, '.', &minor), &major) && major >= 1;
 }
 
 /* Sets c2s->host; false: the stream failed. */
@@ -197,7 +197,7 @@ void c2s_header(struct c2s *c2s, const struct xml *root)
 	if (!find_host(c2s, root) || !may_connect(c2s))
 		return;
 	if (!version_supported(xml_attr(root, "version"))) {
-		c2s_fail(c2s, STREAM_unsupported_version, "XMPP 1.0 is needed");
+		c2s_fail(c2s, STREAM_unsupported_version, "XMPP 1.0 or later is needed");
 		return;
 	}
 	header_answer(c2s, root);

@@ -145,33 +145,6 @@ static void stanza_to(struct c2s *c2s, const struct jid *to, bool directed, stru
 	stanza_unref(&event.stanza);
 }
 
-/* XEP-0203 5: that something waited here only this server can say. */
-static bool is_forged(const struct xml *child, void *arg)
-{
-	struct c2s *c2s = arg;
-	return child->ns_token == XNS_DELAY && child->name_token == XN_delay &&
-	       str_eq(xml_attr(child, "from"), host_name(c2s->host));
-}
-
-static bool has_forged(struct c2s *c2s, const struct stanza *stanza)
-{
-	for (const struct xml *child = xml_first_element(stanza->root); child; child = xml_next_element(child))
-		if (is_forged(child, c2s))
-			return true;
-	return false;
-}
-
-static void stanza_from_here(struct c2s *c2s, const struct jid *to, bool directed, struct stanza *stanza)
-{
-	if (stanza->kind == STANZA_IQ || !has_forged(c2s, stanza)) {
-		stanza_to(c2s, to, directed, stanza);
-		return;
-	}
-	struct stanza *honest = stanza_without(stanza, is_forged, c2s);
-	stanza_to(c2s, to, directed, honest);
-	stanza_unref(&honest);
-}
-
 void c2s_stanza(struct c2s *c2s, struct stanza *stanza)
 {
 	if (!from_is_own(c2s, stanza)) {
@@ -186,6 +159,6 @@ void c2s_stanza(struct c2s *c2s, struct stanza *stanza)
 	if (address.ptr && jid_parse(address, &arena, &to, &err) < 0)
 		c2s_refuse(c2s, stanza, NULL, SE_jid_malformed, "the address in 'to' is no JID");
 	else
-		stanza_from_here(c2s, &to, address.ptr != NULL, stanza);
+		stanza_to(c2s, &to, address.ptr != NULL, stanza);
 	arena_fini(&arena);
 }
