@@ -21,6 +21,7 @@ struct module_iq {
 	enum iq_discipline discipline;
 	bool needs_user;   /* IQ_SM: load the user first; a user without account gets service-unavailable anyway */
 	bool owner_only;   /* IQ_SM: others than the user themselves get forbidden */
+	bool for_nobody;   /* IQ_SM: called for local parts without an account, too; user_exists tells */
 	bool announce;     /* ns is a disco#info feature of the component */
 };
 

@@ -63,6 +63,8 @@ void stanza_unref(struct stanza **stanza);
 struct stanza *stanza_from_writer(struct xml_writer *writer);
 /* The same stanza with more elements (serialised, self-contained under jabber:client) behind its children. */
 struct stanza *stanza_with_tail(struct stanza *base, struct str tail);
+/* The same stanza without the child elements for which drop says so. What it holds is copied. */
+struct stanza *stanza_without(struct stanza *base, bool (*drop)(const struct xml *child, void *arg), void *arg);
 /* The same children under another start tag: kind is kept, type and id change (a NULL ptr: none). */
 struct stanza *stanza_with_type(struct stanza *base, enum stanza_type type, struct str id);
 

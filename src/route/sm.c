@@ -166,8 +166,6 @@ static void sm_iq(struct user *user, const struct jid *from, const struct jid *t
 			bounce(from, to, stanza, SE_service_unavailable);
 	} else if (!stanza_is_request(stanza)) {
 		TRACE(STAGE_DROPPED, "an answer to a bare JID that asked nothing");
-	} else if (!user_exists(user)) {
-		bounce(from, to, stanza, SE_service_unavailable);
 	} else {
 		iq_dispatch(user->host, IQ_SM, user, from, to, stanza);
 	}

@@ -117,7 +117,7 @@ void c2s_presession_stanza(struct c2s *c2s, struct stanza *stanza);
 void c2s_stanza(struct c2s *c2s, struct stanza *stanza);
 
 /* --- c2s_delay.c ---- */
-/* The stanza, or one without what claims that this server delayed it (XEP-0203 4). The caller unrefs it. */
+/* The stanza, or one without what claims that this server delayed it (XEP-0203 5). The caller unrefs it. */
 struct stanza *c2s_without_forged_delay(struct stanza *stanza);
 
 /* --- c2s_session.c ---- */

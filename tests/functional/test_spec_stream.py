@@ -26,13 +26,13 @@ class TestHeader:
     def test_nobody_else_is(self, cast, given):
         assert "to" not in cast.client("romeo").connect().open(extra=given).answer
 
-    @pytest.mark.parametrize("version", ["1.0", "1", "1.1", "2.0"])
+    @pytest.mark.parametrize("version", ["1.0", "1", "1.1", "2.0", "11.0"])
     def test_version_is_the_lower_one(self, cast, version):
         """4.7.5"""
         assert cast.nobody().connect().open(version=version).answer["version"] == "1.0"
 
     @pytest.mark.parametrize("version", [None, "0.9", "", "x"])
-    def test_version_before_features(self, cast, version):
+    def test_version_of_old(self, cast, version):
         client = cast.nobody().connect()
         client.send(client.header(version=version))
         client.read_header()

@@ -133,7 +133,7 @@ static void keep_done(struct store_op *op, int result, const struct err *err)
 static void write_row(struct keep *keep)
 {
 	struct strbuf tail = {0};
-	datetime_delay(&tail, jid_domain(user_jid(keep->user)), clock_real_us(), STR("Offline Storage"));
+	datetime_delay(&tail, jid_domain(user_jid(keep->user)), clock_real_us(), STR_NULL);
 	struct stanza *stamped = stanza_with_tail(keep->stanza, strbuf_view(&tail));
 	stanza_write(&keep->xml, stamped, &keep->from, &keep->to);
 	stanza_unref(&stamped);
