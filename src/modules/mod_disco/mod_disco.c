@@ -113,8 +113,8 @@ static struct hook_disco event_of(struct iq *iq)
 	};
 }
 
-/* XEP-0030 8: who may not see a user's presence learns nothing, not even whether the user exists. Asked for information
- * that is service-unavailable, asked for items it is that there are none. */
+/* XEP-0030 8: who may not see a user's presence learns nothing, not even whether the user exists. That is
+ * service-unavailable, and when all items are asked for, none. */
 static bool hidden(const struct hook_disco *event)
 {
 	return event->user && !event->contact;
@@ -164,6 +164,8 @@ static enum iq_verdict on_items(struct iq *iq)
 	struct hook_disco event = event_of(iq);
 	if (iq->type == IQ_SET)
 		return iq_refuse(iq, SE_not_allowed, NULL);
+	if (hidden(&event) && event.node.len)
+		return iq_refuse(iq, SE_service_unavailable, NULL);
 	open_query(iq, "http://jabber.org/protocol/disco#items", event.node);
 	if (hidden(&event)) {
 		xml_close(iq->reply);
