@@ -5,6 +5,9 @@
 #include "route/host_private.h"
 #include "route/router.h"
 #include "route/user_private.h"
+#include "store/store_open.h"
+
+#define STORE_BACKLOG_MAX 5000 /* operations */
 
 static void bounce(const struct jid *from, const struct jid *to, struct stanza *stanza,
     enum stanza_condition condition)
@@ -36,6 +39,15 @@ static void deliver_from_priority(struct user *user, int least, const struct jid
 	}
 }
 
+/* When storage cannot keep up, whoever makes it write is slowed down: what waits for it is in memory. */
+static void spare_storage(const struct jid *from)
+{
+	struct store_stats store;
+	store_stats(&store);
+	if (store.waiting > STORE_BACKLOG_MAX)
+		session_slow_sender(from);
+}
+
 static void message_offline(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	TRACE(STAGE_OFFLINE, "%.*s has no available resource of non-negative priority", STR_FMT(jid_bare(to)));
@@ -44,7 +56,9 @@ static void message_offline(struct user *user, const struct jid *from, const str
 	struct hook_user_stanza event = {.user = user, .from = from, .to = to, .stanza = stanza};
 	event.error.condition = SE_service_unavailable;
 	enum hook_verdict verdict = hook_run_message_offline(user->host, &event);
-	if (verdict != HOOK_STOP)
+	if (verdict == HOOK_STOP)
+		spare_storage(from);
+	else
 		route_error(from, to, stanza, &event.error);
 }
 
