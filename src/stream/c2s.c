@@ -231,10 +231,12 @@ static size_t on_received(void *owner, const char *bytes, size_t len)
 {
 	struct c2s *c2s = owner;
 	const char *next = bytes, *end = bytes + len;
-	while ((next = skip_space(c2s, next, end)) < end && can_read(c2s)) {
+	bool opened = false; /* by a tag that may have closed the stream, too */
+	while (((next = skip_space(c2s, next, end)) < end || opened) && can_read(c2s)) {
 		struct xml_tree *tree;
 		bool was_secure = c2s->secure;
 		int result = xml_stream_next(c2s->xml, &next, end, stanza_head_room, &tree);
+		opened = result == XML_STREAM_OPENED;
 		if (result == XML_STREAM_ELEMENT)
 			on_element(c2s, tree);
 		else if (result == XML_STREAM_OPENED)
