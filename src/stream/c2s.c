@@ -306,7 +306,7 @@ void c2s_limit_size(struct c2s *c2s, bool before_login)
 		c2s->limits.max_elements = elements;
 }
 
-static void c2s_accepted(struct conn *conn, const struct conf_listener *listener, struct conf *conf)
+void c2s_accept(struct conn *conn, const struct conf_listener *listener, struct conf *conf)
 {
 	struct c2s *c2s = mem_zalloc(sizeof(*c2s));
 	c2s->magic = C2S_MAGIC;
@@ -328,7 +328,7 @@ static void c2s_accepted(struct conn *conn, const struct conf_listener *listener
 
 void c2s_init(void)
 {
-	static const struct listener_kind kind = {"ejabberd_c2s", c2s_accepted, "xmpp-client"};
+	static const struct listener_kind kind = {"ejabberd_c2s", c2s_accept, "xmpp-client"};
 	listener_register_kind(&kind);
 }
 
