@@ -21,6 +21,7 @@ struct module_iq {
 	enum iq_discipline discipline;
 	bool needs_user;   /* IQ_SM: load the user first; a user without account gets service-unavailable anyway */
 	bool owner_only;   /* IQ_SM: others than the user themselves get forbidden */
+	bool for_nobody;   /* IQ_SM: called for local parts without an account, too; user_exists tells */
 	bool announce;     /* ns is a disco#info feature of the component */
 };
 
@@ -45,6 +46,9 @@ struct module {
 	 * ones stay in force and the reload says why. */
 	int (*reload)(struct module_instance *instance, struct err *err);
 };
+
+/* For .reload of a module that reads its options when it needs them: nothing is to be done. */
+int module_reload_nothing(struct module_instance *instance, struct err *err);
 
 const struct module *module_of(const struct module_instance *instance);
 struct host *module_host(const struct module_instance *instance);

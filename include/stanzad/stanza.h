@@ -63,6 +63,8 @@ void stanza_unref(struct stanza **stanza);
 struct stanza *stanza_from_writer(struct xml_writer *writer);
 /* The same stanza with more elements (serialised, self-contained under jabber:client) behind its children. */
 struct stanza *stanza_with_tail(struct stanza *base, struct str tail);
+/* The same stanza without the child elements for which drop says so. What it holds is copied. */
+struct stanza *stanza_without(struct stanza *base, bool (*drop)(const struct xml *child, void *arg), void *arg);
 /* The same children under another start tag: kind is kept, type and id change (a NULL ptr: none). */
 struct stanza *stanza_with_type(struct stanza *base, enum stanza_type type, struct str id);
 
@@ -96,5 +98,6 @@ const char *stanza_condition_text(enum stanza_condition condition);
 /* The error reply: type error, same id, the original children first (RFC 6120 8.3.1), then <error/> made by 'by'
  * (NULL: attribute left out). NULL when the stanza must not be answered: it is itself an error or a result. */
 struct stanza *stanza_make_error(struct stanza *original, const struct stanza_error *error, const struct jid *by);
-/* An IQ result to 'request' with the writer's content as children (may be empty, or NULL). The writer is reusable afterwards. */
+/* An IQ result to 'request' with the writer's content as children (may be empty, or NULL). The writer is reusable
+ * afterwards. */
 struct stanza *stanza_make_result(const struct stanza *request, struct xml_writer *children);

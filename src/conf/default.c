@@ -49,6 +49,5 @@ const char conf_default_text[] =
     "  mod_private: {}\n"
     "  mod_register: {ip_access: trusted_network}\n"
     "  mod_roster: {versioning: true}\n"
-    "  mod_stats: {}\n"
     "  mod_time: {}\n"
     "  mod_version: {show_os: false}\n";

@@ -44,7 +44,7 @@ const struct option listener_tls_options[] = {
 	    OPTION_INFINITY},                                                                                \
 	    {"max_stanza_elements", OPTION_INT, "infinity", "The most XML elements in a stanza.", NULL, 1,   \
 		0, OPTION_INFINITY},                                                                         \
-	    {"pre_auth_max_stanza_size", OPTION_INT, "8192",                                                 \
+	    {"pre_auth_max_stanza_size", OPTION_INT, "16384",                                                 \
 		"The largest stanza before authentication, in bytes.", NULL, 1024, 0, OPTION_INFINITY},      \
 	    {"pre_auth_max_stanza_elements", OPTION_INT, "32",                                               \
 		"The most XML elements in a stanza before authentication.", NULL, 1, 0, OPTION_INFINITY},    \
@@ -61,6 +61,8 @@ static const struct option c2s[] = {
     {"starttls_required", OPTION_BOOL, "false", "Refuse to go on without TLS."},
     {"tls_verify", OPTION_BOOL, "false",
 	"Ask clients for a certificate and let those with a trusted one log in with it (SASL EXTERNAL)."},
+    {"allow_unencrypted_plain", OPTION_BOOL, "false",
+	"Offer SASL PLAIN on connections without TLS: passwords then travel in the clear."},
     {"allow_unencrypted_sasl2", OPTION_BOOL, "false", "Offer SASL2 on connections without TLS.",
 	.flags = OPTION_LATER},
     {"zlib", OPTION_BOOL, "false", "Offer stream compression (XEP-0138).", .flags = OPTION_LATER},

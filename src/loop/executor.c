@@ -48,7 +48,6 @@ static void on_done(struct mail *mail)
 static void finish(struct job *job)
 {
 	struct job_queue *queue = job->queue;
-	executor.load--;
 	if (queue) {
 		struct job *next = take(&queue->first);
 		queue->running = next != NULL;
@@ -80,6 +79,7 @@ static void *thread_main(void *arg)
 			pthread_mutex_unlock(&executor.lock);
 			post_done(job);
 			pthread_mutex_lock(&executor.lock);
+			executor.load--;
 		} else if (executor.stopping && executor.load == 0) {
 			break;
 		} else {

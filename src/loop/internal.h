@@ -17,6 +17,7 @@ struct worker {
 	uv_prepare_t turn_start;
 	pthread_t thread;
 	struct mail *inbox;    /* newest first; pushed by any thread, taken whole by the owner */
+	unsigned backlog;      /* pieces of mail in the inbox, or being received */
 	bool sleeping;         /* it waits, or is about to: mail must wake it */
 	struct deferred *deferred, **deferred_end;
 	struct timer **timers; /* min-heap, [1..timer_count] */

@@ -40,13 +40,15 @@ static bool inbox_receive(struct worker *worker)
 		oldest = newest;
 		newest = next;
 	}
-	bool any = oldest != NULL;
-	while (oldest) {
+	unsigned received = 0;
+	for (; oldest; received++) {
 		struct mail *next = oldest->next;
 		oldest->receive(oldest);
 		oldest = next;
 	}
-	return any;
+	if (received)
+		__atomic_sub_fetch(&worker->backlog, received, __ATOMIC_RELAXED);
+	return received != 0;
 }
 
 static void on_wake(uv_async_t *wake)
@@ -213,12 +215,18 @@ struct worker *worker_home(uint64_t hash)
 
 void worker_post(struct worker *worker, struct mail *mail)
 {
+	__atomic_add_fetch(&worker->backlog, 1, __ATOMIC_RELAXED);
 	struct mail *head = __atomic_load_n(&worker->inbox, __ATOMIC_RELAXED);
 	do {
 		mail->next = head;
 	} while (!__atomic_compare_exchange_n(&worker->inbox, &head, mail, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
 	if (__atomic_exchange_n(&worker->sleeping, false, __ATOMIC_SEQ_CST))
 		uv_async_send(&worker->wake);
+}
+
+unsigned worker_backlog(const struct worker *worker)
+{
+	return __atomic_load_n(&worker->backlog, __ATOMIC_RELAXED);
 }
 
 void worker_defer(struct deferred *deferred)

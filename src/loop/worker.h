@@ -47,6 +47,8 @@ struct worker *worker_home(uint64_t hash);
 
 /* Any thread. */
 void worker_post(struct worker *worker, struct mail *mail);
+/* How many pieces of mail wait there. Any thread. */
+unsigned worker_backlog(const struct worker *worker);
 /* On the own worker only; a queued one is not queued twice. */
 void worker_defer(struct deferred *deferred);
 /*

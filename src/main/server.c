@@ -73,7 +73,8 @@ static void on_counted(void *arg)
 	(void)arg;
 	struct store_stats store;
 	store_stats(&store);
-	bool quiet = server.streams == 0 && control_load() == 0 && executor_load() == 0 && store.waiting == 0;
+	bool quiet = server.streams == 0 && control_load() == 0 && executor_load() == 0 && store.waiting == 0 &&
+		     store.writing == 0;
 	server.stop_waited_ms += STOP_CHECK_MS;
 	if (quiet || server.stop_waited_ms > STOP_PATIENCE_MS)
 		workers_stop();
@@ -145,7 +146,7 @@ static void on_retire_check(struct timer *timer)
 	struct retired *retired = list_entry(timer, struct retired, timer);
 	struct store_stats store;
 	store_stats(&store);
-	if (executor_load() || control_load() || store.waiting) {
+	if (executor_load() || control_load() || store.waiting || store.writing) {
 		timer_start(timer, RETIRE_CHECK_MS, on_retire_check);
 		return;
 	}

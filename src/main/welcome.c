@@ -23,7 +23,9 @@ void welcome_print(const struct server_options *options)
 	printf("\nWhat next, in another terminal:\n"
 	       "  build/stanzactl --data-dir %s register romeo %.*s secret\n"
 	       "  build/stanzactl --data-dir %s register juliet %.*s secret\n"
-	       "  profanity -a romeo@%.*s        (then: /connect romeo@%.*s server 127.0.0.1 tls trust)\n"
+	       "  profanity\n"
+	       "    then in it: /connect romeo@%.*s server 127.0.0.1 tls trust\n"
+	       "                /msg juliet@%.*s hello\n"
 	       "Any XMPP client works; the certificate is self-signed, so it will ask whether to trust it.\n"
 	       "Ctrl-C ends the server.\n\n",
 	    options->data_dir, STR_FMT(host), options->data_dir, STR_FMT(host), STR_FMT(host), STR_FMT(host));

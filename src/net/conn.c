@@ -228,10 +228,10 @@ void conn_linger_begin(struct conn *conn)
 {
 	conn->state = CONN_LINGER;
 	conn_tls_shutdown(conn);
-	if (shutdown(conn->fd, SHUT_WR) < 0 || conn->eof || !timer_running(&conn->timer))
+	/* A peer that has closed already needs no half-close. */
+	conn_discard(conn);
+	if (conn->state == CONN_LINGER && (shutdown(conn->fd, SHUT_WR) < 0 || !timer_running(&conn->timer)))
 		conn_fail(conn, "closed");
-	else
-		conn_discard(conn);
 }
 
 void conn_close(struct conn *conn, unsigned linger_ms)

@@ -87,9 +87,9 @@ void conn_set_tls_name(struct conn *conn, struct str host);
 /* The handshake is complete. */
 bool conn_is_tls(const struct conn *conn);
 /* tls-exporter (1.3, or 1.2 with extended master secret), tls-server-end-point, tls-unique (1.2 only) into out (64 bytes
- * at least); returns the length, 0 when there is none. RFC 9266, RFC 5929. */
+ * at least); returns the length, 0 when there is none. out NULL: only the length. RFC 9266, RFC 5929. */
 enum conn_binding { CONN_TLS_EXPORTER, CONN_TLS_SERVER_END_POINT, CONN_TLS_UNIQUE };
-size_t conn_channel_binding(const struct conn *conn, enum conn_binding kind, unsigned char out[64]);
+size_t conn_channel_binding(const struct conn *conn, enum conn_binding kind, unsigned char *out);
 /* "TLSv1.3", "TLS_AES_256_GCM_SHA384"; NULL without TLS. The server name that the client asked for, or empty. */
 const char *conn_tls_version(const struct conn *conn);
 const char *conn_tls_cipher(const struct conn *conn);

@@ -22,6 +22,8 @@ static size_t binding_exporter(SSL *ssl, unsigned char *out)
 	static const char label[] = "EXPORTER-Channel-Binding";
 	if (SSL_version(ssl) < TLS1_3_VERSION && SSL_get_extms_support(ssl) != 1)
 		return 0;
+	if (!out)
+		return 32;
 	if (!SSL_export_keying_material(ssl, out, 32, label, sizeof(label) - 1, (const unsigned char *)"", 0, 1))
 		return 0;
 	return 32;
@@ -38,9 +40,11 @@ static size_t binding_end_point(SSL *ssl, unsigned char *out)
 	if (hash == NID_md5 || hash == NID_sha1)
 		hash = NID_sha256;
 	const EVP_MD *digest = EVP_get_digestbynid(hash);
-	if (!digest || EVP_MD_get_size(digest) > 64 || !X509_digest(certificate, digest, out, &len))
+	if (!digest || EVP_MD_get_size(digest) > 64)
 		return 0;
-	return len;
+	if (!out)
+		return (size_t)EVP_MD_get_size(digest);
+	return X509_digest(certificate, digest, out, &len) ? len : 0;
 }
 
 /*
@@ -51,11 +55,12 @@ static size_t binding_unique(SSL *ssl, unsigned char *out)
 {
 	if (SSL_session_reused(ssl))
 		return 0;
-	size_t len = SSL_get_peer_finished(ssl, out, 64);
+	unsigned char unused[64];
+	size_t len = SSL_get_peer_finished(ssl, out ? out : unused, 64);
 	return len <= 64 ? len : 0;
 }
 
-size_t conn_channel_binding(const struct conn *conn, enum conn_binding kind, unsigned char out[64])
+size_t conn_channel_binding(const struct conn *conn, enum conn_binding kind, unsigned char *out)
 {
 	size_t len = 0;
 	if (!conn_is_tls(conn))

@@ -126,7 +126,7 @@ void iq_dispatch(struct host *host, enum iq_component component, struct user *us
 		return;
 	}
 	const struct iq_entry *entry = host_iq(host, component, payload->ns);
-	if (!entry) {
+	if (!entry || (user && !user_exists(user) && !entry->iq->for_nobody)) {
 		refuse(from, to, stanza, SE_service_unavailable, NULL);
 		return;
 	}

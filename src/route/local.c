@@ -18,8 +18,19 @@ static void local_presence(const struct jid *from, const struct jid *to, struct 
 		TRACE(STAGE_DROPPED, "presence to the server itself has no meaning");
 		return;
 	}
-	struct stanza_error error = {.condition = SE_not_allowed, .text = "the server has no presence"};
-	route_error(from, to, stanza, &error);
+	/* RFC 6121 3.2: an error would leave the request pending in the roster of who asks. */
+	TRACE(STAGE_BOUNCED, "unsubscribed: the server has no presence");
+	if (trace_on())
+		return;
+	struct jid contact = jid_to_bare(to), user = jid_to_bare(from);
+	struct xml_writer writer = {.default_ns = NS_CLIENT};
+	xml_open(&writer, "presence", NULL);
+	xml_put_attr(&writer, "type", str_of(stanza_type_text(PRESENCE_UNSUBSCRIBED)));
+	xml_close(&writer);
+	struct stanza *unsubscribed = stanza_from_writer(&writer);
+	xml_writer_fini(&writer);
+	route(&contact, &user, unsubscribed);
+	stanza_unref(&unsubscribed);
 }
 
 static void local_message(const struct jid *from, const struct jid *to, struct stanza *stanza)

@@ -6,6 +6,9 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "route/host_private.h"
+#include "route/session.h"
+
+#define BACKLOG_MAX 10000 /* pieces of mail for a worker; above it whoever sends more is slowed down */
 
 struct envelope *envelope_new(const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
@@ -60,6 +63,8 @@ static void send_home(const struct jid *from, const struct jid *to, struct stanz
 	struct envelope *envelope = envelope_new(from, to, stanza);
 	envelope->mail.receive = on_home;
 	worker_post(home, &envelope->mail);
+	if (worker_backlog(home) > BACKLOG_MAX)
+		session_slow_sender(from);
 }
 
 static void route_unfiltered(const struct jid *from, const struct jid *to, struct stanza *stanza)

@@ -5,6 +5,9 @@
 #include "route/host_private.h"
 #include "route/router.h"
 #include "route/user_private.h"
+#include "store/store_open.h"
+
+#define STORE_BACKLOG_MAX 5000 /* operations */
 
 static void bounce(const struct jid *from, const struct jid *to, struct stanza *stanza,
     enum stanza_condition condition)
@@ -36,6 +39,15 @@ static void deliver_from_priority(struct user *user, int least, const struct jid
 	}
 }
 
+/* When storage cannot keep up, whoever makes it write is slowed down: what waits for it is in memory. */
+static void spare_storage(const struct jid *from)
+{
+	struct store_stats store;
+	store_stats(&store);
+	if (store.waiting > STORE_BACKLOG_MAX)
+		session_slow_sender(from);
+}
+
 static void message_offline(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	TRACE(STAGE_OFFLINE, "%.*s has no available resource of non-negative priority", STR_FMT(jid_bare(to)));
@@ -44,7 +56,9 @@ static void message_offline(struct user *user, const struct jid *from, const str
 	struct hook_user_stanza event = {.user = user, .from = from, .to = to, .stanza = stanza};
 	event.error.condition = SE_service_unavailable;
 	enum hook_verdict verdict = hook_run_message_offline(user->host, &event);
-	if (verdict != HOOK_STOP)
+	if (verdict == HOOK_STOP)
+		spare_storage(from);
+	else
 		route_error(from, to, stanza, &event.error);
 }
 
@@ -166,8 +180,6 @@ static void sm_iq(struct user *user, const struct jid *from, const struct jid *t
 			bounce(from, to, stanza, SE_service_unavailable);
 	} else if (!stanza_is_request(stanza)) {
 		TRACE(STAGE_DROPPED, "an answer to a bare JID that asked nothing");
-	} else if (!user_exists(user)) {
-		bounce(from, to, stanza, SE_service_unavailable);
 	} else {
 		iq_dispatch(user->host, IQ_SM, user, from, to, stanza);
 	}
@@ -224,6 +236,13 @@ void sm_deliver(struct host *host, const struct jid *from, const struct jid *to,
 		deliver_to(user, from, to, stanza);
 		if (--user->holds == 0 && !user->sessions)
 			user_settle(user);
+		return;
+	}
+	/* Presence is for sessions, and a user who is not in memory has none: no need to read anybody from storage. */
+	bool only_for_sessions = stanza->kind == STANZA_PRESENCE &&
+				 (stanza->type == PRESENCE_AVAILABLE || stanza->type == PRESENCE_UNAVAILABLE);
+	if (only_for_sessions && !user_in_memory(jid_bare(to))) {
+		TRACE(STAGE_DROPPED, "the user has no session");
 		return;
 	}
 	struct delivery *delivery = mem_zalloc(sizeof(*delivery));

@@ -50,6 +50,7 @@ struct store {
 	struct map last_writes;    /* key -> ticket of the last write of it that is not durable */
 	struct list released;      /* reads that may run and are on their way to their worker as mail */
 	unsigned waiting, reading; /* operations not yet run; reads on the executor or in store_call */
+	unsigned writing;          /* writes that the writer has taken and not yet reported */
 	uint64_t number, completed;
 
 	struct db **readers; /* connections that nobody uses at the moment */

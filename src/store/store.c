@@ -331,6 +331,7 @@ void store_stats(struct store_stats *stats_r)
 	pthread_mutex_lock(&store.lock);
 	*stats_r = store.stats;
 	stats_r->waiting = store.waiting;
+	stats_r->writing = store.writing;
 	pthread_mutex_unlock(&store.lock);
 }
 

@@ -30,6 +30,7 @@ void store_fail_at(unsigned statement);
 
 struct store_stats {
 	uint64_t commits, operations, failures;
-	unsigned waiting;
+	unsigned waiting; /* operations that nobody has begun */
+	unsigned writing; /* writes that are begun and whose done call is not posted yet */
 };
 void store_stats(struct store_stats *stats_r);

@@ -30,6 +30,7 @@ static struct ticket *take(struct batch *batch)
 		ticket = list_entry(store.queue.next, struct ticket, node);
 		list_remove(&ticket->node);
 		store.waiting--;
+		store.writing++;
 	}
 	pthread_mutex_unlock(&store.lock);
 	if (ticket) {
@@ -110,7 +111,11 @@ static void write_batch(void)
 	if (!committed)
 		fail_batch(&batch, &err);
 	batch_limit = !committed ? 1 : batch_limit < BATCH_MAX / 2 ? 2 * batch_limit : BATCH_MAX;
+	unsigned count = batch.count;
 	finish_batch(&batch, committed);
+	pthread_mutex_lock(&store.lock);
+	store.writing -= count;
+	pthread_mutex_unlock(&store.lock);
 	db_upkeep(store.writer_db);
 }
 

@@ -233,10 +233,12 @@ static size_t on_received(void *owner, const char *bytes, size_t len)
 {
 	struct c2s *c2s = owner;
 	const char *next = bytes, *end = bytes + len;
-	while ((next = skip_space(c2s, next, end)) < end && can_read(c2s)) {
+	bool opened = false; /* by a tag that may have closed the stream, too */
+	while (((next = skip_space(c2s, next, end)) < end || opened) && can_read(c2s)) {
 		struct xml_tree *tree;
 		bool was_secure = c2s->secure;
 		int result = xml_stream_next(c2s->xml, &next, end, stanza_head_room, &tree);
+		opened = result == XML_STREAM_OPENED;
 		if (result == XML_STREAM_ELEMENT)
 			on_element(c2s, tree);
 		else if (result == XML_STREAM_OPENED)
@@ -310,7 +312,7 @@ void c2s_limit_size(struct c2s *c2s, bool before_login)
 		c2s->limits.max_elements = elements;
 }
 
-static void c2s_accepted(struct conn *conn, const struct conf_listener *listener, struct conf *conf)
+void c2s_accept(struct conn *conn, const struct conf_listener *listener, struct conf *conf)
 {
 	struct c2s *c2s = mem_zalloc(sizeof(*c2s));
 	c2s->magic = C2S_MAGIC;
@@ -332,7 +334,7 @@ static void c2s_accepted(struct conn *conn, const struct conf_listener *listener
 
 void c2s_init(void)
 {
-	static const struct listener_kind kind = {"ejabberd_c2s", c2s_accepted, "xmpp-client"};
+	static const struct listener_kind kind = {"ejabberd_c2s", c2s_accept, "xmpp-client"};
 	listener_register_kind(&kind);
 }
 

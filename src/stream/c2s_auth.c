@@ -45,16 +45,15 @@ static void fill_context(struct c2s *c2s)
 	setup->context = (struct sasl_context){
 	    .host = host,
 	    .tls = c2s->secure,
-	    .allow_plain_text = !conf_listener_get(c2s->listener, "starttls_required")->boolean,
+	    .allow_plain_text = conf_listener_get(c2s->listener, "allow_unencrypted_plain")->boolean,
 	    .methods = &setup->methods,
 	    .downgrade_protection = !conf_bool(c2s->conf, host, "disable_sasl_scram_downgrade_protection"),
 	};
 	if (!c2s->secure)
 		return;
-	for (int i = 0; i < SASL_BINDINGS; i++) {
-		size_t len = conn_channel_binding(c2s->conn, (enum conn_binding)i, setup->binding_bytes[i]);
-		setup->context.bindings[i] = (struct str){(char *)setup->binding_bytes[i], len};
-	}
+	for (int i = 0; i < SASL_BINDINGS; i++)
+		setup->context.bindings[i] = (struct str){(char *)setup->binding_bytes[i],
+		    conn_channel_binding(c2s->conn, (enum conn_binding)i, NULL)};
 	setup->certificate_jid_count = 0;
 	setup->certificate_jids = NULL;
 	conn_peer_identities(c2s->conn, on_identity, c2s);
@@ -287,6 +286,15 @@ static void step(struct c2s *c2s, const struct xml *elem)
 	strbuf_fini(&output);
 }
 
+/* Deriving them costs as much as the rest of a log-in's arithmetic: only for who wants to bind. */
+static void derive_bindings(struct c2s *c2s)
+{
+	struct c2s_setup *setup = c2s->setup;
+	for (int i = 0; i < SASL_BINDINGS; i++)
+		setup->context.bindings[i].len =
+		    conn_channel_binding(c2s->conn, (enum conn_binding)i, setup->binding_bytes[i]);
+}
+
 static void start(struct c2s *c2s, const struct xml *elem)
 {
 	struct c2s_setup *setup = c2s->setup;
@@ -296,6 +304,8 @@ static void start(struct c2s *c2s, const struct xml *elem)
 		auth_failed(c2s, SASL_ENCRYPTION_REQUIRED, NULL);
 		return;
 	}
+	if (c2s->secure && str_ends(mechanism, "-PLUS"))
+		derive_bindings(c2s);
 	setup->sasl = sasl_new(mechanism, &setup->context);
 	if (!setup->sasl)
 		auth_failed(c2s, sasl_refusal(mechanism, &setup->context), NULL);

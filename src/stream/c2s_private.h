@@ -133,6 +133,10 @@ void c2s_backlog_trim(struct c2s *c2s);
 /* The connection has ended, and the session: what was not sent goes elsewhere, is kept or bounces. */
 void c2s_backlog_give_back(struct c2s *c2s);
 
+/* --- c2s_delay.c ---- */
+/* The stanza, or one without what claims that this server delayed it (XEP-0203 5). The caller unrefs it. */
+struct stanza *c2s_without_forged_delay(struct stanza *stanza);
+
 /* --- c2s_session.c ---- */
 /* After a stanza or a time: stops reading from a client that does not take what it asks for. */
 void c2s_choke(struct c2s *c2s);

@@ -134,7 +134,7 @@ static void stanza_to(struct c2s *c2s, const struct jid *to, bool directed, stru
 	struct hook_stanza event = {
 	    .from = session_jid(c2s->session),
 	    .to = to,
-	    .stanza = stanza_ref(stanza),
+	    .stanza = c2s_without_forged_delay(stanza),
 	    .session = c2s->session,
 	};
 	enum hook_verdict verdict = send_hook(c2s, &event);

@@ -216,6 +216,33 @@ struct stanza *stanza_with_tail(struct stanza *base, struct str tail)
 	return stanza;
 }
 
+static void put_child(struct xml_writer *writer, const struct xml *child)
+{
+	if (child->kind == XML_TEXT)
+		xml_put_text(writer, child->name);
+	else
+		xml_put(writer, child);
+}
+
+struct stanza *stanza_without(struct stanza *base, bool (*drop)(const struct xml *child, void *arg), void *arg)
+{
+	struct xml_writer inner = {.default_ns = NS_CLIENT};
+	struct strbuf bytes = {0};
+	struct xml root = *base->root;
+	struct stanza shorter = *base, *made;
+
+	for (const struct xml *child = root.children; child; child = child->next)
+		if (child->kind == XML_TEXT || !drop(child, arg))
+			put_child(&inner, child);
+	root.inner = strbuf_view(&inner.buf);
+	shorter.root = &root;
+	stanza_write(&bytes, &shorter, NULL, NULL);
+	made = stanza_parse(strbuf_view(&bytes), &stanza_own_limits, NULL);
+	strbuf_fini(&bytes);
+	xml_writer_fini(&inner);
+	return made ? made : stanza_ref(base);
+}
+
 struct stanza *stanza_with_type(struct stanza *base, enum stanza_type type, struct str id)
 {
 	char *room;

@@ -154,7 +154,7 @@ class TestRoster:
                      "name='Julie' subscription='both'><group>Friends</group></item></query></iq>")
         item = server.ask_json("get_roster", romeo.user, "localhost")[0]
         assert item["jid"] == "juliet@example.com" and item["nick"] == "Julie"
-        assert item["subscription"] == "both" and item["ask"] == "none"
+        assert item["subscription"] == "both" and item["pending"] == "none"
         assert "Friends" in str(item.get("groups") or item.get("group"))
         assert "juliet@example.com" in ask("get_roster", romeo.user, "localhost")
 

@@ -49,6 +49,10 @@ def play(server, scene, *jids, **options):
     try:
         loop.run_until_complete(run())
     finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()
         asyncio.set_event_loop(None)
 

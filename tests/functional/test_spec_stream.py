@@ -26,13 +26,13 @@ class TestHeader:
     def test_nobody_else_is(self, cast, given):
         assert "to" not in cast.client("romeo").connect().open(extra=given).answer
 
-    @pytest.mark.parametrize("version", ["1.0", "1", "1.1", "2.0"])
+    @pytest.mark.parametrize("version", ["1.0", "1", "1.1", "2.0", "11.0"])
     def test_version_is_the_lower_one(self, cast, version):
         """4.7.5"""
         assert cast.nobody().connect().open(version=version).answer["version"] == "1.0"
 
     @pytest.mark.parametrize("version", [None, "0.9", "", "x"])
-    def test_version_before_features(self, cast, version):
+    def test_version_of_old(self, cast, version):
         client = cast.nobody().connect()
         client.send(client.header(version=version))
         client.read_header()
@@ -43,6 +43,13 @@ class TestHeader:
         client.send(client.header(to=None))
         client.read_header()
         client.stream_error("improper-addressing")
+
+    def test_that_is_the_whole_stream(self, cast):
+        client = cast.nobody().connect()
+        client.send(client.header().removesuffix(">") + "/>")
+        client.read_header()
+        assert client.recv().tag == f"{{{ns.STREAM}}}features"
+        client.wait_end()
 
     def test_another_domain_after_authentication(self, cast):
         romeo = cast.client("romeo").connect().open()
@@ -130,6 +137,17 @@ class TestSasl:
             if reply.tag == f"{{{ns.STREAM}}}error":
                 break
         assert reply.find(f"{{{ns.STREAM_ERRORS}}}policy-violation") is not None, show(reply)
+
+
+class TestBinding:
+    def test_without_id(self, cast):
+        """8.2.3"""
+        romeo = cast.client("romeo").connect().open()
+        romeo.authenticate()
+        romeo.open()
+        romeo.send(f"<iq type='set'><bind xmlns='{ns.BIND}'/></iq>")
+        assert "bad-request" in condition(romeo.recv())
+        assert romeo.bind("x").get("type") == "result"
 
 
 class TestBound:

@@ -39,7 +39,7 @@ class TestHeader:
                    "|not-well-formed|invalid-xml")
 
     def test_unsupported_version(self, cast):
-        self.error(cast, raw(cast).header(version="11.0"), "unsupported-version")
+        self.error(cast, raw(cast).header(version="0.9"), "unsupported-version")
 
     def test_unknown_host(self, cast):
         client = self.error(cast, raw(cast).header(to="nowhere.example"), "host-unknown")

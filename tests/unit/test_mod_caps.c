@@ -8,7 +8,8 @@ static struct xml_tree *parse(const char *text)
 {
 	struct err err = {""};
 	size_t offset;
-	struct xml_tree *tree = xml_parse(str_of(text), STR("jabber:client"), &xml_limits_default, &offset, &err);
+	struct xml_tree *tree =
+	    xml_parse(str_of(text), STR("jabber:client"), &xml_limits_default, &offset, &err);
 	if (!tree) {
 		printf("Bail out! %s\n", err.text);
 		exit(1);
@@ -49,19 +50,21 @@ static void test_simple(void)
 /* XEP-0115 5.3 */
 static void test_complex(void)
 {
-	is_ver(QUERY("<identity xml:lang='en' category='client' name='Psi 0.11' type='pc'/>"
-		     "<identity xml:lang='el' category='client' name='\xce\xa8 0.11' type='pc'/>"
-		     "<feature var='http://jabber.org/protocol/caps'/>"
-		     "<feature var='http://jabber.org/protocol/disco#info'/>"
-		     "<feature var='http://jabber.org/protocol/disco#items'/>"
-		     "<feature var='http://jabber.org/protocol/muc'/>"
-		     "<x xmlns='jabber:x:data' type='result'>"
-		     "<field var='FORM_TYPE' type='hidden'><value>urn:xmpp:dataforms:softwareinfo</value></field>"
-		     "<field var='software'><value>Psi</value></field>"
-		     "<field var='ip_version' type='text-multi'><value>ipv6</value><value>ipv4</value></field>"
-		     "<field var='os_version'><value>10.5.1</value></field>"
-		     "<field var='software_version'><value>0.11</value></field>"
-		     "<field var='os'><value>Mac</value></field></x>"),
+	is_ver(
+	    QUERY(
+		"<identity xml:lang='en' category='client' name='Psi 0.11' type='pc'/>"
+		"<identity xml:lang='el' category='client' name='\xce\xa8 0.11' type='pc'/>"
+		"<feature var='http://jabber.org/protocol/caps'/>"
+		"<feature var='http://jabber.org/protocol/disco#info'/>"
+		"<feature var='http://jabber.org/protocol/disco#items'/>"
+		"<feature var='http://jabber.org/protocol/muc'/>"
+		"<x xmlns='jabber:x:data' type='result'>"
+		"<field var='FORM_TYPE' type='hidden'><value>urn:xmpp:dataforms:softwareinfo</value></field>"
+		"<field var='software'><value>Psi</value></field>"
+		"<field var='ip_version' type='text-multi'><value>ipv6</value><value>ipv4</value></field>"
+		"<field var='os_version'><value>10.5.1</value></field>"
+		"<field var='software_version'><value>0.11</value></field>"
+		"<field var='os'><value>Mac</value></field></x>"),
 	    "q07IKJEyjvHSyhy//CH0CxmKi8w=");
 }
 
@@ -73,14 +76,15 @@ static void test_parts(void)
 	is_string(QUERY("<feature var='a&amp;lt;b'/>"), "a&lt;b<");
 	/* What is not of service discovery does not count, nor does a form without a hidden type. */
 	is_string(QUERY("<feature xmlns='urn:x' var='a'/>"), "");
-	is_string(QUERY("<x xmlns='jabber:x:data' type='result'><field var='a'><value>1</value></field></x>"), "");
+	is_string(
+	    QUERY("<x xmlns='jabber:x:data' type='result'><field var='a'><value>1</value></field></x>"), "");
 }
 
 static void test_forms(void)
 {
-#define FORM(type, fields) \
-	"<x xmlns='jabber:x:data' type='result'><field var='FORM_TYPE' type='hidden'><value>" type "</value></field>" \
-	fields "</x>"
+#define FORM(type, fields)                                                                                   \
+	"<x xmlns='jabber:x:data' type='result'><field var='FORM_TYPE' type='hidden'><value>" type           \
+	"</value></field>" fields "</x>"
 	is_string(QUERY(FORM("urn:b", "") FORM("urn:a", "<field var='v'/>")), "urn:a<v<urn:b<");
 	is_string(QUERY(FORM("urn:a", "<field var='y'><value>2</value><value>1</value></field>"
 				      "<field var='x'><value/></field>")),

@@ -44,7 +44,8 @@ static void test_types(void)
 static void test_hints(void)
 {
 	is_int(fate_of("", "<body>x</body><no-store xmlns='urn:xmpp:hints'/>", &usual), OFFLINE_DROP);
-	is_int(fate_of("", "<body>x</body><no-permanent-store xmlns='urn:xmpp:hints'/>", &usual), OFFLINE_KEEP);
+	is_int(
+	    fate_of("", "<body>x</body><no-permanent-store xmlns='urn:xmpp:hints'/>", &usual), OFFLINE_KEEP);
 	is_int(fate_of("", "<store xmlns='urn:xmpp:hints'/>", &usual), OFFLINE_KEEP);
 	is_int(fate_of("type='error'", "<store xmlns='urn:xmpp:hints'/>", &usual), OFFLINE_DROP);
 	is_int(fate_of("", "<body>x</body><no-store xmlns='urn:other'/>", &usual), OFFLINE_KEEP);
@@ -53,7 +54,8 @@ static void test_hints(void)
 static void test_without_body(void)
 {
 	static const char state[] = "<paused xmlns='http://jabber.org/protocol/chatstates'/>";
-	static const char state_and_more[] = "<paused xmlns='http://jabber.org/protocol/chatstates'/><y xmlns='urn:y'/>";
+	static const char state_and_more[] =
+	    "<paused xmlns='http://jabber.org/protocol/chatstates'/><y xmlns='urn:y'/>";
 	struct offline_rules never = {.store_empty_body = STORE_EMPTY_NEVER};
 	struct offline_rules always = {.store_empty_body = STORE_EMPTY_ALWAYS};
 	is_int(fate_of("", state, &usual), OFFLINE_DROP);
@@ -105,19 +107,21 @@ static void test_row(void)
 {
 	struct offline_message message;
 	struct err err;
-	ok(offline_message_read(ROW("<message from='a@b/c' to='d@e'><body>x</body></message>"), &message, &err) == 0);
+	ok(offline_message_read(
+	       ROW("<message from='a@b/c' to='d@e'><body>x</body></message>"), &message, &err) == 0);
 	is_text(jid_full(&message.from), "a@b/c");
 	is_text(jid_full(&message.to), "d@e");
 	is_int(delays(message.stanza), 1);
 	ok(!message.expired);
 	offline_message_fini(&message);
-	ok(offline_message_read(ROW("<message xmlns='jabber:client' from='a@b' to='d@e'>" DELAY("e",
-				    "2027-01-15T07:00:00Z") "</message>"),
+	ok(offline_message_read(ROW("<message xmlns='jabber:client' from='a@b' to='d@e'>" DELAY(
+				    "e", "2027-01-15T07:00:00Z") "</message>"),
 	       &message, &err) == 0);
 	is_int(delays(message.stanza), 1);
 	offline_message_fini(&message);
 	/* A stamp of somebody else is not ours. */
-	ok(offline_message_read(ROW("<message from='a@b' to='d@e'>" DELAY("room@b", "2027-01-15T07:00:00Z") "</message>"),
+	ok(offline_message_read(
+	       ROW("<message from='a@b' to='d@e'>" DELAY("room@b", "2027-01-15T07:00:00Z") "</message>"),
 	       &message, &err) == 0);
 	is_int(delays(message.stanza), 2);
 	offline_message_fini(&message);
@@ -125,8 +129,9 @@ static void test_row(void)
 
 static void test_bad_rows(void)
 {
-	static const char *const texts[] = {"", "x", "<message", "<presence from='a@b' to='d@e'/>", "<message/>",
-	    "<message from='a@b'/>", "<message from='a b@c' to='d@e'/>", "<message from='a@b' to=''/>"};
+	static const char *const texts[] = {"", "x", "<message", "<presence from='a@b' to='d@e'/>",
+	    "<message/>", "<message from='a@b'/>", "<message from='a b@c' to='d@e'/>",
+	    "<message from='a@b' to=''/>"};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		struct offline_message message;
 		struct offline_row row = {1, str_of(texts[i]), STR("")};

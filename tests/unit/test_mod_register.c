@@ -12,7 +12,8 @@ static void read_query(enum stanza_type type, const char *inside)
 	struct err err = {""};
 	size_t offset;
 	strbuf_printf(&text, "<query xmlns='jabber:iq:register'>%s</query>", inside);
-	struct xml_tree *tree = xml_parse(strbuf_view(&text), STR("jabber:client"), &xml_limits_default, &offset, &err);
+	struct xml_tree *tree =
+	    xml_parse(strbuf_view(&text), STR("jabber:client"), &xml_limits_default, &offset, &err);
 	if (!tree) {
 		printf("Bail out! %s\n", err.text);
 		exit(1);
@@ -50,15 +51,17 @@ static void test_remove(void)
 	is_int(request.wish, REGISTER_MALFORMED);
 }
 
-#define FORM(type, form_type, fields) \
-	"<x xmlns='jabber:x:data' type='" type "'><field var='FORM_TYPE'><value>" form_type "</value></field>" fields "</x>"
+#define FORM(type, form_type, fields)                                                                        \
+	"<x xmlns='jabber:x:data' type='" type "'><field var='FORM_TYPE'><value>" form_type                  \
+	"</value></field>" fields "</x>"
 #define FIELD(var, value) "<field var='" var "'><value>" value "</value></field>"
 
 /* XEP-0077 4: the form counts more than the fields beside it. */
 static void test_form(void)
 {
-	read_query(IQ_SET, FORM("submit", "jabber:iq:register", FIELD("username", "a") FIELD("password", "b"))
-			   "<username>c</username><password>d</password>");
+	read_query(IQ_SET, FORM("submit", "jabber:iq:register",
+			       FIELD("username", "a")
+				   FIELD("password", "b")) "<username>c</username><password>d</password>");
 	is_int(request.wish, REGISTER_ACCOUNT);
 	is_text(request.user, "a");
 	is_text(request.password, "b");
@@ -77,15 +80,15 @@ static void test_without_secrets(void)
 {
 	struct err err;
 	struct strbuf text = {0};
-	struct stanza *stanza = stanza_parse(
-	    STR("<iq type='set' id='a&apos;b'><query xmlns='jabber:iq:register'><password>x</password></query></iq>"),
-	    &xml_limits_default, &err);
+	struct stanza *stanza =
+	    stanza_parse(STR("<iq type='set' id='a&apos;b'><query "
+			     "xmlns='jabber:iq:register'><password>x</password></query></iq>"),
+		&xml_limits_default, &err);
 	struct stanza *clean = register_without_secrets(stanza);
 	is_int(clean->type, IQ_SET);
 	is_text(clean->id, "a'b");
 	stanza_write(&text, clean, NULL, NULL);
-	is_text(strbuf_view(&text),
-	    "<iq type='set' id='a&apos;b'><query xmlns='jabber:iq:register'/></iq>");
+	is_text(strbuf_view(&text), "<iq type='set' id='a&apos;b'><query xmlns='jabber:iq:register'/></iq>");
 	strbuf_fini(&text);
 	stanza_unref(&clean);
 	stanza_unref(&stanza);

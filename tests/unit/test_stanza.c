@@ -172,6 +172,28 @@ static void test_write_foreign_attributes(void)
 	stanza_unref(&stanza);
 }
 
+static bool is_named(const struct xml *child, void *arg)
+{
+	return str_is(child->name, arg);
+}
+
+static void test_without(void)
+{
+	struct stanza *base = parse("<message xmlns:n='urn:n' type='chat' id='&lt;' n:a='1'>x<n:b c='d'>y</n:b>&amp;"
+				    "<body>z</body><n:b/></message>"),
+		      *less = stanza_without(base, is_named, "b");
+
+	stanza_unref(&base);
+	is_int(less->type, MESSAGE_CHAT);
+	is_str(less->id, STR("<"));
+	is_str(xml_attr_ns(less->root, "urn:n", "a"), STR("1"));
+	is_text(less->root->inner, "x&amp;<body>z</body>");
+	base = stanza_without(less, is_named, "body");
+	is_text(base->root->inner, "x&amp;");
+	stanza_unref(&less);
+	stanza_unref(&base);
+}
+
 static void test_prefixes(void)
 {
 	struct stanza *stanza = parse("<message xmlns:n='urn:n'><n:x a='1'/><body>b</body></message>"),
@@ -310,6 +332,7 @@ int main(void)
 	run(test_write);
 	run(test_write_escapes);
 	run(test_write_foreign_attributes);
+	run(test_without);
 	run(test_prefixes);
 	run(test_tail);
 	run(test_long_chain);

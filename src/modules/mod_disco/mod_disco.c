@@ -113,7 +113,8 @@ static struct hook_disco event_of(struct iq *iq)
 	};
 }
 
-/* XEP-0030 8: who may not see a user's presence learns nothing, not even whether the user exists. */
+/* XEP-0030 8: who may not see a user's presence learns nothing, not even whether the user exists. That is
+ * service-unavailable, and when all items are asked for, none. */
 static bool hidden(const struct hook_disco *event)
 {
 	return event->user && !event->contact;
@@ -163,9 +164,13 @@ static enum iq_verdict on_items(struct iq *iq)
 	struct hook_disco event = event_of(iq);
 	if (iq->type == IQ_SET)
 		return iq_refuse(iq, SE_not_allowed, NULL);
-	if (hidden(&event))
+	if (hidden(&event) && event.node.len)
 		return iq_refuse(iq, SE_service_unavailable, NULL);
 	open_query(iq, "http://jabber.org/protocol/disco#items", event.node);
+	if (hidden(&event)) {
+		xml_close(iq->reply);
+		return IQ_ANSWER;
+	}
 	if (!event.node.len && iq->user)
 		items_user(iq);
 	else if (!event.node.len)
@@ -184,7 +189,13 @@ static const struct module_iq iqs[] = {
     {.ns = "http://jabber.org/protocol/disco#info", .component = IQ_LOCAL, .handler = on_info},
     {.ns = "http://jabber.org/protocol/disco#items", .component = IQ_LOCAL, .handler = on_items},
     {.ns = "http://jabber.org/protocol/disco#info", .component = IQ_SM, .handler = on_info, .needs_user = true},
-    {.ns = "http://jabber.org/protocol/disco#items", .component = IQ_SM, .handler = on_items, .needs_user = true},
+    {
+	.ns = "http://jabber.org/protocol/disco#items",
+	.component = IQ_SM,
+	.handler = on_items,
+	.needs_user = true,
+	.for_nobody = true,
+    },
     {0},
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Failed log-ins by address: one table of bounded size for all hosts and workers. Any thread. An IPv4 address in IPv6 form
- * counts as IPv4; addresses of other families are never banned.
+ * Failed log-ins by address: one table of bounded size for all hosts and workers. Any thread. An IPv4 address
+ * in IPv6 form counts as IPv4; addresses of other families are never banned.
  */
 #pragma once
 

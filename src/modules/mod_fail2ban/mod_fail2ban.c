@@ -10,8 +10,8 @@
 static bool is_exempt(struct module_instance *instance, const struct sockaddr *address)
 {
 	struct access_subject subject = {.address = address};
-	return access_allowed(conf_current(), host_name(module_host(instance)), module_option(instance, "access")->access,
-	    &subject);
+	return access_allowed(conf_current(), host_name(module_host(instance)),
+	    module_option(instance, "access")->access, &subject);
 }
 
 static enum hook_verdict on_auth_result(struct module_instance *instance, struct hook_c2s_auth_result *event)
@@ -36,7 +36,8 @@ static const char *refusal_text(int64_t until_us)
 	if (until_us == INT64_MAX)
 		return "too many failed log-ins from this address";
 	datetime_format(until, until_us, 0);
-	snprintf(text, sizeof(text), "too many failed log-ins from this address; it may come again at %s", until);
+	snprintf(
+	    text, sizeof(text), "too many failed log-ins from this address; it may come again at %s", until);
 	return text;
 }
 
@@ -73,11 +74,6 @@ static void on_stop(struct module_instance *instance)
 		bans_fini();
 }
 
-static int on_reload(struct module_instance *instance, struct err *err)
-{
-	return 0;
-}
-
 static const struct option options[] = {
     {"access", OPTION_ACCESS, "none", "Addresses that are never banned."},
     {"c2s_auth_ban_lifetime", OPTION_DURATION, "1 hour",
@@ -99,8 +95,8 @@ static const struct command_argument unban_arguments[] = {
 };
 
 static const struct command commands[] = {
-    {"unban_ip", "accounts", "Lift the bans of an address or a network.", unban_arguments, COMMAND_VALUE, NULL,
-	unban_ip},
+    {"unban_ip", "accounts", "Lift the bans of an address or a network.", unban_arguments, COMMAND_VALUE,
+	NULL, unban_ip},
     {0},
 };
 
@@ -114,5 +110,5 @@ const struct module mod_fail2ban = {
     .commands = commands,
     .start = on_start,
     .stop = on_stop,
-    .reload = on_reload,
+    .reload = module_reload_nothing,
 };

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/commands.h"
-#include "auth/auth.h"
 #include "base/clock.h"
 #include "modules/mod_last/last.h"
 #include "stanzad/datetime.h"
@@ -35,17 +34,8 @@ static json_t *result_of(int64_t us, struct str status)
 {
 	char stamp[DATETIME_MAX];
 	datetime_format(stamp, us, 6);
-	return json_pack("{s:s, s:s%}", "timestamp", stamp, "status", status.ptr ? status.ptr : "", status.len);
-}
-
-static enum command_outcome find_user(struct command_call *call, struct command_account *account_r)
-{
-	struct err err;
-	enum command_outcome outcome = command_account(call, account_r);
-	if (outcome == COMMAND_OK &&
-	    auth_user_exists(jid_domain(&account_r->jid), jid_local(&account_r->jid), &err) != AUTH_OK)
-		outcome = command_say(call, COMMAND_NOT_FOUND, "there is no account %.*s", STR_FMT(jid_bare(&account_r->jid)));
-	return outcome;
+	return json_pack(
+	    "{s:s, s:s%}", "timestamp", stamp, "status", status.ptr ? status.ptr : "", status.len);
 }
 
 static enum command_outcome get_last(struct command_call *call)
@@ -53,7 +43,7 @@ static enum command_outcome get_last(struct command_call *call)
 	struct command_account account;
 	struct err err = {0};
 	bool online = false;
-	enum command_outcome outcome = find_user(call, &account);
+	enum command_outcome outcome = command_existing_account(call, &account);
 	struct task task = {.jid = &account.jid, .arena = &account.arena};
 	if (outcome == COMMAND_OK)
 		command_on_user(jid_bare(&account.jid), on_user, &online);
@@ -74,14 +64,15 @@ static enum command_outcome set_last(struct command_call *call)
 {
 	struct command_account account;
 	struct err err = {0};
-	enum command_outcome outcome = find_user(call, &account);
+	enum command_outcome outcome = command_existing_account(call, &account);
 	struct task task = {
 	    .jid = &account.jid,
 	    .entry = {command_integer(call, "timestamp"), command_string(call, "status")},
 	};
 	if (outcome == COMMAND_OK && task.entry.seconds < 0)
 		outcome = command_say(call, COMMAND_USAGE, "timestamp is seconds since 1970");
-	if (outcome == COMMAND_OK && store_call(STORE_WRITE, jid_bare(&account.jid), write_run, &task, &err) < 0)
+	if (outcome == COMMAND_OK &&
+	    store_call(STORE_WRITE, jid_bare(&account.jid), write_run, &task, &err) < 0)
 		outcome = command_say(call, COMMAND_FAILED, "%s", err.text);
 	command_account_fini(&account);
 	return outcome;
@@ -104,7 +95,8 @@ static const struct command_argument set_arguments[] = {
 static const char *const columns[] = {"timestamp", "status", NULL};
 
 const struct command last_commands[] = {
-    {"get_last", "last", "Tell when a user was last there.", get_arguments, COMMAND_OBJECT, columns, get_last},
+    {"get_last", "last", "Tell when a user was last there.", get_arguments, COMMAND_OBJECT, columns,
+	get_last},
     {"set_last", "last", "Set when a user was last there.", set_arguments, COMMAND_RESCODE, NULL, set_last},
     {0},
 };

@@ -13,6 +13,7 @@ struct last_entry {
 	struct str status; /* in the arena */
 };
 /* Inside an operation: 1 when there is one, 0 when not. */
-int last_read(struct db *db, const struct jid *user, struct arena *arena, struct last_entry *entry_r, struct err *err);
+int last_read(
+    struct db *db, const struct jid *user, struct arena *arena, struct last_entry *entry_r, struct err *err);
 int last_write(struct db *db, const struct jid *user, const struct last_entry *entry, struct err *err);
 int last_delete(struct db *db, struct str host, struct str user, struct err *err);

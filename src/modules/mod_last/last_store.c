@@ -3,7 +3,8 @@
 
 #include "modules/mod_last/last.h"
 
-int last_read(struct db *db, const struct jid *user, struct arena *arena, struct last_entry *entry_r, struct err *err)
+int last_read(
+    struct db *db, const struct jid *user, struct arena *arena, struct last_entry *entry_r, struct err *err)
 {
 	struct db_rows *rows = DB_QUERY(db, err, "SELECT seconds, state FROM last WHERE {host=} username = ?",
 	    DB_P_TEXT(jid_domain(user)), DB_P_TEXT(jid_local(user)));
@@ -24,7 +25,8 @@ int last_write(struct db *db, const struct jid *user, const struct last_entry *e
 	snprintf(seconds, sizeof(seconds), "%lld", (long long)entry->seconds);
 	return DB_EXEC(db, err,
 		   "INSERT INTO last ({host,} username, seconds, state) VALUES ({?,} ?, ?, ?) "
-		   "ON CONFLICT ({host,} username) DO UPDATE SET seconds = excluded.seconds, state = excluded.state",
+		   "ON CONFLICT ({host,} username) DO UPDATE SET seconds = excluded.seconds, state = "
+		   "excluded.state",
 		   DB_P_TEXT(jid_domain(user)), DB_P_TEXT(jid_local(user)), DB_P_TEXT(str_of(seconds)),
 		   DB_P_TEXT(entry->status)) < 0
 		   ? -1
@@ -33,6 +35,8 @@ int last_write(struct db *db, const struct jid *user, const struct last_entry *e
 
 int last_delete(struct db *db, struct str host, struct str user, struct err *err)
 {
-	return DB_EXEC(db, err, "DELETE FROM last WHERE {host=} username = ?", DB_P_TEXT(host), DB_P_TEXT(user)) < 0 ? -1
-														      : 0;
+	return DB_EXEC(db, err, "DELETE FROM last WHERE {host=} username = ?", DB_P_TEXT(host),
+		   DB_P_TEXT(user)) < 0
+		   ? -1
+		   : 0;
 }

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "modules/mod_last/last.h"
 #include "modules/mod_roster/roster.h"
+#include "modules/storage_options.h"
 #include "stanzad/log.h"
 
 #define NS_LAST "jabber:iq:last"
@@ -29,7 +30,7 @@ static enum iq_verdict answer(struct iq *iq, int64_t seconds, struct str status)
 	return IQ_ANSWER;
 }
 
-/* --- the server: XEP-0012 5 ------------------------------------------------------------------------------------------------ */
+/* --- the server: XEP-0012 5 ------------------------------------------------------------------- */
 
 static enum iq_verdict on_server(struct iq *iq)
 {
@@ -38,7 +39,7 @@ static enum iq_verdict on_server(struct iq *iq)
 	return answer(iq, (int64_t)((clock_mono_ms() - started_ms) / 1000), STR_NULL);
 }
 
-/* --- users: XEP-0012 3 ------------------------------------------------------------------------------------------------------- */
+/* --- users: XEP-0012 3 ------------------------------------------------------------------------ */
 
 struct question {
 	struct store_op op;
@@ -60,10 +61,12 @@ static void question_done(struct store_op *op, int result, const struct err *err
 	struct iq *iq = question->iq;
 	enum iq_verdict verdict;
 	if (result < 0) {
-		LOG_ERROR("last.read_failed", LOG_STR("user", jid_bare(&question->user)), LOG_CSTR("reason", err->text));
+		LOG_ERROR("last.read_failed", LOG_STR("user", jid_bare(&question->user)),
+		    LOG_CSTR("reason", err->text));
 		verdict = iq_refuse(iq, SE_internal_server_error, NULL);
 	} else if (result == 0) {
-		verdict = iq_refuse(iq, SE_service_unavailable, "nothing is known about this user's last activity");
+		verdict =
+		    iq_refuse(iq, SE_service_unavailable, "nothing is known about this user's last activity");
 	} else {
 		verdict = answer(iq, now_seconds() - question->entry.seconds, question->entry.status);
 	}
@@ -97,13 +100,14 @@ static enum hook_verdict on_receive(struct module_instance *instance, struct hoo
 	if (event->stanza->kind != STANZA_IQ || event->stanza->type != IQ_GET)
 		return HOOK_PASS;
 	const struct xml *payload = stanza_payload(event->stanza);
-	if (!payload || payload->ns_token != XNS_LAST || roster_may_see(session_user(event->session), event->from))
+	if (!payload || payload->ns_token != XNS_LAST ||
+	    roster_may_see(session_user(event->session), event->from))
 		return HOOK_PASS;
 	event->error = (struct stanza_error){.condition = SE_forbidden};
 	return HOOK_BOUNCE;
 }
 
-/* --- writing it down ---------------------------------------------------------------------------------------------------------- */
+/* --- writing it down -------------------------------------------------------------------------- */
 
 struct departure {
 	struct store_op op;
@@ -122,7 +126,8 @@ static void departure_done(struct store_op *op, int result, const struct err *er
 {
 	struct departure *departure = list_entry(op, struct departure, op);
 	if (result < 0)
-		LOG_ERROR("last.write_failed", LOG_STR("user", jid_bare(&departure->user)), LOG_CSTR("reason", err->text));
+		LOG_ERROR("last.write_failed", LOG_STR("user", jid_bare(&departure->user)),
+		    LOG_CSTR("reason", err->text));
 	arena_fini(&departure->arena);
 	free((char *)departure->user.text);
 	free(departure);
@@ -200,7 +205,7 @@ static enum hook_verdict on_removed(struct module_instance *instance, struct hoo
 	return HOOK_PASS;
 }
 
-/* --- the module ---------------------------------------------------------------------------------------------------------------- */
+/* --- the module ------------------------------------------------------------------------------- */
 
 static int on_start(struct module_instance *instance, struct err *err)
 {
@@ -210,12 +215,7 @@ static int on_start(struct module_instance *instance, struct err *err)
 }
 
 static const struct option options[] = {
-    {"db_type", OPTION_ENUM, NULL, "It is in the database of the server.", "internal|mnesia|sql",
-	.flags = OPTION_IGNORED},
-    {"use_cache", OPTION_BOOL, NULL, "Nothing is cached.", .flags = OPTION_IGNORED},
-    {"cache_missed", OPTION_BOOL, NULL, "See `use_cache`.", .flags = OPTION_IGNORED},
-    {"cache_size", OPTION_INT, NULL, "See `use_cache`.", .flags = OPTION_IGNORED | OPTION_INFINITY},
-    {"cache_life_time", OPTION_DURATION, NULL, "See `use_cache`.", .flags = OPTION_IGNORED | OPTION_INFINITY},
+    MODULE_STORAGE_OPTIONS,
     {0},
 };
 

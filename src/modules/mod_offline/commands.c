@@ -10,7 +10,7 @@
 #define PAGE 200 /* rows of one transaction */
 #define DAY_SECONDS 86400
 
-/* --- get_offline_count ------------------------------------------------------------------------------------------------- */
+/* --- get_offline_count ------------------------------------------------------------------------ */
 
 struct counting {
 	const struct jid *jid;
@@ -54,11 +54,11 @@ static enum command_outcome get_offline_count(struct command_call *call)
 	return outcome;
 }
 
-/* --- deleting old and expired messages ---------------------------------------------------------------------------------- */
+/* --- deleting old and expired messages -------------------------------------------------------- */
 
 struct sweep {
 	struct str host;
-	int64_t after;  /* pages begin behind this seq */
+	int64_t after;   /* pages begin behind this seq */
 	char before[32]; /* delete_old_messages: as the database writes timestamps */
 	int64_t expired[PAGE];
 	size_t expired_count, read_count;
@@ -101,7 +101,8 @@ static int sweep_expired(struct sweep *sweep, struct err *err)
 {
 	do {
 		if (store_call(STORE_READ, STR_NULL, find_expired, sweep, err) < 0 ||
-		    (sweep->expired_count && store_call(STORE_WRITE, STR_NULL, delete_expired, sweep, err) < 0))
+		    (sweep->expired_count &&
+			store_call(STORE_WRITE, STR_NULL, delete_expired, sweep, err) < 0))
 			return -1;
 	} while (sweep->read_count == PAGE);
 	return 0;
@@ -121,14 +122,15 @@ static int sweep_old(struct sweep *sweep, struct err *err)
 	return store_call(STORE_WRITE, STR_NULL, delete_old, sweep, err);
 }
 
-static enum command_outcome sweep_hosts(struct command_call *call, struct sweep *sweep,
-    int (*fn)(struct sweep *sweep, struct err *err))
+static enum command_outcome sweep_hosts(
+    struct command_call *call, struct sweep *sweep, int (*fn)(struct sweep *sweep, struct err *err))
 {
 	json_t *hosts = command_hosts(), *host;
 	struct err err = {0};
 	size_t i;
 	int rc = 0;
-	json_array_foreach(hosts, i, host) {
+	json_array_foreach(hosts, i, host)
+	{
 		sweep->host = (struct str){json_string_value(host), json_string_length(host)};
 		sweep->after = 0;
 		if ((rc = fn(sweep, &err)) < 0)
@@ -174,11 +176,11 @@ static const struct command_argument days_arguments[] = {
 };
 
 const struct command offline_commands[] = {
-    {"get_offline_count", "offline", "How many offline messages wait for a user.", user_arguments, COMMAND_VALUE, NULL,
-	get_offline_count},
-    {"delete_expired_messages", "offline", "Delete offline messages whose own time limit (XEP-0023) is over.", NULL,
-	COMMAND_RESCODE, NULL, delete_expired_messages},
-    {"delete_old_messages", "offline", "Delete offline messages that are older than a number of days.", days_arguments,
-	COMMAND_RESCODE, NULL, delete_old_messages},
+    {"get_offline_count", "offline", "How many offline messages wait for a user.", user_arguments,
+	COMMAND_VALUE, NULL, get_offline_count},
+    {"delete_expired_messages", "offline", "Delete offline messages whose own time limit (XEP-0023) is over.",
+	NULL, COMMAND_RESCODE, NULL, delete_expired_messages},
+    {"delete_old_messages", "offline", "Delete offline messages that are older than a number of days.",
+	days_arguments, COMMAND_RESCODE, NULL, delete_old_messages},
     {0},
 };

@@ -8,7 +8,7 @@
 #include "stanzad/datetime.h"
 #include "stanzad/log.h"
 
-/* --- which messages: XEP-0160 3, XEP-0334 4 ---------------------------------------------------------------------------- */
+/* --- which messages: XEP-0160 3, XEP-0334 4 --------------------------------------------------- */
 
 static bool has_body(const struct stanza *stanza)
 {
@@ -22,7 +22,8 @@ static bool has_body(const struct stanza *stanza)
 /* Nothing in it but chat states (XEP-0085) and what only accompanies them. */
 static bool is_chat_state(const struct stanza *stanza)
 {
-	for (const struct xml *child = xml_first_element(stanza->root); child; child = xml_next_element(child)) {
+	for (const struct xml *child = xml_first_element(stanza->root); child;
+	     child = xml_next_element(child)) {
 		bool accompanies = child->ns_token == XNS_CHATSTATES || child->ns_token == XNS_DELAY ||
 				   child->ns_token == XNS_HINTS || child->ns_token == XNS_SID ||
 				   (child->ns_token == XNS_CLIENT && child->name_token == XN_thread);
@@ -58,13 +59,13 @@ enum offline_fate offline_fate(const struct stanza *stanza, const struct offline
 	return keep ? OFFLINE_KEEP : OFFLINE_DROP;
 }
 
-/* --- writing ------------------------------------------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 enum { KEPT, KEEP_FULL = 1 };
 
 struct keep {
 	struct store_op op;
-	struct user *user; /* held */
+	struct user *user;   /* held */
 	struct jid from, to; /* heap */
 	struct stanza *stanza;
 	struct strbuf xml;
@@ -100,7 +101,8 @@ static int keep_run(struct store_op *op, struct db *db, struct err *err)
 
 static void tell_sender(struct keep *keep, int result)
 {
-	struct stanza_error error = {.condition = SE_service_unavailable, .text = "the message could not be kept"};
+	struct stanza_error error = {
+	    .condition = SE_service_unavailable, .text = "the message could not be kept"};
 	if (result == KEEP_FULL)
 		error = (struct stanza_error){.condition = SE_resource_constraint,
 		    .text = "too many messages wait for this user already"};
@@ -131,14 +133,15 @@ static void keep_done(struct store_op *op, int result, const struct err *err)
 static void write_row(struct keep *keep)
 {
 	struct strbuf tail = {0};
-	datetime_delay(&tail, jid_domain(user_jid(keep->user)), clock_real_us(), STR("Offline Storage"));
+	datetime_delay(&tail, jid_domain(user_jid(keep->user)), clock_real_us(), STR_NULL);
 	struct stanza *stamped = stanza_with_tail(keep->stanza, strbuf_view(&tail));
 	stanza_write(&keep->xml, stamped, &keep->from, &keep->to);
 	stanza_unref(&stamped);
 	strbuf_fini(&tail);
 }
 
-void offline_keep(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza, int64_t limit)
+void offline_keep(
+    struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza, int64_t limit)
 {
 	struct offline *offline = offline_of(user);
 	struct keep *keep = mem_zalloc(sizeof(*keep));

@@ -7,7 +7,7 @@
 
 #define LIMIT_FALLBACK 100 /* messages, when the rule is missing or nothing in it matches */
 
-/* --- the state of a user -------------------------------------------------------------------------------------------- */
+/* --- the state of a user ---------------------------------------------------------------------- */
 
 static unsigned epoch; /* atomic */
 
@@ -60,8 +60,9 @@ static enum hook_verdict on_load(struct module_instance *instance, struct hook_u
 {
 	struct loaded *loaded = arena_zalloc(event->arena, sizeof(*loaded));
 	loaded->epoch = __atomic_load_n(&epoch, __ATOMIC_ACQUIRE);
-	struct db_rows *rows = DB_QUERY(event->db, event->err, "SELECT COUNT(*) FROM spool WHERE {host=} username = ?",
-	    DB_P_TEXT(event->host), DB_P_TEXT(event->user));
+	struct db_rows *rows =
+	    DB_QUERY(event->db, event->err, "SELECT COUNT(*) FROM spool WHERE {host=} username = ?",
+		DB_P_TEXT(event->host), DB_P_TEXT(event->user));
 	if (!rows || db_next(rows, event->err) < 0)
 		event->result = -1;
 	else
@@ -74,9 +75,10 @@ static enum hook_verdict on_load(struct module_instance *instance, struct hook_u
 static enum hook_verdict on_loaded(struct module_instance *instance, struct hook_user_loaded *event)
 {
 	const struct loaded *loaded = event->loaded;
+	struct offline *offline = offline_of(event->user);
+	offline->homeless = !user_exists(event->user);
 	if (!loaded)
 		return HOOK_PASS;
-	struct offline *offline = offline_of(event->user);
 	offline->count = loaded->count;
 	offline->epoch = loaded->epoch;
 	return HOOK_PASS;
@@ -93,7 +95,7 @@ static enum hook_verdict on_unload(struct module_instance *instance, struct hook
 	return HOOK_PASS;
 }
 
-/* --- messages ---------------------------------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 static struct offline_rules rules_of(struct module_instance *instance)
 {
@@ -132,6 +134,8 @@ static enum hook_verdict on_message(struct module_instance *instance, struct hoo
 		offline->refused = true; /* it has its row still */
 		return HOOK_STOP;
 	}
+	if (offline->homeless)
+		return HOOK_PASS;
 	switch (offline_fate(event->stanza, &rules)) {
 	case OFFLINE_KEEP:
 		return keep(instance, event);
@@ -156,12 +160,12 @@ static enum hook_verdict on_drained(struct module_instance *instance, struct hoo
 	return HOOK_PASS;
 }
 
-/* --- accounts ---------------------------------------------------------------------------------------------------------- */
+/* --- accounts --------------------------------------------------------------------------------- */
 
 static enum hook_verdict on_removed(struct module_instance *instance, struct hook_user_removed *event)
 {
-	if (DB_EXEC(event->db, event->err, "DELETE FROM spool WHERE {host=} username = ?", DB_P_TEXT(event->host),
-		DB_P_TEXT(event->user)) < 0)
+	if (DB_EXEC(event->db, event->err, "DELETE FROM spool WHERE {host=} username = ?",
+		DB_P_TEXT(event->host), DB_P_TEXT(event->user)) < 0)
 		event->result = -1;
 	return HOOK_PASS;
 }
@@ -172,14 +176,16 @@ static enum hook_verdict on_gone(struct module_instance *instance, struct hook_u
 	return HOOK_PASS;
 }
 
-/* --- the module ---------------------------------------------------------------------------------------------------------- */
+/* --- the module ------------------------------------------------------------------------------- */
 
 static const struct option options[] = {
     {"access_max_user_messages", OPTION_SHAPER, "max_user_offline_messages",
-	"How many messages may wait for a user: a rule of `shaper_rules`, or a number. A message beyond it is refused "
+	"How many messages may wait for a user: a rule of `shaper_rules`, or a number. A message beyond it "
+	"is refused "
 	"with `resource-constraint`."},
     {"store_empty_body", OPTION_ENUM, "unless_chat_state",
-	"Keep messages without a body: never, always, or when there is more in them than a chat state (XEP-0085).",
+	"Keep messages without a body: never, always, or when there is more in them than a chat state "
+	"(XEP-0085).",
 	"false|true|unless_chat_state"},
     {"store_groupchat", OPTION_BOOL, "false", "Keep messages of type `groupchat`, too."},
     {"bounce_groupchat", OPTION_BOOL, "false",

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Offline messages: the state of one user and the parts of the module. All of it belongs to the user's home worker, but
- * for the run functions of storage operations.
+ * Offline messages: the state of one user and the parts of the module. All of it belongs to the user's home
+ * worker, but for the run functions of storage operations.
  *
- * A message that nobody is there for becomes a row of the table spool (keep.c). When a session becomes available, a pump
- * hands the rows to it, a batch at a time, in order; a row is deleted in the transaction that reads the next batch, so
- * what was not handed over is never deleted (pump.c). A client that looks through its messages itself, by XEP-0013, gets
- * them as it asks (retrieval.c).
+ * A message that nobody is there for becomes a row of the table spool (keep.c). When a session becomes
+ * available, a pump hands the rows to it, a batch at a time, in order; a row is deleted in the transaction
+ * that reads the next batch, so what was not handed over is never deleted (pump.c). A client that looks
+ * through its messages itself, by XEP-0013, gets them as it asks (retrieval.c).
  */
 #pragma once
 
@@ -22,12 +22,13 @@ struct offline_pump;
 struct offline_held;
 
 struct offline {
-	int64_t count;             /* rows that wait; OFFLINE_UNKNOWN: only storage knows */
-	unsigned epoch;            /* count is right as long as nobody else deletes: offline_epoch */
-	unsigned kept_since;       /* messages kept since the pump's latest read was submitted */
+	int64_t count;              /* rows that wait; OFFLINE_UNKNOWN: only storage knows */
+	unsigned epoch;             /* count is right as long as nobody else deletes: offline_epoch */
+	unsigned kept_since;        /* messages kept since the pump's latest read was submitted */
 	struct offline_pump *pumps; /* that are handing messages over */
-	bool handing;              /* a kept message is being delivered right now */
-	bool refused;              /* ... and the session's queue was full */
+	bool homeless;              /* no account: an anonymous log-in; nothing is kept */
+	bool handing;               /* a kept message is being delivered right now */
+	bool refused;               /* ... and the session's queue was full */
 };
 
 /* The state of a user; made when there is none. */
@@ -37,7 +38,8 @@ int64_t offline_count(const struct offline *offline);
 void offline_set_count(struct offline *offline, int64_t count);
 /* Any thread: counts in memory are not right any more, since rows of many users went away. */
 void offline_forget_counts(void);
-/* The client of this session, or of another one of the user, looks through the messages itself (XEP-0013 2.2). */
+/* The client of this session, or of another one of the user, looks through the messages itself
+ * (XEP-0013 2.2). */
 bool offline_is_flexible(const struct user *user);
 void offline_set_flexible(struct session *session);
 
@@ -49,7 +51,8 @@ struct offline_rules {
 };
 enum offline_fate offline_fate(const struct stanza *stanza, const struct offline_rules *rules);
 /* Writes the message; when that fails, or storage has limit messages already, the sender gets an error. */
-void offline_keep(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza, int64_t limit);
+void offline_keep(
+    struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza, int64_t limit);
 
 /* --- row.c: a row of spool --- */
 struct offline_row {
@@ -59,7 +62,7 @@ struct offline_row {
 struct offline_message {
 	struct stanza *stanza; /* with a <delay/> */
 	struct jid from, to;
-	bool expired;          /* XEP-0023 */
+	bool expired; /* XEP-0023 */
 	struct arena arena;
 };
 /* < 0: it is no message. Fini in any case. */
@@ -72,9 +75,11 @@ void offline_node(char *out, int64_t seq);
 bool offline_node_parse(struct str node, int64_t *seq_r);
 
 /* --- pump.c --- */
-/* Hands what waits to a session, when one is available with non-negative priority and nobody does so already. */
+/* Hands what waits to a session, when one is available with non-negative priority and nobody does so already.
+ */
 void offline_flood(struct user *user);
-/* Hands messages to the session with XEP-0013's item, then answers the IQ; wanted: which ones, taken over; NULL: all. */
+/* Hands messages to the session with XEP-0013's item, then answers the IQ; wanted: which ones, taken over;
+ * NULL: all. */
 void offline_show(struct user *user, struct iq *later, int64_t *wanted, size_t wanted_count);
 /* What was held back for the session that such a pump is at; NULL when there is none. */
 struct offline_held *offline_held_for(const struct session *session);
@@ -88,7 +93,8 @@ struct offline_held {
 };
 enum hook_verdict offline_on_receive(struct module_instance *instance, struct hook_stanza *event);
 enum hook_verdict offline_on_closed(struct module_instance *instance, struct hook_session *event);
-/* Hands it all to the session, when there still is one; else messages and requests are routed anew. Empties it. */
+/* Hands it all to the session, when there still is one; else messages and requests are routed anew. Empties
+ * it. */
 void offline_held_release(struct offline_held *held, struct session *session);
 /* Frees it all. */
 void offline_held_fini(struct offline_held *held);

@@ -18,12 +18,12 @@ struct offline_pump {
 	struct store_op op;
 	struct offline_pump *next; /* of the same user */
 	struct user *user;         /* held */
-	struct jid to;     /* the session; heap */
-	struct iq *iq;     /* XEP-0013: to be answered; NULL: empties the spool */
-	int64_t *wanted;   /* with iq: only these; NULL: all */
+	struct jid to;             /* the session; heap */
+	struct iq *iq;             /* XEP-0013: to be answered; NULL: empties the spool */
+	int64_t *wanted;           /* with iq: only these; NULL: all */
 	size_t wanted_count, wanted_next;
-	int64_t after;     /* the latest row that was dealt with */
-	int64_t left;      /* rows that are no messages; they stay */
+	int64_t after;      /* the latest row that was dealt with */
+	int64_t left;       /* rows that are no messages; they stay */
 	struct arena arena; /* of the batch */
 	struct offline_row *rows;
 	size_t row_count;
@@ -33,7 +33,7 @@ struct offline_pump {
 	struct timer timer;
 };
 
-/* --- on a storage thread -------------------------------------------------------------------------------------------- */
+/* --- on a storage thread ---------------------------------------------------------------------- */
 
 static int delete_taken(struct offline_pump *pump, struct db *db, struct err *err)
 {
@@ -49,7 +49,8 @@ static int delete_taken(struct offline_pump *pump, struct db *db, struct err *er
 static int take_rows(struct offline_pump *pump, struct db_rows *rows, size_t *bytes, struct err *err)
 {
 	int rc = rows ? 1 : -1;
-	while (rc > 0 && pump->row_count < BATCH_ROWS && *bytes < BATCH_BYTES && (rc = db_next(rows, err)) > 0) {
+	while (
+	    rc > 0 && pump->row_count < BATCH_ROWS && *bytes < BATCH_BYTES && (rc = db_next(rows, err)) > 0) {
 		struct offline_row *row = &pump->rows[pump->row_count++];
 		row->seq = db_int(rows, 0);
 		row->xml = arena_str(&pump->arena, db_text(rows, 1));
@@ -65,7 +66,8 @@ static int read_next(struct offline_pump *pump, struct db *db, struct err *err)
 	const struct jid *jid = user_jid(pump->user);
 	size_t bytes = 0;
 	struct db_rows *rows = DB_QUERY(db, err,
-	    "SELECT seq, xml, created_at FROM spool WHERE {host=} username = ? AND seq > ? ORDER BY seq LIMIT 64",
+	    "SELECT seq, xml, created_at FROM spool WHERE {host=} username = ? AND seq > ? ORDER BY seq "
+	    "LIMIT 64",
 	    DB_P_TEXT(jid_domain(jid)), DB_P_TEXT(jid_local(jid)), DB_P_INT(pump->after));
 	return take_rows(pump, rows, &bytes, err);
 }
@@ -74,7 +76,8 @@ static int read_wanted(struct offline_pump *pump, struct db *db, struct err *err
 {
 	const struct jid *jid = user_jid(pump->user);
 	size_t bytes = 0;
-	while (pump->wanted_next < pump->wanted_count && pump->row_count < BATCH_ROWS && bytes < BATCH_BYTES) {
+	while (
+	    pump->wanted_next < pump->wanted_count && pump->row_count < BATCH_ROWS && bytes < BATCH_BYTES) {
 		size_t before = pump->row_count;
 		struct db_rows *rows = DB_QUERY(db, err,
 		    "SELECT seq, xml, created_at FROM spool WHERE {host=} username = ? AND seq = ?",
@@ -98,7 +101,7 @@ static int pump_run(struct store_op *op, struct db *db, struct err *err)
 	return pump->wanted ? read_wanted(pump, db, err) : read_next(pump, db, err);
 }
 
-/* --- on the user's worker ---------------------------------------------------------------------------------------------- */
+/* --- on the user's worker --------------------------------------------------------------------- */
 
 static struct offline_pump *pump_new(struct user *user, const struct jid *to)
 {
@@ -181,8 +184,8 @@ static void add_item(struct offline_message *message, int64_t seq)
 
 static void log_unreadable(const struct offline_pump *pump, int64_t seq, const struct err *err)
 {
-	LOG_WARNING("offline.unreadable", LOG_STR("user", jid_bare(user_jid(pump->user))), LOG_INT("seq", seq),
-	    LOG_CSTR("reason", err->text));
+	LOG_WARNING("offline.unreadable", LOG_STR("user", jid_bare(user_jid(pump->user))),
+	    LOG_INT("seq", seq), LOG_CSTR("reason", err->text));
 }
 
 /* False: the session cannot take it now. */
@@ -331,7 +334,7 @@ struct offline_held *offline_held_for(const struct session *session)
 	return pump ? &pump->held : NULL;
 }
 
-/* --- starting ------------------------------------------------------------------------------------------------------------ */
+/* --- starting --------------------------------------------------------------------------------- */
 
 static bool floods_already(const struct offline *offline)
 {

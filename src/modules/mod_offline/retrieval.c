@@ -9,7 +9,7 @@
 
 #define HEADERS_PAGE 100 /* rows of one query, so that not all messages are in memory at once */
 
-/* --- questions that one storage operation answers ----------------------------------------------------------------------- */
+/* --- questions that one storage operation answers --------------------------------------------- */
 
 enum { ASK_DONE, ASK_NO_SUCH_MESSAGE };
 
@@ -19,7 +19,7 @@ struct ask {
 	struct iq *iq;
 	int64_t *wanted; /* remove; NULL: purge */
 	size_t wanted_count;
-	int64_t count;   /* rows that there are */
+	int64_t count; /* rows that there are */
 };
 
 static int count_rows(struct ask *ask, struct db *db, struct err *err)
@@ -87,7 +87,8 @@ static int put_headers(struct ask *ask, struct db *db, int64_t *after, struct er
 {
 	const struct jid *jid = user_jid(ask->user);
 	struct db_rows *rows = DB_QUERY(db, err,
-	    "SELECT seq, xml, created_at FROM spool WHERE {host=} username = ? AND seq > ? ORDER BY seq LIMIT ?",
+	    "SELECT seq, xml, created_at FROM spool WHERE {host=} username = ? AND seq > ? ORDER BY seq "
+	    "LIMIT ?",
 	    DB_P_TEXT(jid_domain(jid)), DB_P_TEXT(jid_local(jid)), DB_P_INT(*after), DB_P_INT(HEADERS_PAGE));
 	int rc = rows ? 1 : -1, count = 0;
 	while (rc > 0 && (rc = db_next(rows, err)) > 0) {
@@ -120,8 +121,8 @@ static int remove_run(struct store_op *op, struct db *db, struct err *err)
 	struct ask *ask = list_entry(op, struct ask, op);
 	const struct jid *jid = user_jid(ask->user);
 	bool missing = false;
-	if (!ask->wanted && DB_EXEC(db, err, "DELETE FROM spool WHERE {host=} username = ?", DB_P_TEXT(jid_domain(jid)),
-				DB_P_TEXT(jid_local(jid))) < 0)
+	if (!ask->wanted && DB_EXEC(db, err, "DELETE FROM spool WHERE {host=} username = ?",
+				DB_P_TEXT(jid_domain(jid)), DB_P_TEXT(jid_local(jid))) < 0)
 		return -1;
 	for (size_t i = 0; i < ask->wanted_count; i++) {
 		int64_t changed = DB_EXEC(db, err, "DELETE FROM spool WHERE {host=} username = ? AND seq = ?",
@@ -144,7 +145,8 @@ static void ask_done(struct store_op *op, int result, const struct err *err)
 	} else {
 		if (ask->op.kind == STORE_WRITE)
 			offline->count = OFFLINE_UNKNOWN;
-		iq_finish(&ask->iq, result == ASK_DONE ? IQ_ANSWER : iq_refuse(ask->iq, SE_item_not_found, NULL));
+		iq_finish(
+		    &ask->iq, result == ASK_DONE ? IQ_ANSWER : iq_refuse(ask->iq, SE_item_not_found, NULL));
 	}
 	user_release(ask->user);
 	free(ask->wanted);
@@ -174,7 +176,7 @@ static void now_flexible(struct user *user, const struct jid *from)
 		offline_set_flexible(session);
 }
 
-/* --- <offline/> ------------------------------------------------------------------------------------------------------------ */
+/* --- <offline/> ------------------------------------------------------------------------------- */
 
 /* The nodes of all items, which must have that action. False: something else is in it. */
 static bool nodes_of(const struct xml *offline, const char *action, int64_t **wanted_r, size_t *count_r)
@@ -182,7 +184,8 @@ static bool nodes_of(const struct xml *offline, const char *action, int64_t **wa
 	int64_t *wanted = NULL;
 	size_t count = 0;
 	bool good = true;
-	for (const struct xml *item = xml_first_element(offline); item && good; item = xml_next_element(item)) {
+	for (const struct xml *item = xml_first_element(offline); item && good;
+	     item = xml_next_element(item)) {
 		int64_t seq = INT64_MAX; /* which no message has */
 		good = xml_is(item, "item", NS_OFFLINE) && str_is(xml_attr(item, "action"), action) &&
 		       xml_attr(item, "node").ptr;
@@ -226,7 +229,7 @@ enum iq_verdict offline_on_iq(struct iq *iq)
 	return IQ_LATER;
 }
 
-/* --- the node http://jabber.org/protocol/offline ------------------------------------------------------------------------- */
+/* --- the node http://jabber.org/protocol/offline ---------------------------------------------- */
 
 static bool is_ours(const struct hook_stanza *event, const struct xml **query_r)
 {

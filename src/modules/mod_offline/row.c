@@ -62,7 +62,7 @@ static int64_t stamp(struct offline_message *message, const struct offline_row *
 		return us;
 	us = created_us(row->created);
 	struct strbuf tail = {0};
-	datetime_delay(&tail, host, us, STR("Offline Storage"));
+	datetime_delay(&tail, host, us, STR_NULL);
 	struct stanza *plain = message->stanza;
 	message->stanza = stanza_with_tail(plain, strbuf_view(&tail));
 	stanza_unref(&plain);

@@ -241,3 +241,14 @@ class TestFlexible:
         juliet.login()
         reply = juliet.iq(type, f"<offline xmlns='{ns.OFFLINE}'>{content}</offline>")
         assert reply.find(f".//{{{ns.STANZA_ERRORS}}}bad-request") is not None
+
+
+def test_nothing_is_kept_for_anonymous_users(own_server, cast_for):
+    cast = cast_for(own_server(hosts=("localhost", "anon.localhost"), anonymous_host="anon.localhost").start())
+    romeo, guest = cast.client("romeo").online(), cast.nobody(host="anon.localhost")
+    guest.login(mechanism="ANONYMOUS")
+    guest.presence(priority=-1)
+    guest.ping()
+    romeo.message(guest.full.partition("/")[0])
+    error = romeo.recv()
+    assert error.find(f".//{{{ns.STANZA_ERRORS}}}service-unavailable") is not None

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/commands.h"
-#include "auth/auth.h"
 #include "modules/mod_private/private.h"
 
 struct task {
@@ -19,19 +18,10 @@ static int set_run(void *arg, struct db *db, struct err *err)
 {
 	struct task *task = arg;
 	bool room = true;
-	if (private_write(db, task->jid, task->elem, err) < 0 || private_has_room(db, task->jid, &room, err) < 0)
+	if (private_write(db, task->jid, task->elem, err) < 0 ||
+	    private_has_room(db, task->jid, &room, err) < 0)
 		return -1;
 	return room ? 0 : err_set(err, "the user's private storage is full");
-}
-
-static enum command_outcome find_user(struct command_call *call, struct command_account *account_r)
-{
-	struct err err;
-	enum command_outcome outcome = command_account(call, account_r);
-	if (outcome == COMMAND_OK &&
-	    auth_user_exists(jid_domain(&account_r->jid), jid_local(&account_r->jid), &err) != AUTH_OK)
-		outcome = command_say(call, COMMAND_NOT_FOUND, "there is no account %.*s", STR_FMT(jid_bare(&account_r->jid)));
-	return outcome;
 }
 
 /* Runs fn with the element that text is; the account is there. */
@@ -43,7 +33,8 @@ static enum command_outcome with_element(struct command_call *call, struct task 
 	struct xml_tree *tree = xml_parse(text, STR_NULL, &xml_limits_default, &offset, &err);
 	enum command_outcome outcome = COMMAND_OK;
 	if (!tree)
-		return command_say(call, COMMAND_USAGE, "the element is not good XML: %s at byte %zu", err.text, offset);
+		return command_say(
+		    call, COMMAND_USAGE, "the element is not good XML: %s at byte %zu", err.text, offset);
 	task->elem = tree->root;
 	if (private_is_reserved(tree->root->ns))
 		outcome = command_say(call, COMMAND_USAGE, "the element needs a namespace of its own");
@@ -57,7 +48,7 @@ static enum command_outcome private_get(struct command_call *call)
 {
 	struct command_account account;
 	struct strbuf text = {0};
-	enum command_outcome outcome = find_user(call, &account);
+	enum command_outcome outcome = command_existing_account(call, &account);
 	struct task task = {.jid = &account.jid};
 	strbuf_printf(&text, "<%.*s xmlns='", STR_FMT(command_string(call, "element")));
 	xml_escape(&text, command_string(call, "ns"));
@@ -75,7 +66,7 @@ static enum command_outcome private_get(struct command_call *call)
 static enum command_outcome private_set(struct command_call *call)
 {
 	struct command_account account;
-	enum command_outcome outcome = find_user(call, &account);
+	enum command_outcome outcome = command_existing_account(call, &account);
 	struct task task = {.jid = &account.jid};
 	if (outcome == COMMAND_OK)
 		outcome = with_element(call, &task, command_string(call, "element"), STORE_WRITE, set_run);
@@ -99,9 +90,9 @@ static const struct command_argument set_arguments[] = {
 };
 
 const struct command private_commands[] = {
-    {"private_get", "private", "Show an element of a user's private storage.", get_arguments, COMMAND_VALUE, NULL,
-	private_get},
-    {"private_set", "private", "Put an element into a user's private storage.", set_arguments, COMMAND_RESCODE, NULL,
-	private_set},
+    {"private_get", "private", "Show an element of a user's private storage.", get_arguments, COMMAND_VALUE,
+	NULL, private_get},
+    {"private_set", "private", "Put an element into a user's private storage.", set_arguments,
+	COMMAND_RESCODE, NULL, private_set},
     {0},
 };

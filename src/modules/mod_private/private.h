@@ -13,7 +13,8 @@ extern const struct command private_commands[];
 /* May not be stored: no namespace, or one that is the protocol's own. */
 bool private_is_reserved(struct str ns);
 
-/* Inside an operation. Puts the element of that namespace into the writer, or elem as it is when there is none. */
+/* Inside an operation. Puts the element of that namespace into the writer, or elem as it is when there is
+ * none. */
 int private_read(struct db *db, const struct jid *user, const struct xml *elem, struct xml_writer *writer,
     struct err *err);
 

@@ -3,8 +3,8 @@
 
 bool private_is_reserved(struct str ns)
 {
-	return !ns.len || str_is(ns, NS_PRIVATE) || str_is(ns, "jabber:client") || str_is(ns, "jabber:server") ||
-	       str_is(ns, "http://etherx.jabber.org/streams");
+	return !ns.len || str_is(ns, NS_PRIVATE) || str_is(ns, "jabber:client") ||
+	       str_is(ns, "jabber:server") || str_is(ns, "http://etherx.jabber.org/streams");
 }
 
 /* True: a row was put. What another program left there may be no XML. */
@@ -21,12 +21,12 @@ static int put_stored(struct xml_writer *writer, struct str data)
 	return 1;
 }
 
-int private_read(struct db *db, const struct jid *user, const struct xml *elem, struct xml_writer *writer,
-    struct err *err)
+int private_read(
+    struct db *db, const struct jid *user, const struct xml *elem, struct xml_writer *writer, struct err *err)
 {
-	struct db_rows *rows = DB_QUERY(db, err,
-	    "SELECT data FROM private_storage WHERE {host=} username = ? AND namespace = ?",
-	    DB_P_TEXT(jid_domain(user)), DB_P_TEXT(jid_local(user)), DB_P_TEXT(elem->ns));
+	struct db_rows *rows =
+	    DB_QUERY(db, err, "SELECT data FROM private_storage WHERE {host=} username = ? AND namespace = ?",
+		DB_P_TEXT(jid_domain(user)), DB_P_TEXT(jid_local(user)), DB_P_TEXT(elem->ns));
 	int rc = rows ? db_next(rows, err) : -1;
 	if (rc > 0)
 		rc = put_stored(writer, db_text(rows, 0));
@@ -43,7 +43,8 @@ int private_write(struct db *db, const struct jid *user, const struct xml *elem,
 	int64_t rows = DB_EXEC(db, err,
 	    "INSERT INTO private_storage ({host,} username, namespace, data) VALUES ({?,} ?, ?, ?) "
 	    "ON CONFLICT ({host,} username, namespace) DO UPDATE SET data = excluded.data",
-	    DB_P_TEXT(jid_domain(user)), DB_P_TEXT(jid_local(user)), DB_P_TEXT(elem->ns), DB_P_TEXT(strbuf_view(&data)));
+	    DB_P_TEXT(jid_domain(user)), DB_P_TEXT(jid_local(user)), DB_P_TEXT(elem->ns),
+	    DB_P_TEXT(strbuf_view(&data)));
 	strbuf_fini(&data);
 	return rows < 0 ? -1 : 0;
 }
@@ -51,7 +52,8 @@ int private_write(struct db *db, const struct jid *user, const struct xml *elem,
 int private_has_room(struct db *db, const struct jid *user, bool *room_r, struct err *err)
 {
 	struct db_rows *rows = DB_QUERY(db, err,
-	    "SELECT COUNT(*), SUM(LENGTH(data) + LENGTH(namespace)) FROM private_storage WHERE {host=} username = ?",
+	    "SELECT COUNT(*), SUM(LENGTH(data) + LENGTH(namespace)) FROM private_storage WHERE {host=} "
+	    "username = ?",
 	    DB_P_TEXT(jid_domain(user)), DB_P_TEXT(jid_local(user)));
 	int rc = rows ? db_next(rows, err) : -1;
 	if (rc > 0)

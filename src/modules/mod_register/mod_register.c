@@ -8,7 +8,7 @@
 #include "modules/mod_register/register.h"
 #include "stanzad/form.h"
 
-/* --- before authentication: XEP-0077 3.1 ---------------------------------------------------------------------------------- */
+/* --- before authentication: XEP-0077 3.1 ------------------------------------------------------ */
 
 /* An account that is being made for a stream that waits. */
 struct registration {
@@ -101,8 +101,9 @@ static void registration_run(struct job *job)
 static void registration_done(struct job *job)
 {
 	struct registration *registration = list_entry(job, struct registration, job);
-	struct stanza *answer = registration->made ? plain_result(registration->request)
-						    : stanza_make_error(registration->request, &registration->error, NULL);
+	struct stanza *answer = registration->made
+				    ? plain_result(registration->request)
+				    : stanza_make_error(registration->request, &registration->error, NULL);
 	registration->reply(registration->hold, answer);
 	stanza_unref(&answer);
 	stanza_unref(&registration->request);
@@ -138,7 +139,8 @@ static bool is_for_us(const struct hook_c2s_unauthenticated_iq *event)
 	       (!to.ptr || str_ieq(to, host_name(event->host)));
 }
 
-static enum hook_verdict on_unauthenticated(struct module_instance *instance, struct hook_c2s_unauthenticated_iq *event)
+static enum hook_verdict on_unauthenticated(
+    struct module_instance *instance, struct hook_c2s_unauthenticated_iq *event)
 {
 	struct arena arena = {0};
 	struct register_request request;
@@ -156,10 +158,9 @@ static enum hook_verdict on_unauthenticated(struct module_instance *instance, st
 	case REGISTER_CANCEL:
 		reply_and_free(event, plain_result(event->stanza));
 		break;
-	case REGISTER_REMOVE:
-		error.condition = SE_unexpected_request;
-		/* fall through */
 	default:
+		if (request.wish == REGISTER_REMOVE)
+			error.condition = SE_unexpected_request;
 		reply_and_free(event, refusal(event->stanza, &error));
 	}
 	if (request.password.len)
@@ -171,13 +172,13 @@ static enum hook_verdict on_unauthenticated(struct module_instance *instance, st
 /* 8 */
 static enum hook_verdict on_features(struct module_instance *instance, struct hook_c2s_stream_features *event)
 {
-	struct stanza_error error;
-	if (!event->authenticated && new_account_possible(instance, event->address, &error))
-		xml_put_element(event->features, "register", "http://jabber.org/features/iq-register", STR_NULL);
+	if (!event->authenticated && new_account_offered(instance, event->address))
+		xml_put_element(
+		    event->features, "register", "http://jabber.org/features/iq-register", STR_NULL);
 	return HOOK_PASS;
 }
 
-/* --- the module ------------------------------------------------------------------------------------------------------------- */
+/* --- the module ------------------------------------------------------------------------------- */
 
 static int instances; /* worker 0 */
 
@@ -193,14 +194,10 @@ static void on_stop(struct module_instance *instance)
 		recent_fini();
 }
 
-static int on_reload(struct module_instance *instance, struct err *err)
-{
-	return 0;
-}
-
 static const struct option options[] = {
     {"access", OPTION_ACCESS, "all",
-	"Which names may be registered: the rule is asked about the JID of the new account. With `none` registration is "
+	"Which names may be registered: the rule is asked about the JID of the new account. With `none` "
+	"registration is "
 	"not offered at all."},
     {"access_from", OPTION_ACCESS, NULL,
 	"Who may make further accounts from a session or from another server. Nobody when it is left out."},
@@ -209,17 +206,26 @@ static const struct option options[] = {
     {"allow_modules", OPTION_STRINGS, "all",
 	"Which modules may make accounts; without `all` and `mod_register` in the list this one makes none."},
     {"captcha_protected", OPTION_BOOL, "false", "Ask for a CAPTCHA.", .flags = OPTION_LATER},
-    {"password_strength", OPTION_INT, "0", "The least entropy of a password, in bits; 32 is a sensible value.", NULL, 0,
-	1000},
-    {"redirect_url", OPTION_STRING, NULL, "Where accounts are made instead: clients are sent to this address."},
+    {"password_strength", OPTION_INT, "0",
+	"The least entropy of a password, in bits; 32 is a sensible value.", NULL, 0, 1000},
+    {"redirect_url", OPTION_STRING, NULL,
+	"Where accounts are made instead: clients are sent to this address."},
     {"registration_watchers", OPTION_JIDS, "[]", "Who gets a message about each new account."},
     {"welcome_message", OPTION_MAP, NULL, "A message for each new account: `subject` and `body`."},
     {0},
 };
 
 static const struct module_iq iqs[] = {
-    {.ns = NS_REGISTER, .component = IQ_LOCAL, .handler = register_on_iq, .discipline = IQ_PARALLEL, .announce = true},
-    {.ns = NS_REGISTER, .component = IQ_SM, .handler = register_on_iq, .discipline = IQ_PARALLEL, .owner_only = true},
+    {.ns = NS_REGISTER,
+	.component = IQ_LOCAL,
+	.handler = register_on_iq,
+	.discipline = IQ_PARALLEL,
+	.announce = true},
+    {.ns = NS_REGISTER,
+	.component = IQ_SM,
+	.handler = register_on_iq,
+	.discipline = IQ_PARALLEL,
+	.owner_only = true},
     {0},
 };
 
@@ -239,5 +245,5 @@ const struct module mod_register = {
     .hooks = hooks,
     .start = on_start,
     .stop = on_stop,
-    .reload = on_reload,
+    .reload = module_reload_nothing,
 };

@@ -17,14 +17,14 @@ static bool refused(struct stanza_error *error_r, enum stanza_condition conditio
 	return false;
 }
 
-/* --- what the options say ------------------------------------------------------------------------------------------------ */
+/* --- what the options say --------------------------------------------------------------------- */
 
 static bool is_allowed(struct module_instance *instance, const char *option, const struct jid *jid,
     const struct sockaddr *address)
 {
 	struct access_subject subject = {jid, address};
-	return access_allowed(conf_current(), host_name(module_host(instance)), module_option(instance, option)->access,
-	    &subject);
+	return access_allowed(conf_current(), host_name(module_host(instance)),
+	    module_option(instance, option)->access, &subject);
 }
 
 static bool has_own_permission(struct module_instance *instance)
@@ -36,17 +36,33 @@ static bool has_own_permission(struct module_instance *instance)
 	return false;
 }
 
-bool new_account_possible(struct module_instance *instance, const struct sockaddr *address,
-    struct stanza_error *error_r)
+bool new_account_possible(
+    struct module_instance *instance, const struct sockaddr *address, struct stanza_error *error_r)
 {
 	struct auth_methods methods;
 	auth_methods(host_name(module_host(instance)), &methods);
 	if (!methods.registers || !has_own_permission(instance) ||
 	    str_is(module_option(instance, "access")->string, "none"))
-		return refused(error_r, SE_service_unavailable, "accounts are not made in-band on this server");
+		return refused(
+		    error_r, SE_service_unavailable, "accounts are not made in-band on this server");
 	if (address && !is_allowed(instance, "ip_access", NULL, address))
 		return refused(error_r, SE_forbidden, "accounts may not be made from this address");
 	return true;
+}
+
+bool new_account_offered(struct module_instance *instance, const struct sockaddr *address)
+{
+	struct arena arena = {0};
+	struct stanza_error error;
+	struct jid somebody;
+	struct err err;
+	bool offered = new_account_possible(instance, address, &error);
+	if (offered && !is_allowed(instance, "access", NULL, address))
+		offered = jid_make(STR("somebody"), host_name(module_host(instance)), STR_NULL, &arena,
+			      &somebody, &err) == 0 &&
+			  is_allowed(instance, "access", &somebody, address);
+	arena_fini(&arena);
+	return offered;
 }
 
 bool password_refused(struct module_instance *instance, struct str password, struct stanza_error *error_r)
@@ -55,8 +71,8 @@ bool password_refused(struct module_instance *instance, struct str password, str
 	struct str prepared;
 	struct err err;
 	int64_t bits = module_option(instance, "password_strength")->integer;
-	bool good = password.len && jid_prep_password(password, &arena, &prepared, &err) == 0 && prepared.len &&
-		    prepared.len <= AUTH_PASSWORD_MAX;
+	bool good = password.len && jid_prep_password(password, &arena, &prepared, &err) == 0 &&
+		    prepared.len && prepared.len <= AUTH_PASSWORD_MAX;
 	bool strong = good && register_strength(prepared) >= bits * 1000;
 	if (good && prepared.ptr != password.ptr)
 		OPENSSL_cleanse((char *)prepared.ptr, prepared.len);
@@ -92,7 +108,8 @@ static void copy_watchers(struct new_account *account, struct module_instance *i
 {
 	const struct option_value *watchers = module_option(instance, "registration_watchers");
 	struct err err;
-	account->watchers = arena_zalloc(&account->arena, (watchers->string_count + 1) * sizeof(*account->watchers));
+	account->watchers =
+	    arena_zalloc(&account->arena, (watchers->string_count + 1) * sizeof(*account->watchers));
 	for (size_t i = 0; i < watchers->string_count; i++) {
 		struct str text = arena_str(&account->arena, watchers->strings[i]);
 		if (jid_parse(text, &account->arena, &account->watchers[account->watcher_count], &err) == 0)
@@ -111,9 +128,10 @@ static void copy_welcome(struct new_account *account, struct module_instance *in
 		account->body = arena_str(&account->arena, body->scalar);
 }
 
-/* --- may it be made? ------------------------------------------------------------------------------------------------------- */
+/* --- may it be made? -------------------------------------------------------------------------- */
 
-static bool name_is_good(struct new_account *account, struct str host, struct str user, struct stanza_error *error_r)
+static bool name_is_good(
+    struct new_account *account, struct str host, struct str user, struct stanza_error *error_r)
 {
 	struct err err;
 	struct str local;
@@ -125,12 +143,13 @@ static bool name_is_good(struct new_account *account, struct str host, struct st
 	return true;
 }
 
-static bool may_ask(struct module_instance *instance, const struct register_source *source,
-    struct stanza_error *error_r)
+static bool may_ask(
+    struct module_instance *instance, const struct register_source *source, struct stanza_error *error_r)
 {
 	if (!source->from)
 		return true;
-	if (!module_option(instance, "access_from")->present || !is_allowed(instance, "access_from", source->from, NULL))
+	if (!module_option(instance, "access_from")->present ||
+	    !is_allowed(instance, "access_from", source->from, NULL))
 		return refused(error_r, SE_forbidden, "accounts are made by those who have none yet");
 	return true;
 }
@@ -141,21 +160,25 @@ static bool not_too_fast(struct new_account *account, struct stanza_error *error
 	if (period == OPTION_INFINITE)
 		return true;
 	if (!recent_enter(account->source, period))
-		return refused(error_r, SE_resource_constraint, "an account was made from here a short while ago");
+		return refused(
+		    error_r, SE_resource_constraint, "an account was made from here a short while ago");
 	account->limited = true;
 	return true;
 }
 
 bool new_account_check(struct new_account *account_r, struct module_instance *instance,
-    const struct register_request *request, const struct register_source *source, struct stanza_error *error_r)
+    const struct register_request *request, const struct register_source *source,
+    struct stanza_error *error_r)
 {
 	struct host *host = module_host(instance);
 	*account_r = (struct new_account){0};
-	if (!new_account_possible(instance, source->address, error_r) || !may_ask(instance, source, error_r) ||
+	if (!new_account_possible(instance, source->address, error_r) ||
+	    !may_ask(instance, source, error_r) ||
 	    !name_is_good(account_r, host_name(host), request->user, error_r))
 		return false;
 	if (module_option(instance, "redirect_url")->string.len)
-		return refused(error_r, SE_not_allowed, "accounts are made elsewhere: ask for the instructions");
+		return refused(
+		    error_r, SE_not_allowed, "accounts are made elsewhere: ask for the instructions");
 	if (password_refused(instance, request->password, error_r))
 		return false;
 	if (!is_allowed(instance, "access", &account_r->jid, source->address))
@@ -168,10 +191,10 @@ bool new_account_check(struct new_account *account_r, struct module_instance *in
 	return not_too_fast(account_r, error_r);
 }
 
-/* --- making it --------------------------------------------------------------------------------------------------------------- */
+/* --- making it -------------------------------------------------------------------------------- */
 
-static void send_message(const struct new_account *account, const struct jid *to, const char *type, struct str subject,
-    struct str body)
+static void send_message(const struct new_account *account, const struct jid *to, const char *type,
+    struct str subject, struct str body)
 {
 	struct xml_writer writer = {.default_ns = NS_CLIENT};
 	xml_open(&writer, "message", NULL);
@@ -224,7 +247,8 @@ bool new_account_make(struct new_account *account, struct stanza_error *error_r)
 			    LOG_CSTR("reason", err.text));
 		return outcome_refused(outcome, error_r);
 	}
-	LOG_INFO("register.registered", LOG_STR("user", jid_bare(&account->jid)), LOG_STR("source", account->source));
+	LOG_INFO("register.registered", LOG_STR("user", jid_bare(&account->jid)),
+	    LOG_STR("source", account->source));
 	if (account->subject.len || account->body.len)
 		send_message(account, &account->jid, "normal", account->subject, account->body);
 	tell_watchers(account);

@@ -33,7 +33,8 @@ static enum iq_verdict verdict_of(struct iq *iq, enum auth_outcome outcome, cons
 	case AUTH_NO_USER:
 		return refuse_with(iq, SE_registration_required, NULL);
 	default:
-		LOG_ERROR("register.failed", LOG_STR("user", jid_bare(iq->from)), LOG_CSTR("reason", err->text));
+		LOG_ERROR(
+		    "register.failed", LOG_STR("user", jid_bare(iq->from)), LOG_CSTR("reason", err->text));
 		return refuse_with(iq, SE_internal_server_error, NULL);
 	}
 }
@@ -43,7 +44,7 @@ static bool is_own_user(const struct iq *iq)
 	return iq->from->local_len && str_eq(jid_domain(iq->from), host_name(iq->host));
 }
 
-/* --- what the account is --------------------------------------------------------------------------------------------------- */
+/* --- what the account is ---------------------------------------------------------------------- */
 
 static enum iq_verdict tell(struct iq *iq)
 {
@@ -63,7 +64,7 @@ static enum iq_verdict tell(struct iq *iq)
 	return IQ_ANSWER;
 }
 
-/* --- password: 3.3 --------------------------------------------------------------------------------------------------------- */
+/* --- password: 3.3 ---------------------------------------------------------------------------- */
 
 static enum iq_verdict change_password(struct iq *iq, const struct register_request *request)
 {
@@ -73,7 +74,8 @@ static enum iq_verdict change_password(struct iq *iq, const struct register_requ
 		return refuse_with(iq, SE_bad_request, "the new password is missing");
 	if (password_refused(iq->instance, request->password, &error))
 		return refuse_quietly(iq, &error);
-	enum auth_outcome outcome = auth_set_password(jid_domain(iq->from), jid_local(iq->from), request->password, &err);
+	enum auth_outcome outcome =
+	    auth_set_password(jid_domain(iq->from), jid_local(iq->from), request->password, &err);
 	if (outcome == AUTH_OK)
 		LOG_INFO("register.password_changed", LOG_STR("session", jid_full(iq->from)));
 	return verdict_of(iq, outcome, &err);
@@ -101,7 +103,7 @@ static bool is_own_name(const struct iq *iq, struct str user)
 	return own;
 }
 
-/* --- removal: 3.2 ---------------------------------------------------------------------------------------------------------- */
+/* --- removal: 3.2 ----------------------------------------------------------------------------- */
 
 static enum iq_verdict remove_account(struct iq *iq)
 {
@@ -129,7 +131,8 @@ enum iq_verdict register_on_iq(struct iq *iq)
 		verdict = remove_account(iq);
 		break;
 	case REGISTER_ACCOUNT:
-		verdict = is_own_name(iq, request.user) ? change_password(iq, &request) : another_account(iq, &request);
+		verdict = is_own_name(iq, request.user) ? change_password(iq, &request)
+							: another_account(iq, &request);
 		break;
 	case REGISTER_CANCEL:
 		verdict = IQ_ANSWER;

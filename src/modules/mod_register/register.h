@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * In-band registration (XEP-0077), the parts of the module: what a request asks for (request.c), whether a new account
- * may be made, and making it (new_account.c), what a user may do with the own account (own_account.c).
+ * In-band registration (XEP-0077), the parts of the module: what a request asks for (request.c), whether a
+ * new account may be made, and making it (new_account.c), what a user may do with the own account
+ * (own_account.c).
  */
 #pragma once
 
@@ -11,23 +12,24 @@
 
 /* --- request.c --- */
 enum register_wish {
-	REGISTER_FIELDS,    /* get */
-	REGISTER_ACCOUNT,   /* set with name and password: a new account, or a new password */
+	REGISTER_FIELDS,  /* get */
+	REGISTER_ACCOUNT, /* set with name and password: a new account, or a new password */
 	REGISTER_REMOVE,
-	REGISTER_CANCEL,    /* a form of type cancel: nothing is wanted after all */
+	REGISTER_CANCEL, /* a form of type cancel: nothing is wanted after all */
 	REGISTER_MALFORMED,
 };
 struct register_request {
 	enum register_wish wish;
 	struct str user, password; /* as the client wrote them; in the arena; empty when left out */
 };
-void register_read(enum stanza_type type, const struct xml *query, struct arena *arena,
-    struct register_request *request_r);
+void register_read(
+    enum stanza_type type, const struct xml *query, struct arena *arena, struct register_request *request_r);
 /* The request again without what it holds, so that an error does not send a password back (3.3). */
 struct stanza *register_without_secrets(const struct stanza *request);
 
 /* --- strength.c --- */
-/* Bits of entropy if the password were random, in thousandths: its length and the kinds of characters in it. */
+/* Bits of entropy if the password were random, in thousandths: its length and the kinds of characters in it.
+ */
 int64_t register_strength(struct str password);
 
 /* --- recent.c: who registered lately; any thread --- */
@@ -44,9 +46,9 @@ struct register_source {
 };
 struct new_account {
 	struct arena arena;
-	struct jid jid;        /* bare */
+	struct jid jid; /* bare */
 	struct str password;
-	struct str source;     /* address, or bare JID of who asked: counts against registration_timeout */
+	struct str source; /* address, or bare JID of who asked: counts against registration_timeout */
 	struct jid host;
 	struct jid *watchers;
 	size_t watcher_count;
@@ -54,14 +56,18 @@ struct new_account {
 	bool limited;
 };
 /* Whether accounts can be made in-band on this host at all; else the reason in error_r. */
-bool new_account_possible(struct module_instance *instance, const struct sockaddr *address,
-    struct stanza_error *error_r);
+bool new_account_possible(
+    struct module_instance *instance, const struct sockaddr *address, struct stanza_error *error_r);
+/* Whether to announce it: possible, and the rule for names does not turn everybody away. */
+bool new_account_offered(struct module_instance *instance, const struct sockaddr *address);
 /*
- * Fills what making the account needs, when the rules allow it: the request then counts against registration_timeout.
- * Where the host's options can be read: on a worker or in an IQ handler. False: error_r says why. Fini in any case.
+ * Fills what making the account needs, when the rules allow it: the request then counts against
+ * registration_timeout. Where the host's options can be read: on a worker or in an IQ handler. False: error_r
+ * says why. Fini in any case.
  */
 bool new_account_check(struct new_account *account_r, struct module_instance *instance,
-    const struct register_request *request, const struct register_source *source, struct stanza_error *error_r);
+    const struct register_request *request, const struct register_source *source,
+    struct stanza_error *error_r);
 /* Executor thread: makes the account, welcomes it, tells the watchers. False: error_r says why. */
 bool new_account_make(struct new_account *account, struct stanza_error *error_r);
 void new_account_fini(struct new_account *account);

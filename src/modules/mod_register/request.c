@@ -25,8 +25,8 @@ static void read_form(const struct xml *x, struct arena *arena, struct register_
 	request->password = arena_str(arena, form_value(x, "password"));
 }
 
-void register_read(enum stanza_type type, const struct xml *query, struct arena *arena,
-    struct register_request *request_r)
+void register_read(
+    enum stanza_type type, const struct xml *query, struct arena *arena, struct register_request *request_r)
 {
 	const struct xml *form = xml_child(query, "x", "jabber:x:data");
 	*request_r = (struct register_request){REGISTER_MALFORMED};

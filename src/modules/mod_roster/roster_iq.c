@@ -23,6 +23,9 @@ static enum iq_verdict on_get(struct iq *iq)
 	struct session *session = user_session(iq->user, jid_resource(iq->from));
 	struct str asked = xml_attr(iq->payload, "ver");
 	char version[ROSTER_VERSION_LEN + 1];
+	/* RFC 6121 2.1.3: what is asked for is the roster, not an item. */
+	if (xml_first_element(iq->payload))
+		return iq_refuse(iq, SE_bad_request, "a roster get is empty");
 	bool versions = asked.ptr && roster_version(iq->user, version);
 	if (session)
 		session_set_interested(session);

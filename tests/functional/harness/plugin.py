@@ -154,6 +154,9 @@ def cast(request, server):
     yield cast
     note(request, server, cast)
     cast.end()
+    if hasattr(request.node, "failed_report"):
+        wait.until(lambda: not server.process.alive() or wait.port_open(server.ports["c2s"]),
+                   "the server is there or has ended")
     revive(server)
 
 

@@ -30,7 +30,8 @@ class Prosody(Server):
         plain = s.password_format == "plain"
         lines = [
             f'data_path = "{self.data}"', f'pidfile = "{self.folder}/prosody.pid"',
-            f'certificates = "{self.certificates[0].crt.parent}"', 'daemonize = false', 'run_as_root = true', 'interfaces = { "127.0.0.1" }',
+            f'certificates = "{self.certificates[0].crt.parent}"', 'daemonize = false',
+            'run_as_root = true', 'interfaces = { "127.0.0.1" }',
             'log = { { levels = { min = "info" }, to = "console" } }',
             f'c2s_ports = {{ {self.ports["c2s"]} }}',
             f'c2s_direct_tls_ports = {{ {self.ports["tls"]} }}',

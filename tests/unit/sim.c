@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sim.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/codec.h"
+#include "base/list.h"
+#include "base/log_sink.h"
+#include "base/mem.h"
+#include "conf/conf.h"
+#include "loop/executor.h"
+#include "loop/worker.h"
+#include "modules/modules.h"
+#include "net/conn.h"
+#include "route/account.h"
+#include "route/iq_request.h"
+#include "route/modules_life.h"
+#include "route/user_private.h"
+#include "stream/c2s.h"
+#include "test_store.h"
+
+#define QUIET_TURNS 10        /* without anything new: nothing more will come by itself */
+#define SETTLE_PATIENCE_S 30  /* on the clock on the wall; then it is an endless loop */
+#define SOCKET_BUFFER 16384   /* of the server's side: a client that does not read is noticed soon */
+#define PASSWORD "secret"
+
+struct sim_client {
+	struct sim_client *next;
+	int fd; /* -1 after sim_cut */
+	bool deaf, ended;
+	struct strbuf in, out;
+	size_t read, written; /* how much of them is done with */
+};
+
+static struct sim_client *clients;
+
+_Noreturn static void give_up(const char *what, const char *why)
+{
+	printf("Bail out! %s: %s\n", what, why);
+	fflush(stdout);
+	abort();
+}
+
+/* --- the clients' sockets ------------------------------------------------------------------------------------- */
+
+static bool client_reads(struct sim_client *client)
+{
+	char bytes[16384];
+	bool any = false;
+	ssize_t n = 0;
+
+	while (!client->deaf && !client->ended && (n = recv(client->fd, bytes, sizeof(bytes), 0)) > 0) {
+		strbuf_add(&client->in, bytes, (size_t)n);
+		any = true;
+	}
+	if (client->deaf || client->ended || (n < 0 && errno == EAGAIN))
+		return any;
+	client->ended = true;
+	return true;
+}
+
+static bool client_writes(struct sim_client *client)
+{
+	bool any = false;
+	ssize_t n;
+
+	while (client->written < client->out.len &&
+	       (n = send(client->fd, client->out.ptr + client->written, client->out.len - client->written,
+		    MSG_NOSIGNAL)) > 0) {
+		client->written += (size_t)n;
+		any = true;
+	}
+	return any;
+}
+
+static bool clients_turn(void)
+{
+	bool any = false;
+
+	for (struct sim_client *client = clients; client; client = client->next)
+		if (client->fd >= 0)
+			any |= client_writes(client) | client_reads(client);
+	return any;
+}
+
+static struct sim_client *client_new(const struct sockaddr *peer)
+{
+	struct sim_client *client = mem_zalloc(sizeof(*client));
+	int ends[2], size = SOCKET_BUFFER;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0)
+		give_up("socketpair", strerror(errno));
+	setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	client->fd = ends[1];
+	client->next = clients;
+	clients = client;
+	c2s_accept(conn_new(ends[0], peer), conf_listener_at(conf_current(), 0), conf_current());
+	return client;
+}
+
+struct sim_client *sim_client(void)
+{
+	return client_new(NULL);
+}
+
+struct sim_client *sim_client_from(const char *address)
+{
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(40000)};
+	struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_port = htons(40000)};
+
+	if (inet_pton(AF_INET, address, &in4.sin_addr) == 1)
+		return client_new((const struct sockaddr *)&in4);
+	if (inet_pton(AF_INET6, address, &in6.sin6_addr) != 1)
+		give_up(address, "no address");
+	return client_new((const struct sockaddr *)&in6);
+}
+
+void sim_send(struct sim_client *client, const char *text)
+{
+	strbuf_cstr(&client->out, text);
+}
+
+void sim_sendf(struct sim_client *client, const char *format, ...)
+{
+	char *text;
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		abort();
+	va_end(args);
+	sim_send(client, text);
+	free(text);
+}
+
+void sim_deaf(struct sim_client *client, bool deaf)
+{
+	client->deaf = deaf;
+}
+
+void sim_cut(struct sim_client *client)
+{
+	close(client->fd);
+	client->fd = -1;
+}
+
+/* --- time ----------------------------------------------------------------------------------------------------- */
+
+static bool busy(void)
+{
+	struct store_stats stats;
+
+	store_stats(&stats);
+	return executor_load() || stats.waiting || stats.writing || worker_backlog(worker_self());
+}
+
+static time_t wall_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+void sim_settle(void)
+{
+	time_t end = wall_seconds() + SETTLE_PATIENCE_S;
+
+	for (unsigned quiet = 0; quiet < QUIET_TURNS;) {
+		bool any = clients_turn();
+
+		worker_turn();
+		if (busy()) {
+			quiet = 0;
+			sched_yield();
+		} else {
+			quiet = any ? 0 : quiet + 1;
+		}
+		if (wall_seconds() > end)
+			give_up("sim_settle", "it never ends");
+	}
+}
+
+void sim_advance(uint64_t ms)
+{
+	sim_settle();
+	clock_fake_advance(ms);
+	sim_settle();
+}
+
+/* --- what came ------------------------------------------------------------------------------------------------ */
+
+static const char *unread(struct sim_client *client)
+{
+	return client->in.len ? client->in.ptr + client->read : "";
+}
+
+static void show_unread(struct sim_client *client)
+{
+	printf("# unread: ");
+	tap_print(str_of(unread(client)));
+	printf("%s\n", client->ended ? " (closed)" : "");
+}
+
+bool sim_expect(struct sim_client *client, const char *text)
+{
+	sim_settle();
+	const char *found = strstr(unread(client), text);
+	if (!found) {
+		show_unread(client);
+		return false;
+	}
+	client->read = (size_t)(found - client->in.ptr) + strlen(text);
+	return true;
+}
+
+bool sim_nothing(struct sim_client *client)
+{
+	sim_settle();
+	if (client->read < client->in.len)
+		show_unread(client);
+	return client->read == client->in.len;
+}
+
+unsigned sim_count(struct sim_client *client, const char *text)
+{
+	unsigned count = 0;
+
+	sim_settle();
+	for (const char *at = unread(client); (at = strstr(at, text)); at += strlen(text))
+		count++;
+	client->read = client->in.len;
+	return count;
+}
+
+bool sim_closed(struct sim_client *client)
+{
+	sim_settle();
+	return client->ended;
+}
+
+size_t sim_unsent(struct sim_client *client)
+{
+	int in_socket = 0;
+
+	sim_settle();
+	ioctl(client->fd, TIOCOUTQ, &in_socket);
+	return client->out.len - client->written + (size_t)in_socket;
+}
+
+/* --- logging in ----------------------------------------------------------------------------------------------- */
+
+static void must(struct sim_client *client, const char *text)
+{
+	if (!sim_expect(client, text))
+		give_up("logging in, expected", text);
+}
+
+struct account {
+	struct job job;
+	struct str user;
+	enum auth_outcome outcome;
+};
+
+static void account_run(struct job *job)
+{
+	struct account *account = list_entry(job, struct account, job);
+	struct err err;
+
+	account->outcome = account_register(STR("sim.example"), account->user, STR(PASSWORD), &err);
+}
+
+static void account_done(struct job *job)
+{
+	(void)job;
+}
+
+static void make_account(struct str user)
+{
+	struct account account = {.job = {.run = account_run, .done = account_done}, .user = user};
+
+	executor_submit(&account.job, NULL);
+	sim_settle();
+	if (account.outcome != AUTH_OK && account.outcome != AUTH_EXISTS)
+		give_up("making an account", "refused");
+}
+
+void sim_authenticate(struct sim_client *client, const char *user, const char *password)
+{
+	struct strbuf plain = {0}, data = {0};
+
+	strbuf_char(&plain, '\0');
+	strbuf_cstr(&plain, user);
+	strbuf_char(&plain, '\0');
+	strbuf_cstr(&plain, password);
+	base64_encode(&data, plain.ptr, plain.len);
+	sim_send(client, SIM_HEADER);
+	must(client, "</stream:features>");
+	sim_sendf(client, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>%.*s</auth>",
+	    STR_FMT(strbuf_view(&data)));
+	strbuf_fini(&plain);
+	strbuf_fini(&data);
+	sim_settle();
+}
+
+struct sim_client *sim_login(const char *jid)
+{
+	struct str domain, resource, user = str_cut(str_of(jid), '@', &domain);
+	char *name = str_dup(user);
+	struct sim_client *client;
+
+	str_cut(domain, '/', &resource);
+	make_account(user);
+	client = sim_client();
+	sim_authenticate(client, name, PASSWORD);
+	must(client, "<success ");
+	sim_send(client, SIM_HEADER);
+	must(client, "</stream:features>");
+	if (resource.len) {
+		sim_sendf(client, "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>"
+				  "<resource>%.*s</resource></bind></iq>",
+		    STR_FMT(resource));
+		must(client, "</iq>");
+	}
+	free(name);
+	return client;
+}
+
+/* --- the server ----------------------------------------------------------------------------------------------- */
+
+static void must_work(int rc, const char *what, const struct err *err)
+{
+	if (rc < 0)
+		give_up(what, err->text);
+}
+
+static void register_once(void)
+{
+	static const struct option none[] = {{0}};
+	static bool registered;
+
+	if (registered)
+		return;
+	registered = true;
+	for (size_t i = 0; modules_builtin[i]; i++) {
+		const struct option *options = modules_builtin[i]->options;
+		conf_register_module(modules_builtin[i]->name, options ? options : none, CONF_AVAILABLE);
+	}
+	modules_offer(modules_builtin);
+	log_set_level(LOG_LEVEL_ERROR);
+}
+
+static struct conf *load(const char *listener, const char *rest)
+{
+	struct strbuf text = {0};
+	struct conf_report report = {0};
+	struct conf *conf = NULL;
+
+	strbuf_printf(&text,
+	    "hosts: [sim.example]\n"
+	    "auth_password_format: plain\n"
+	    "listen: [{port: 5222, module: ejabberd_c2s, allow_unencrypted_plain: true%s}]\n%s",
+	    listener, rest);
+	if (conf_load_text(strbuf_view(&text), "sim", &conf, &report) < 0)
+		give_up("configuration", report.count ? report.problems[0].text : "refused");
+	conf_report_fini(&report);
+	strbuf_fini(&text);
+	return conf;
+}
+
+void sim_start(const char *listener, const char *rest)
+{
+	struct err err = {0};
+
+	register_once();
+	clock_fake(SIM_START_US);
+	fresh_dir();
+	struct conf *conf = load(listener, rest);
+	must_work(workers_init(1, &err), "workers_init", &err);
+	must_work(executor_init(2, &err), "executor_init", &err);
+	must_work(store_open(conf, test_dir, &err), "store_open", &err);
+	must_work(hosts_apply(conf, &err), "hosts_apply", &err);
+	conf_install(conf);
+}
+
+static void clients_free(void)
+{
+	while (clients) {
+		struct sim_client *client = clients;
+		clients = client->next;
+		if (client->fd >= 0)
+			close(client->fd);
+		strbuf_fini(&client->in);
+		strbuf_fini(&client->out);
+		free(client);
+	}
+}
+
+void sim_stop(void)
+{
+	struct conf *conf;
+
+	c2s_close_all("system-shutdown", NULL);
+	clients_free();
+	sim_settle();
+	if (c2s_count())
+		give_up("sim_stop", "a stream is left");
+	executor_fini();
+	store_close();
+	workers_visit(users_fini, NULL);
+	workers_fini();
+	hosts_fini();
+	iq_requests_fini();
+	conn_pools_fini();
+	c2s_fini();
+	conf = conf_install(NULL);
+	conf_unref(&conf);
+	remove_dir();
+}
