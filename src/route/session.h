@@ -43,6 +43,7 @@ struct session_bind {
  * with the same resource is ended (conflict), the new one refused, or given another resource.
  */
 void session_bind_start(struct session_bind *bind);
+#define SESSION_SLOW_MS 50 /* the usual while */
 /* The recipient of something from this JID cannot keep up: its session, when it is one of ours, reads nothing for ms. */
 void session_slow_sender(const struct jid *from, unsigned ms);
 /* The output queue refused something and is short again: what was kept meanwhile may follow. */

@@ -45,7 +45,7 @@ static void spare_storage(const struct jid *from)
 	struct store_stats store;
 	store_stats(&store);
 	if (store.waiting > STORE_BACKLOG_MAX)
-		session_slow_sender(from);
+		session_slow_sender(from, SESSION_SLOW_MS);
 }
 
 static void message_offline(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)

@@ -14,7 +14,6 @@
 #define QUEUE_HARD (1024u * 1024)
 #define QUEUE_LIMIT (4 * QUEUE_HARD)
 #define QUEUE_SHORT 4096 /* what one turn of the loop usually takes away */
-#define SLOW_MS 50 /* how long a sender to a slow recipient reads nothing */
 #define VERY_SLOW_MS 1000
 #define STALL_CHECK_MS 1000
 
@@ -83,7 +82,7 @@ static bool on_deliver(void *stream, const struct jid *from, const struct jid *t
 	size_t queued = conn_output(c2s->conn);
 	if (queued > QUEUE_SOFT) {
 		watch_stall(c2s);
-		session_slow_sender(from, queued < QUEUE_HARD ? SLOW_MS : VERY_SLOW_MS);
+		session_slow_sender(from, queued < QUEUE_HARD ? SESSION_SLOW_MS : VERY_SLOW_MS);
 		if (queued >= QUEUE_LIMIT) {
 			c2s->refused = true;
 			return false;
