@@ -241,6 +241,12 @@ unsigned sim_count(struct sim_client *client, const char *text)
 	return count;
 }
 
+void sim_skip(struct sim_client *client)
+{
+	sim_settle();
+	client->read = client->in.len;
+}
+
 bool sim_closed(struct sim_client *client)
 {
 	sim_settle();
@@ -354,7 +360,6 @@ static void register_once(void)
 		const struct option *options = modules_builtin[i]->options;
 		conf_register_module(modules_builtin[i]->name, options ? options : none, CONF_AVAILABLE);
 	}
-	modules_offer(modules_builtin);
 	log_set_level(LOG_LEVEL_ERROR);
 }
 
@@ -383,6 +388,7 @@ void sim_start(const char *listener, const char *rest)
 	register_once();
 	clock_fake(SIM_START_US);
 	fresh_dir();
+	modules_offer(modules_builtin);
 	struct conf *conf = load(listener, rest);
 	must_work(workers_init(1, &err), "workers_init", &err);
 	must_work(executor_init(2, &err), "executor_init", &err);

@@ -58,6 +58,8 @@ bool sim_expect(struct sim_client *client, const char *text);
 bool sim_nothing(struct sim_client *client);
 /* How often text occurs in what came; all of it is read. */
 unsigned sim_count(struct sim_client *client, const char *text);
+/* Reads all that came. */
+void sim_skip(struct sim_client *client);
 /* Whether the server ended the connection. */
 bool sim_closed(struct sim_client *client);
 /* Bytes that the server has not taken from the client's side of the socket. */
