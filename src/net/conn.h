@@ -33,6 +33,10 @@ struct conn_ops {
 	void (*ended)(void *owner);
 	/* The output queue fell below the low mark after conn_output had been over the high one. */
 	void (*drained)(void *owner);
+	/* Everything that was queued has been handed to the socket. */
+	void (*emptied)(void *owner);
+	/* The socket takes nothing more for now. Only to take note: nothing may be done to the connection. */
+	void (*blocked)(void *owner);
 	/* It is gone, for whatever reason ("closed", "reset by peer", a TLS error): last call. The conn is freed after it. */
 	void (*gone)(void *owner, const char *reason);
 };

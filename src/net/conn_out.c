@@ -148,6 +148,8 @@ void conn_output_sent(struct conn *conn, size_t n)
 
 void conn_output_blocked(struct conn *conn, bool progress)
 {
+	if (!conn->blocked_ms && conn->state == CONN_OPEN && conn->ops && conn->ops->blocked)
+		conn->ops->blocked(conn->owner);
 	if (progress || !conn->blocked_ms) {
 		uint64_t now = clock_mono_ms();
 		conn->blocked_ms = now ? now : 1;
@@ -203,6 +205,8 @@ static void after_flush(struct conn *conn)
 	}
 	if (conn->out_bytes)
 		return;
+	if (conn->ops && conn->ops->emptied)
+		conn->ops->emptied(conn->owner);
 	if (conn->state == CONN_CLOSING)
 		conn_linger_begin(conn);
 	else if (conn->tls_state == CONN_TLS_DUE && conn->state == CONN_OPEN)

@@ -286,6 +286,8 @@ static const struct conn_ops c2s_conn_ops = {
     .secured = on_secured,
     .ended = on_ended,
     .drained = c2s_drained,
+    .emptied = c2s_emptied,
+    .blocked = c2s_blocked,
     .gone = on_gone,
 };
 

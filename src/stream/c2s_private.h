@@ -44,7 +44,7 @@ struct c2s_setup {
 	struct stream_hold *hold;
 };
 
-/* Stanzas that wait in the output queue of a client that does not read, oldest first. */
+/* Stanzas that the socket has not taken yet, oldest first. */
 struct c2s_backlog {
 	struct c2s_unsent *first, *last;
 };
@@ -140,7 +140,9 @@ struct stanza *c2s_without_forged_delay(struct stanza *stanza);
 /* --- c2s_session.c ---- */
 /* After a stanza or a time: stops reading from a client that does not take what it asks for. */
 void c2s_choke(struct c2s *c2s);
-/* conn_ops.drained */
+/* conn_ops.drained, emptied, blocked */
 void c2s_drained(void *owner);
+void c2s_emptied(void *owner);
+void c2s_blocked(void *owner);
 extern const struct session_ops c2s_session_ops;
 void c2s_scratch_fini(void);

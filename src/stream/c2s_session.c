@@ -13,7 +13,6 @@
 #define QUEUE_SOFT CONN_OUTPUT_HIGH
 #define QUEUE_HARD (1024u * 1024)
 #define QUEUE_LIMIT (4 * QUEUE_HARD)
-#define QUEUE_SHORT 4096 /* what one turn of the loop usually takes away */
 #define VERY_SLOW_MS 1000
 #define STALL_CHECK_MS 1000
 
@@ -31,7 +30,7 @@ static void on_stall_check(struct timer *timer)
 {
 	struct c2s *c2s = list_entry(timer, struct c2s, timer);
 	c2s_backlog_trim(c2s);
-	if (!c2s->backlog.first && !c2s->choked && conn_output(c2s->conn) <= QUEUE_SOFT)
+	if (!conn_blocked(c2s->conn) && !c2s->choked && conn_output(c2s->conn) <= QUEUE_SOFT)
 		return;
 	if (conn_stalled_ms(c2s->conn) > (uint64_t)conf_listener_get(c2s->listener, "send_timeout")->integer)
 		conn_abort(c2s->conn, "the client does not read");
@@ -66,12 +65,25 @@ void c2s_drained(void *owner)
 	c2s->refused = false;
 }
 
+void c2s_emptied(void *owner)
+{
+	struct c2s *c2s = owner;
+	if (c2s->backlog.first)
+		c2s_backlog_trim(c2s);
+}
+
+void c2s_blocked(void *owner)
+{
+	watch_stall(owner);
+}
+
 static void queue_stanza(struct c2s *c2s, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	struct strbuf *out = &scratch[worker_index(worker_self())];
 	strbuf_reset(out);
 	stanza_write(out, stanza, from, to);
 	conn_write(c2s->conn, strbuf_view(out));
+	c2s_backlog_add(c2s, from, to, stanza);
 	if (out->cap > SCRATCH_KEEP)
 		strbuf_fini(out);
 }
@@ -89,10 +101,6 @@ static bool on_deliver(void *stream, const struct jid *from, const struct jid *t
 		}
 	}
 	queue_stanza(c2s, from, to, stanza);
-	if (queued > QUEUE_SHORT || conn_blocked(c2s->conn)) {
-		c2s_backlog_add(c2s, from, to, stanza);
-		watch_stall(c2s);
-	}
 	return true;
 }
 

@@ -66,7 +66,7 @@ static inline void owner_gone(void *arg, const char *reason)
 	snprintf(owner->reason, sizeof(owner->reason), "%s", reason);
 }
 
-static const struct conn_ops owner_ops = {owner_received, owner_secured, owner_ended, owner_drained, owner_gone};
+static const struct conn_ops owner_ops = {owner_received, owner_secured, owner_ended, owner_drained, .gone = owner_gone};
 
 static inline void owner_open(struct owner *owner)
 {
