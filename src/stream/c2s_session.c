@@ -23,15 +23,21 @@ void c2s_scratch_fini(void)
 		strbuf_fini(&scratch[i]);
 }
 
+static void on_stall_check(struct timer *timer);
+
+/* The timer is also that of slowing down, whose end comes here, too: who is slowed all the time is looked at all the same. */
+static void stall_check(struct c2s *c2s)
+{
+	uint64_t stalled = conn_stalled_ms(c2s->conn);
+	if (stalled > (uint64_t)conf_listener_get(c2s->listener, "send_timeout")->integer)
+		conn_abort(c2s->conn, "the client does not read");
+	else if (stalled || conn_output(c2s->conn) >= QUEUE_SOFT)
+		timer_start(&c2s->timer, STALL_CHECK_MS, on_stall_check);
+}
+
 static void on_stall_check(struct timer *timer)
 {
-	struct c2s *c2s = list_entry(timer, struct c2s, timer);
-	if (conn_output(c2s->conn) < QUEUE_SOFT)
-		return;
-	if (conn_stalled_ms(c2s->conn) > (uint64_t)conf_listener_get(c2s->listener, "send_timeout")->integer)
-		conn_abort(c2s->conn, "the client does not read");
-	else
-		timer_start(timer, STALL_CHECK_MS, on_stall_check);
+	stall_check(list_entry(timer, struct c2s, timer));
 }
 
 static bool on_deliver(void *stream, const struct jid *from, const struct jid *to, struct stanza *stanza)
@@ -39,9 +45,9 @@ static bool on_deliver(void *stream, const struct jid *from, const struct jid *t
 	struct strbuf *out = &scratch[worker_index(worker_self())];
 	struct c2s *c2s = stream;
 	size_t queued = conn_output(c2s->conn);
+	if (queued && !timer_running(&c2s->timer) && (queued >= QUEUE_SOFT || conn_stalled_ms(c2s->conn)))
+		timer_start(&c2s->timer, STALL_CHECK_MS, on_stall_check);
 	if (queued >= QUEUE_SOFT) {
-		if (!timer_running(&c2s->timer))
-			timer_start(&c2s->timer, STALL_CHECK_MS, on_stall_check);
 		session_slow_sender(from);
 		if (queued >= QUEUE_HARD)
 			return false;
@@ -81,8 +87,7 @@ static void on_slow_over(struct timer *timer)
 	struct c2s *c2s = list_entry(timer, struct c2s, timer);
 	c2s->slowed = false;
 	conn_resume(c2s->conn);
-	if (conn_output(c2s->conn) >= QUEUE_SOFT)
-		timer_start(timer, STALL_CHECK_MS, on_stall_check);
+	stall_check(c2s);
 }
 
 static void on_slow_down(void *stream)
