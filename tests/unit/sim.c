@@ -463,10 +463,10 @@ void sim_stop(void)
 		give_up("sim_stop", "a stream is left");
 	executor_fini();
 	store_close();
+	workers_visit(iq_requests_fini, NULL);
 	workers_visit(users_fini, NULL);
 	workers_fini();
 	hosts_fini();
-	iq_requests_fini();
 	conn_pools_fini();
 	c2s_fini();
 	conf = conf_install(NULL);
