@@ -439,6 +439,17 @@ void sim_start(const char *listener, const char *rest)
 	conf_install(conf);
 }
 
+void sim_reload(const char *listener, const char *rest)
+{
+	struct conf *conf = load(listener, rest), *previous;
+	struct err err = {0};
+
+	must_work(hosts_apply(conf, &err), "hosts_apply", &err);
+	previous = conf_install(conf);
+	sim_settle();
+	conf_unref(&previous);
+}
+
 static void clients_free(void)
 {
 	while (clients) {

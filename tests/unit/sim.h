@@ -27,6 +27,8 @@ struct sim_client;
  * behind a comma (", send_timeout: 5 s"); rest: further top-level lines of the configuration, modules among them.
  */
 void sim_start(const char *listener, const char *rest);
+/* Another configuration, as stanzactl reload_config puts it in force; streams keep the listener that they came by. */
+void sim_reload(const char *listener, const char *rest);
 /* Ends all streams and frees everything, clients included. */
 void sim_stop(void);
 

@@ -36,6 +36,20 @@ static void leave(struct sim_client *client)
 	sim_closed(client);
 }
 
+static bool in_memory(const char *bare)
+{
+	sim_settle();
+	return user_find(str_of(bare)) != NULL;
+}
+
+static void last_is(const char *seconds)
+{
+	sim_skip(alice);
+	sim_send(alice, "<iq type='get' id='l' to='bob@sim.example'><query xmlns='jabber:iq:last'/></iq>");
+	struct str got = sim_between(alice, "seconds='", "'");
+	is_text(got, seconds);
+}
+
 /* --- mod_ping: XEP-0199 ----------------------------------------------------------------------------------------- */
 
 static void answer_ping(struct sim_client *client)
@@ -130,13 +144,64 @@ static void test_ping_and_a_clock_set_back(void)
 	sim_stop();
 }
 
-/* --- users in memory ----------------------------------------------------------------------------------------------- */
-
-static bool in_memory(const char *bare)
+static void test_ping_options_change(void)
 {
-	sim_settle();
-	return user_find(str_of(bare)) != NULL;
+	begin("modules: {mod_ping: {send_pings: true, timeout_action: kill}}\n");
+	sim_advance(50000);
+	sim_reload("", "modules: {mod_ping: {send_pings: true, ping_interval: 90 s}}\n");
+	sim_advance(39999);
+	nothing(alice);
+	sim_advance(1);
+	answer_ping(alice);
+	expect(bob, "<ping xmlns='urn:xmpp:ping'/></iq>");
+	sim_advance(32000);
+	ok(!sim_closed(bob));
+	sim_reload("", "modules: {mod_ping: {}}\n");
+	sim_advance(DAY_MS);
+	nothing(alice);
+	nothing(bob);
+	sim_stop();
 }
+
+/* The module goes, and some of those that it watches, while it waits for their answers. */
+static void test_ping_goes(void)
+{
+	begin("modules: {mod_ping: {send_pings: true, timeout_action: kill}}\n");
+	sim_advance(60000);
+	answer_ping(alice);
+	expect(bob, "<ping xmlns='urn:xmpp:ping'/></iq>");
+	sim_reload("", "modules: {}\n");
+	struct sim_client *carol = sim_login("carol@sim.example/desk");
+	leave(alice);
+	sim_advance(32000);
+	ok(!sim_closed(bob));
+	leave(bob);
+	sim_advance(DAY_MS);
+	nothing(carol);
+	sim_stop();
+}
+
+/* --- modules come while people are there --------------------------------------------------------------------- */
+
+static void test_modules_come(void)
+{
+	begin("modules: {}\n");
+	sim_reload("", "modules: {mod_roster: {}, mod_offline: {}, mod_last: {}, mod_ping: {send_pings: true}}\n");
+	sim_send(alice, "<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>");
+	expect(alice, "<query xmlns='jabber:iq:roster'");
+	expect(alice, "</iq>");
+	sim_befriend(alice, "alice@sim.example", bob, "bob@sim.example");
+	leave(bob);
+	expect(alice, "type='unavailable'/>");
+	last_is("0");
+	sim_send(alice, "<message to='bob@sim.example' type='chat'><body>hi</body></message>");
+	bob = sim_login("bob@sim.example/desk");
+	sim_send(bob, "<presence/>");
+	expect(bob, "<body>hi</body>");
+	sim_stop();
+}
+
+/* --- users in memory ----------------------------------------------------------------------------------------------- */
 
 static void test_idle_users_are_forgotten(void)
 {
@@ -188,14 +253,6 @@ static void test_use_keeps_in_memory(void)
 }
 
 /* --- mod_last: XEP-0012 --------------------------------------------------------------------------------------------- */
-
-static void last_is(const char *seconds)
-{
-	sim_skip(alice);
-	sim_send(alice, "<iq type='get' id='l' to='bob@sim.example'><query xmlns='jabber:iq:last'/></iq>");
-	struct str got = sim_between(alice, "seconds='", "'");
-	is_text(got, seconds);
-}
 
 static void test_last_activity(void)
 {
@@ -367,6 +424,9 @@ int main(void)
 	run(test_ping_unanswered);
 	run(test_ping_without_action);
 	run(test_ping_and_a_clock_set_back);
+	run(test_ping_options_change);
+	run(test_ping_goes);
+	run(test_modules_come);
 	run(test_idle_users_are_forgotten);
 	run(test_use_keeps_in_memory);
 	run(test_last_activity);
