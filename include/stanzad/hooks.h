@@ -95,6 +95,7 @@ struct hook_session {
 #define hook_session_opened hook_session
 /* session_closed: it is not found by others any more; its presence is still there */
 #define hook_session_closed hook_session
+#define hook_session_drained hook_session
 
 struct hook_presence_out {
 	struct session *session;

@@ -98,5 +98,6 @@ const char *stanza_condition_text(enum stanza_condition condition);
 /* The error reply: type error, same id, the original children first (RFC 6120 8.3.1), then <error/> made by 'by'
  * (NULL: attribute left out). NULL when the stanza must not be answered: it is itself an error or a result. */
 struct stanza *stanza_make_error(struct stanza *original, const struct stanza_error *error, const struct jid *by);
-/* An IQ result to 'request' with the writer's content as children (may be empty, or NULL). The writer is reusable afterwards. */
+/* An IQ result to 'request' with the writer's content as children (may be empty, or NULL). The writer is reusable
+ * afterwards. */
 struct stanza *stanza_make_result(const struct stanza *request, struct xml_writer *children);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/commands.h"
 
+#include "auth/auth.h"
 #include "conf/conf.h"
 
 static const struct command *const tables[] = {
@@ -69,6 +70,17 @@ enum command_outcome command_account(struct command_call *call, struct command_a
 	if (jid_make(user, host, STR_NULL, &account_r->arena, &account_r->jid, &err) < 0 || !user.len)
 		return command_say(call, COMMAND_USAGE, "the name of the user is empty");
 	return COMMAND_OK;
+}
+
+enum command_outcome command_existing_account(struct command_call *call, struct command_account *account_r)
+{
+	struct err err;
+	enum command_outcome outcome = command_account(call, account_r);
+	if (outcome == COMMAND_OK &&
+	    auth_user_exists(jid_domain(&account_r->jid), jid_local(&account_r->jid), &err) != AUTH_OK)
+		outcome = command_say(
+		    call, COMMAND_NOT_FOUND, "there is no account %.*s", STR_FMT(jid_bare(&account_r->jid)));
+	return outcome;
 }
 
 void command_account_fini(struct command_account *account)

@@ -20,6 +20,8 @@ struct command_account {
 /* COMMAND_OK, or the text says what is wrong: COMMAND_USAGE when it is no name, COMMAND_NOT_FOUND when the
  * host is not served. Fini in any case. */
 enum command_outcome command_account(struct command_call *call, struct command_account *account_r);
+/* The same, and the account is there. */
+enum command_outcome command_existing_account(struct command_call *call, struct command_account *account_r);
 void command_account_fini(struct command_account *account);
 /* An argument that is a served host; *host_r lives in arena or in the call. */
 enum command_outcome command_host(

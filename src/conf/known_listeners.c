@@ -44,7 +44,7 @@ const struct option listener_tls_options[] = {
 	    OPTION_INFINITY},                                                                                \
 	    {"max_stanza_elements", OPTION_INT, "infinity", "The most XML elements in a stanza.", NULL, 1,   \
 		0, OPTION_INFINITY},                                                                         \
-	    {"pre_auth_max_stanza_size", OPTION_INT, "8192",                                                 \
+	    {"pre_auth_max_stanza_size", OPTION_INT, "16384",                                                 \
 		"The largest stanza before authentication, in bytes.", NULL, 1024, 0, OPTION_INFINITY},      \
 	    {"pre_auth_max_stanza_elements", OPTION_INT, "32",                                               \
 		"The most XML elements in a stanza before authentication.", NULL, 1, 0, OPTION_INFINITY},    \

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "net/internal.h"
 
 #define WORKERS_MAX 256
+#define NOT_SENT_MAX (128 * 1024)
 
 static struct net_worker *net_workers[WORKERS_MAX];
 
@@ -199,6 +201,8 @@ struct conn *conn_new(int fd, const struct sockaddr *peer)
 	conn->magic = CONN_MAGIC;
 	conn->fd = fd;
 	conn->turn.run = conn_turn;
+	/* What the client does not take waits in our queue, where it is counted, and not in the kernel's. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &(int){NOT_SENT_MAX}, sizeof(int));
 	if (!peer)
 		getpeername(fd, (struct sockaddr *)&name, &len);
 	conn_set_peer(conn, peer ? peer : (struct sockaddr *)&name);

@@ -56,8 +56,13 @@ char *conn_reserve(struct conn *conn, size_t len);
 void conn_wrote(struct conn *conn, size_t written);
 /* Bytes that wait to be sent. */
 size_t conn_output(const struct conn *conn);
-/* How long (ms) the socket has taken nothing although bytes wait; 0 when it takes them or the queue is empty. */
-uint64_t conn_stalled_ms(const struct conn *conn);
+/* Bytes wait because the socket takes none at present. */
+bool conn_blocked(const struct conn *conn);
+/*
+ * How long (ms) the socket has taken nothing although bytes wait, and the peer has taken nothing from the socket, as far as
+ * can be told: progress is noticed from one call to the next. 0 when the socket takes them or the queue is empty.
+ */
+uint64_t conn_stalled_ms(struct conn *conn);
 
 /* No more received calls until resume; counted. Meanwhile a peer that goes away is noticed only by writing. */
 void conn_pause(struct conn *conn);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <assert.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 
 #include "base/clock.h"
@@ -108,9 +110,21 @@ size_t conn_output(const struct conn *conn)
 	return conn->out_bytes;
 }
 
-uint64_t conn_stalled_ms(const struct conn *conn)
+bool conn_blocked(const struct conn *conn)
 {
-	return conn->blocked_ms ? clock_mono_ms() - conn->blocked_ms : 0;
+	return conn->blocked_ms != 0;
+}
+
+uint64_t conn_stalled_ms(struct conn *conn)
+{
+	int unacknowledged = 0;
+	if (!conn->blocked_ms)
+		return 0;
+	/* The peer may take bytes without the kernel wanting more of ours yet. */
+	if (ioctl(conn->fd, SIOCOUTQ, &unacknowledged) == 0 && unacknowledged < conn->unacknowledged)
+		conn_output_blocked(conn, true);
+	conn->unacknowledged = unacknowledged;
+	return clock_mono_ms() - conn->blocked_ms;
 }
 
 void conn_output_sent(struct conn *conn, size_t n)

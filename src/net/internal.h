@@ -87,6 +87,7 @@ struct conn {
 	struct chunk *out_first, *out_last;
 	size_t out_bytes;
 	uint64_t blocked_ms; /* since when the socket takes nothing; 0: it does */
+	int unacknowledged;  /* bytes in the kernel when conn_stalled_ms was last asked */
 	uint64_t bytes_in, bytes_out;
 	char *in; /* read, but not used by the owner yet */
 	uint32_t in_len;

@@ -2,9 +2,8 @@
 #include "net/tls_names.h"
 
 #include <idn2.h>
-#include <stdlib.h>
-
 #include <openssl/x509v3.h>
+#include <stdlib.h>
 
 bool tls_name_normal(struct str name, char out[256])
 {

@@ -53,6 +53,8 @@ struct module_instance {
 	bool started;
 };
 
+/* tables NULL: false. */
+bool host_tables_have(const struct host_tables *tables, const struct module_instance *instance);
 /* Keeps a host's present tables while work that began under them is elsewhere. Ref on a worker, unref on any. */
 struct host_tables *host_tables_ref(struct host *host);
 void host_tables_unref(struct host_tables *tables);

@@ -60,6 +60,14 @@ struct host_tables *host_tables_build(struct module_instance **instances, size_t
 	return tables;
 }
 
+bool host_tables_have(const struct host_tables *tables, const struct module_instance *instance)
+{
+	for (size_t i = 0; tables && i < tables->instance_count; i++)
+		if (tables->instances[i] == instance)
+			return true;
+	return false;
+}
+
 struct host_tables *host_tables_ref(struct host *host)
 {
 	struct host_tables *tables = __atomic_load_n(&host->tables, __ATOMIC_ACQUIRE);

@@ -10,6 +10,8 @@
 #include "route/router.h"
 #include "route/user_private.h"
 
+#define JOBS_MAX 1000 /* that wait or run; above it whoever asks for more is slowed down */
+
 enum iq_verdict iq_refuse(struct iq *iq, enum stanza_condition condition, const char *text)
 {
 	iq->error = (struct stanza_error){.condition = condition, .text = text};
@@ -98,6 +100,8 @@ static void run_elsewhere(struct iq *iq, const struct iq_entry *entry)
 	later->job.run = job_run;
 	later->job.done = job_done;
 	executor_submit(&later->job, entry->queue);
+	if (executor_load() > JOBS_MAX)
+		session_slow_sender(iq->from, SESSION_SLOW_MS);
 }
 
 static void run_here(struct iq *iq, const struct iq_entry *entry)

@@ -6,6 +6,11 @@
 #include "base/mem.h"
 #include "route/host_private.h"
 
+int module_reload_nothing(struct module_instance *instance, struct err *err)
+{
+	return 0;
+}
+
 const struct module *module_of(const struct module_instance *instance)
 {
 	return instance->module;

@@ -9,6 +9,7 @@
 #include "loop/timer.h"
 #include "route/host_private.h"
 #include "route/host_tables.h"
+#include "route/user_private.h"
 #include "stanzad/log.h"
 
 #define SLOTS_MAX 32
@@ -301,6 +302,7 @@ static void plan_abandon(struct plan *plan)
 struct retired { /* freed when every worker has passed its loop */
 	struct map *hosts;
 	struct host_tables **tables;
+	struct host **changed; /* whose tables they were */
 	size_t table_count;
 	struct module_instance **instances;
 	size_t instance_count;
@@ -322,14 +324,17 @@ static void retired_free(void *arg)
 	for (size_t i = 0; i < retired->conf_count; i++)
 		conf_unref(&retired->confs[i]);
 	free(retired->tables);
+	free(retired->changed);
 	free(retired->instances);
 	free(retired->confs);
 	free(retired);
 }
 
-static void nothing(void *arg)
+static void migrate_here(void *arg)
 {
-	(void)arg;
+	struct retired *retired = arg;
+	for (size_t i = 0; i < retired->table_count; i++)
+		users_migrate(retired->changed[i], retired->tables[i]);
 }
 
 static void retire_instance(struct retired *retired, struct module_instance *instance)
@@ -365,6 +370,8 @@ static void plan_reload(struct plan *plan, struct conf *conf, struct retired *re
 static void retire_tables(struct retired *retired, struct host *host, struct host_tables *fresh)
 {
 	retired->tables = mem_realloc_array(retired->tables, retired->table_count + 1, sizeof(*retired->tables));
+	retired->changed = mem_realloc_array(retired->changed, retired->table_count + 1, sizeof(*retired->changed));
+	retired->changed[retired->table_count] = host;
 	retired->tables[retired->table_count++] = host->tables;
 	__atomic_store_n(&host->tables, fresh, __ATOMIC_RELEASE);
 }
@@ -434,7 +441,7 @@ int hosts_apply(struct conf *conf, struct err *err)
 			host_leave(hosts[i], retired);
 	publish(retired);
 	free(plans);
-	workers_each(nothing, retired_free, retired);
+	workers_each(migrate_here, retired_free, retired);
 	return 0;
 }
 

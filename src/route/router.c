@@ -64,7 +64,7 @@ static void send_home(const struct jid *from, const struct jid *to, struct stanz
 	envelope->mail.receive = on_home;
 	worker_post(home, &envelope->mail);
 	if (worker_backlog(home) > BACKLOG_MAX)
-		session_slow_sender(from);
+		session_slow_sender(from, SESSION_SLOW_MS);
 }
 
 static void route_unfiltered(const struct jid *from, const struct jid *to, struct stanza *stanza)

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/rand.h"
@@ -25,6 +26,7 @@ static struct session *session_new(struct user *user, struct str resource, const
 	session->user = user;
 	session->ops = bind->ops;
 	session->stream = bind->stream;
+	session->bound_ms = clock_mono_ms();
 	struct arena arena = {0};
 	struct jid full = jid_with_resource(&user->jid, resource, &arena);
 	session->jid = jid_dup_heap(&full);
@@ -204,33 +206,45 @@ void session_deliver(struct session *session, const struct jid *from, const stru
 	stanza_unref(&event.stanza);
 }
 
-static void slow_down_here(const struct jid *from)
+static void slow_down_here(const struct jid *from, unsigned ms)
 {
 	struct user *user = user_find(jid_bare(from));
 	struct session *session = user ? user_session(user, jid_resource(from)) : NULL;
 	if (session)
-		session->ops->slow_down(session->stream);
+		session->ops->slow_down(session->stream, ms);
 }
+
+struct slow_mail {
+	struct mail mail;
+	struct envelope *envelope;
+	unsigned ms;
+};
 
 static void on_slow_mail(struct mail *mail)
 {
-	struct envelope *envelope = (struct envelope *)mail;
-	slow_down_here(&envelope->from);
-	free(envelope);
+	struct slow_mail *slow = (struct slow_mail *)mail;
+	slow_down_here(&slow->envelope->from, slow->ms);
+	envelope_free(slow->envelope);
+	free(slow);
 }
 
-void session_slow_sender(const struct jid *from)
+void session_slow_sender(const struct jid *from, unsigned ms)
 {
 	if (!from->resource_len || !host_find(jid_domain(from)))
 		return;
 	struct worker *home = worker_home(map_hash(jid_bare(from)));
 	if (home == worker_self()) {
-		slow_down_here(from);
+		slow_down_here(from, ms);
 		return;
 	}
-	struct envelope *envelope = envelope_new(from, from, NULL);
-	envelope->mail.receive = on_slow_mail;
-	worker_post(home, &envelope->mail);
+	struct slow_mail *slow = mem_zalloc(sizeof(*slow));
+	*slow = (struct slow_mail){{.receive = on_slow_mail}, envelope_new(from, from, NULL), ms};
+	worker_post(home, &slow->mail);
+}
+
+void session_drained(struct session *session)
+{
+	hook_run_session_drained(session->user->host, &(struct hook_session){session});
 }
 
 void session_close(struct session *session, const char *stream_condition, const char *text)

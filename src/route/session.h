@@ -16,7 +16,7 @@ struct session_ops {
 	void (*about)(void *stream, struct session_about *about_r);
 	int64_t (*active_us)(void *stream);
 	/* The recipient of what this session sends cannot keep up: read nothing for a while. */
-	void (*slow_down)(void *stream);
+	void (*slow_down)(void *stream, unsigned ms);
 };
 
 enum session_bind_result {
@@ -43,8 +43,18 @@ struct session_bind {
  * with the same resource is ended (conflict), the new one refused, or given another resource.
  */
 void session_bind_start(struct session_bind *bind);
-/* The recipient of something from this JID cannot keep up: its session, when it is one of ours, is slowed down. */
-void session_slow_sender(const struct jid *from);
+#define SESSION_SLOW_MS 50 /* the usual while */
+/* The recipient of something from this JID cannot keep up: its session, when it is one of ours, reads nothing for ms. */
+void session_slow_sender(const struct jid *from, unsigned ms);
+/* The output queue refused something and is short again: what was kept meanwhile may follow. */
+void session_drained(struct session *session);
+/*
+ * A stanza that a session took, but that never went out to its client (user: bare JID, on the home worker, after the
+ * session is unbound). It is delivered as if it came now: to other sessions, kept for later, or bounced; not to those who
+ * got it then: priority and time (clock_mono_ms) are those of the delivery.
+ */
+void session_undelivered(const struct jid *user, const struct jid *from, const struct jid *to, struct stanza *stanza,
+    int priority, uint64_t delivered_ms);
 /* The stream is going: hooks run, unavailable presence goes out, the session is freed. */
 void session_unbind(struct session **session);
 

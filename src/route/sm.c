@@ -45,7 +45,7 @@ static void spare_storage(const struct jid *from)
 	struct store_stats store;
 	store_stats(&store);
 	if (store.waiting > STORE_BACKLOG_MAX)
-		session_slow_sender(from);
+		session_slow_sender(from, SESSION_SLOW_MS);
 }
 
 static void message_offline(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
@@ -249,4 +249,53 @@ void sm_deliver(struct host *host, const struct jid *from, const struct jid *to,
 	delivery->waiter.ready = on_user;
 	delivery->envelope = envelope_new(from, to, stanza);
 	user_wait(to, host, &delivery->waiter);
+}
+
+/* --- what a session did not pass on to its client ------------------------------------------------------------------------ */
+
+struct undelivered {
+	struct user_waiter waiter;
+	struct envelope *envelope;
+	int priority;
+	uint64_t delivered_ms;
+};
+
+/* RFC 6121 8.5.2.1.1: a message to the bare JID went to all resources of the highest priority. */
+static bool others_have_it(const struct user *user, const struct undelivered *undelivered)
+{
+	for (const struct session *session = user->sessions; session; session = session->next)
+		if (session->presence && session->priority >= undelivered->priority &&
+		    session->bound_ms < undelivered->delivered_ms)
+			return true;
+	return false;
+}
+
+static void on_undelivered(struct user_waiter *waiter, struct user *user)
+{
+	struct undelivered *undelivered = (struct undelivered *)waiter;
+	struct envelope *envelope = undelivered->envelope;
+	if (!user)
+		bounce(&envelope->from, &envelope->to, envelope->stanza, SE_internal_server_error);
+	else if (envelope->stanza->kind == STANZA_IQ)
+		bounce(&envelope->from, &envelope->to, envelope->stanza, SE_service_unavailable);
+	else if (envelope->to.resource_len || !others_have_it(user, undelivered))
+		sm_message(user, &envelope->from, &envelope->to, envelope->stanza);
+	envelope_free(envelope);
+	free(undelivered);
+}
+
+void session_undelivered(const struct jid *user, const struct jid *from, const struct jid *to, struct stanza *stanza,
+    int priority, uint64_t delivered_ms)
+{
+	struct host *host = host_find(jid_domain(user));
+	if (!host) {
+		bounce(from, to, stanza, SE_service_unavailable);
+		return;
+	}
+	struct undelivered *undelivered = mem_zalloc(sizeof(*undelivered));
+	undelivered->waiter.ready = on_undelivered;
+	undelivered->envelope = envelope_new(from, to, stanza);
+	undelivered->priority = priority;
+	undelivered->delivered_ms = delivered_ms;
+	user_wait(user, host, &undelivered->waiter);
 }

@@ -29,6 +29,7 @@ struct load {
 	struct job job;
 	struct user *user;
 	struct host_tables *tables;
+	struct host_tables *seen; /* modules in these have loaded the user already; NULL: the user is new */
 	struct arena arena;
 	void **loaded; /* one word for each slot of the hook user_load_db */
 	enum auth_outcome account;
@@ -41,6 +42,8 @@ static int load_read(void *arg, struct db *db, struct err *err)
 	struct load *load = arg;
 	const struct hook_table *table = &load->tables->hooks[HOOK_user_load_db];
 	for (unsigned i = 0; i < table->count; i++) {
+		if (host_tables_have(load->seen, table->slots[i].instance))
+			continue;
 		struct hook_user_load_db event = {
 		    .db = db,
 		    .host = jid_domain(&load->user->jid),
@@ -80,6 +83,8 @@ static void run_user_loaded(const struct load *load)
 {
 	const struct hook_table *table = &load->tables->hooks[HOOK_user_loaded];
 	for (unsigned i = 0; i < table->count; i++) {
+		if (host_tables_have(load->seen, table->slots[i].instance))
+			continue;
 		struct hook_user_loaded event = {load->user, loaded_by(load, table->slots[i].instance)};
 		table->slots[i].entry->fn.user_loaded(table->slots[i].instance, &event);
 	}
@@ -93,18 +98,9 @@ static void instances_hold(const struct load *load, int by)
 
 static void user_free(struct user *user);
 
-static void load_done(struct job *job)
+/* Whoever waited for the user goes on. */
+static void waiters_run(struct user *user)
 {
-	struct load *load = list_entry(job, struct load, job);
-	struct user *user = load->user;
-	if (load->result < 0)
-		LOG_ERROR("user.load_failed", LOG_STR("user", jid_bare(&user->jid)),
-		    LOG_CSTR("reason", load->err.text));
-	user->exists = load->account == AUTH_OK;
-	user->loaded = load->result >= 0;
-	if (user->loaded)
-		run_user_loaded(load);
-	user->holds++;
 	while (user->waiters) {
 		struct user_waiter *waiter = user->waiters;
 		user->waiters = waiter->next;
@@ -112,20 +108,51 @@ static void load_done(struct job *job)
 			user->waiters_end = &user->waiters;
 		waiter->ready(waiter, user->loaded ? user : NULL);
 	}
+}
+
+static void load_free(struct load *load)
+{
 	instances_hold(load, -1);
 	host_tables_unref(load->tables);
+	if (load->seen)
+		host_tables_unref(load->seen);
 	arena_fini(&load->arena);
 	free(load->loaded);
 	free(load);
+}
+
+static void load_done(struct job *job)
+{
+	struct load *load = list_entry(job, struct load, job);
+	struct user *user = load->user;
+	if (load->result < 0)
+		LOG_ERROR("user.load_failed", LOG_STR("user", jid_bare(&user->jid)),
+		    LOG_CSTR("reason", load->err.text));
+	if (!load->seen) {
+		user->exists = load->account == AUTH_OK;
+		user->loaded = load->result >= 0;
+	}
+	if (load->result >= 0)
+		run_user_loaded(load);
+	user->holds++;
+	/* The modules can have changed since the reading began. */
+	if (user->loaded && load->tables != user->host->tables)
+		user_migrate(user, load->tables);
+	waiters_run(user);
+	bool partial = load->seen != NULL;
+	load_free(load);
 	user->holds--;
+	if (partial)
+		user->loads--;
 	user_settle(user);
 }
 
-static void load_start(struct user *user)
+static void load_start(struct user *user, struct host_tables *seen)
 {
 	struct load *load = mem_zalloc(sizeof(*load));
 	load->user = user;
 	load->tables = host_tables_ref(user->host);
+	load->seen = seen;
 	load->loaded = mem_zalloc((load->tables->hooks[HOOK_user_load_db].count + 1) * sizeof(void *));
 	instances_hold(load, 1);
 	load->job.run = load_run;
@@ -166,7 +193,7 @@ static void on_idle(struct timer *timer)
 
 void user_settle(struct user *user)
 {
-	if (user->sessions || user->holds || user->waiters)
+	if (user->sessions || user->holds || user->waiters || user->loads)
 		timer_stop(&user->idle);
 	else if (!user->loaded || !user->exists)
 		user_free(user);
@@ -192,12 +219,77 @@ void user_wait(const struct jid *jid, struct host *host, struct user_waiter *wai
 	*user->waiters_end = waiter;
 	user->waiters_end = &waiter->next;
 	if (fresh)
-		load_start(user);
+		load_start(user, NULL);
 }
 
 bool user_in_memory(struct str bare)
 {
 	return map_get(users_here(), bare) != NULL;
+}
+
+/* --- when the modules of a host change ------------------------------------------------------------------------- */
+
+/* Calls a hook of the modules that are in old and no more in fresh. */
+#define RUN_GONE(hook, old, fresh, event) \
+	do { \
+		const struct hook_table *table = &(old)->hooks[HOOK_##hook]; \
+		for (unsigned i = 0; i < table->count; i++) \
+			if (!host_tables_have((fresh), table->slots[i].instance)) \
+				table->slots[i].entry->fn.hook(table->slots[i].instance, (event)); \
+	} while (0)
+
+static bool any_new(const struct host_tables *old, const struct host_tables *fresh)
+{
+	for (size_t i = 0; i < fresh->instance_count; i++)
+		if (!host_tables_have(old, fresh->instances[i]))
+			return true;
+	return false;
+}
+
+static void slots_clear(struct user *user, const struct module *module)
+{
+	if (module_user_slot(module) >= 0)
+		user->slots[module_user_slot(module)] = NULL;
+	for (struct session *session = user->sessions; session && module_session_slot(module) >= 0;
+	     session = session->next)
+		session->slots[module_session_slot(module)] = NULL;
+}
+
+void user_migrate(struct user *user, struct host_tables *old)
+{
+	struct host_tables *fresh = user->host->tables;
+	user->holds++;
+	for (struct session *session = user->sessions; session; session = session->next)
+		RUN_GONE(session_closed, old, fresh, &(struct hook_session){session});
+	RUN_GONE(user_unload, old, fresh, &(struct hook_user){user});
+	for (size_t i = 0; i < old->instance_count; i++)
+		if (!host_tables_have(fresh, old->instances[i]))
+			slots_clear(user, old->instances[i]->module);
+	user->holds--;
+	if (any_new(old, fresh)) {
+		__atomic_add_fetch(&old->refs, 1, __ATOMIC_RELAXED);
+		load_start(user, old);
+		user->loads++;
+	}
+}
+
+void users_migrate(struct host *host, struct host_tables *old)
+{
+	struct user **list = mem_zalloc((users_here()->count + 1) * sizeof(*list));
+	size_t count = 0;
+	uint32_t position = 0;
+	struct user *user;
+	while ((user = map_next(users_here(), &position, NULL)))
+		if (user->host == host && user->loaded && !user->waiters)
+			list[count++] = user;
+	for (size_t i = 0; i < count; i++)
+		list[i]->holds++;
+	for (size_t i = 0; i < count; i++)
+		user_migrate(list[i], old);
+	for (size_t i = 0; i < count; i++)
+		if (--list[i]->holds == 0)
+			user_settle(list[i]);
+	free(list);
 }
 
 struct user *user_find(struct str bare)

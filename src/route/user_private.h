@@ -7,6 +7,8 @@
 #include "route/session.h"
 #include "stanzad/module.h"
 
+struct host_tables;
+
 #define USER_MAGIC 0x75736572u
 #define SESSION_MAGIC 0x73657373u
 
@@ -14,6 +16,7 @@ struct session {
 	uint32_t magic;
 	int8_t priority;
 	bool interested;
+	uint64_t bound_ms; /* clock_mono_ms */
 	struct session *next;
 	struct user *user;
 	struct jid jid; /* heap */
@@ -34,6 +37,7 @@ struct user {
 	uint32_t magic;
 	bool loaded, exists;
 	unsigned holds;
+	unsigned loads; /* of modules that came after it was loaded */
 	struct jid jid; /* bare; heap */
 	struct host *host;
 	struct session *sessions; /* oldest first */
@@ -42,6 +46,12 @@ struct user {
 	void *slots[]; /* modules_user_slots */
 };
 
+/*
+ * The modules of the user's host were those in old: those that are gone see the user and the sessions end, those that are
+ * new load the user. users_migrate does that for every user of a host on the calling worker.
+ */
+void user_migrate(struct user *user, struct host_tables *old);
+void users_migrate(struct host *host, struct host_tables *old);
 /* Loaded, or being loaded. */
 bool user_in_memory(struct str bare);
 /* Calls ready when the user of this bare JID is loaded, at once or later; jid's host is served. */

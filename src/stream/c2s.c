@@ -87,8 +87,9 @@ void c2s_setup_free(struct c2s_setup **setup_ptr)
 
 static void c2s_free(struct c2s *c2s)
 {
-	assert(c2s->magic == C2S_MAGIC && !c2s->session);
+	assert(c2s->magic == C2S_MAGIC && !c2s->session && !c2s->backlog.first);
 	timer_stop(&c2s->timer);
+	timer_stop(&c2s->slow_timer);
 	list_remove(&c2s->link);
 	xml_stream_free(&c2s->xml);
 	c2s_setup_free(&c2s->setup);
@@ -103,6 +104,7 @@ static void say_goodbye(struct c2s *c2s)
 	c2s_send(c2s, STR("</stream:stream>"));
 	c2s->state = C2S_CLOSING;
 	timer_stop(&c2s->timer);
+	timer_stop(&c2s->slow_timer);
 	conn_close(c2s->conn, C2S_LINGER_MS);
 	session_unbind(&c2s->session);
 }
@@ -214,7 +216,7 @@ static void on_opened(struct c2s *c2s, struct xml_tree *tree)
 
 static bool can_read(const struct c2s *c2s)
 {
-	return c2s->state != C2S_CLOSING && !c2s->waiting && !c2s->slowed;
+	return c2s->state != C2S_CLOSING && !c2s->waiting && !c2s->slowed && !c2s->choked;
 }
 
 /* What a client sends behind its last element of the old stream is no part of the new one's prolog. */
@@ -231,10 +233,12 @@ static size_t on_received(void *owner, const char *bytes, size_t len)
 {
 	struct c2s *c2s = owner;
 	const char *next = bytes, *end = bytes + len;
-	while ((next = skip_space(c2s, next, end)) < end && can_read(c2s)) {
+	bool opened = false; /* by a tag that may have closed the stream, too */
+	while (((next = skip_space(c2s, next, end)) < end || opened) && can_read(c2s)) {
 		struct xml_tree *tree;
 		bool was_secure = c2s->secure;
 		int result = xml_stream_next(c2s->xml, &next, end, stanza_head_room, &tree);
+		opened = result == XML_STREAM_OPENED;
 		if (result == XML_STREAM_ELEMENT)
 			on_element(c2s, tree);
 		else if (result == XML_STREAM_OPENED)
@@ -246,6 +250,7 @@ static size_t on_received(void *owner, const char *bytes, size_t len)
 		/* RFC 6120 5.4.3.3: what was sent in the clear behind <starttls/> does not count. */
 		if (c2s->secure != was_secure)
 			return len;
+		c2s_choke(c2s);
 	}
 	return c2s->state == C2S_CLOSING ? len : (size_t)(next - bytes);
 }
@@ -268,8 +273,10 @@ static void on_gone(void *owner, const char *reason)
 	    LOG_STR("address", conn_peer_text(c2s->conn)), LOG_CSTR("reason", reason));
 	c2s->gone = true;
 	session_unbind(&c2s->session);
+	c2s_backlog_give_back(c2s);
 	c2s->conn = NULL;
 	timer_stop(&c2s->timer);
+	timer_stop(&c2s->slow_timer);
 	if (!c2s->waiting)
 		c2s_free(c2s);
 }
@@ -278,6 +285,7 @@ static const struct conn_ops c2s_conn_ops = {
     .received = on_received,
     .secured = on_secured,
     .ended = on_ended,
+    .drained = c2s_drained,
     .gone = on_gone,
 };
 

@@ -114,7 +114,9 @@ static void bind_requested(struct c2s *c2s, struct stanza *stanza, const struct 
 	struct err err;
 	struct access_subject subject = {&c2s->jid, conn_peer(c2s->conn)};
 	const struct option_value *access = conf_listener_get(c2s->listener, "access");
-	if (!access_allowed(c2s->conf, host_name(c2s->host), access->access, &subject))
+	if (!stanza->id.ptr)
+		c2s_refuse(c2s, stanza, NULL, SE_bad_request, "an IQ has an id");
+	else if (!access_allowed(c2s->conf, host_name(c2s->host), access->access, &subject))
 		c2s_refuse(c2s, stanza, NULL, SE_not_allowed, "this account may not log in here");
 	else if (wanted.len && jid_prep_resource(wanted, &c2s->setup->arena, &resource, &err) < 0)
 		c2s_refuse(c2s, stanza, NULL, SE_bad_request, "the resource is not acceptable");

@@ -44,6 +44,11 @@ struct c2s_setup {
 	struct stream_hold *hold;
 };
 
+/* Stanzas that wait in the output queue of a client that does not read, oldest first. */
+struct c2s_backlog {
+	struct c2s_unsent *first, *last;
+};
+
 struct c2s {
 	uint32_t magic;
 	enum c2s_state state : 8;
@@ -52,6 +57,8 @@ struct c2s {
 	bool waiting;      /* an auth request, hook or bind is under way and will come back */
 	bool gone;         /* the connection is; free when nothing is waiting */
 	bool slowed;       /* reading is paused for the sake of a recipient */
+	bool refused;      /* the queue was at its limit and took no more */
+	bool choked;       /* reading is paused until the client takes what we have for it */
 	bool secure;       /* TLS */
 	bool starttls_refused_plain; /* starttls_required */
 	struct conn *conn;
@@ -64,7 +71,9 @@ struct c2s {
 	struct str lang;         /* of the stream; interned */
 	struct jid jid;          /* heap: bare after authentication; the session has its own */
 	struct xml_limits limits;
-	struct timer timer;
+	struct timer timer; /* negotiation; in a session, the next look at a client that does not read */
+	struct timer slow_timer;
+	struct c2s_backlog backlog;
 	struct list link;        /* all streams of this worker */
 	int64_t since_us;  /* the bind, real time */
 	int64_t active_us; /* the latest element */
@@ -116,10 +125,22 @@ void c2s_presession_stanza(struct c2s *c2s, struct stanza *stanza);
 /* A stanza of an established session. */
 void c2s_stanza(struct c2s *c2s, struct stanza *stanza);
 
+/* --- c2s_backlog.c ---- */
+/* Remembers a stanza that was just queued, until it is sent. Only messages and requests: nobody waits for others. */
+void c2s_backlog_add(struct c2s *c2s, const struct jid *from, const struct jid *to, struct stanza *stanza);
+/* Forgets what has been sent. */
+void c2s_backlog_trim(struct c2s *c2s);
+/* The connection has ended, and the session: what was not sent goes elsewhere, is kept or bounces. */
+void c2s_backlog_give_back(struct c2s *c2s);
+
 /* --- c2s_delay.c ---- */
 /* The stanza, or one without what claims that this server delayed it (XEP-0203 5). The caller unrefs it. */
 struct stanza *c2s_without_forged_delay(struct stanza *stanza);
 
 /* --- c2s_session.c ---- */
+/* After a stanza or a time: stops reading from a client that does not take what it asks for. */
+void c2s_choke(struct c2s *c2s);
+/* conn_ops.drained */
+void c2s_drained(void *owner);
 extern const struct session_ops c2s_session_ops;
 void c2s_scratch_fini(void);

@@ -5,12 +5,16 @@
 #include "stream/c2s_private.h"
 
 /*
- * When a client does not read, its output queue grows. Over the soft mark whoever sends to it is slowed down; at the hard
- * mark stanzas are spooled or bounced instead of queued; without any progress for send_timeout the connection is dead.
+ * When a client does not read, its output queue grows. Over the soft mark nothing more is read from it, and whoever sends
+ * to it is slowed down, over the hard mark very much so; at the limit stanzas are kept for later or bounced instead of
+ * queued, and kept ones follow when the queue is short again. When the socket has taken nothing for send_timeout the
+ * connection is dead, and what it did not take is delivered elsewhere or kept.
  */
-#define QUEUE_SOFT (64u * 1024)
+#define QUEUE_SOFT CONN_OUTPUT_HIGH
 #define QUEUE_HARD (1024u * 1024)
-#define SLOW_MS 50 /* how long a sender to a slow recipient reads nothing */
+#define QUEUE_LIMIT (4 * QUEUE_HARD)
+#define QUEUE_SHORT 4096 /* what one turn of the loop usually takes away */
+#define VERY_SLOW_MS 1000
 #define STALL_CHECK_MS 1000
 
 #define SCRATCH_KEEP (64u * 1024)
@@ -23,40 +27,72 @@ void c2s_scratch_fini(void)
 		strbuf_fini(&scratch[i]);
 }
 
-static void on_stall_check(struct timer *timer);
-
-/* The timer is also that of slowing down, whose end comes here, too: who is slowed all the time is looked at all the same. */
-static void stall_check(struct c2s *c2s)
-{
-	uint64_t stalled = conn_stalled_ms(c2s->conn);
-	if (stalled > (uint64_t)conf_listener_get(c2s->listener, "send_timeout")->integer)
-		conn_abort(c2s->conn, "the client does not read");
-	else if (stalled || conn_output(c2s->conn) >= QUEUE_SOFT)
-		timer_start(&c2s->timer, STALL_CHECK_MS, on_stall_check);
-}
-
 static void on_stall_check(struct timer *timer)
 {
-	stall_check(list_entry(timer, struct c2s, timer));
+	struct c2s *c2s = list_entry(timer, struct c2s, timer);
+	c2s_backlog_trim(c2s);
+	if (!c2s->backlog.first && !c2s->choked && conn_output(c2s->conn) <= QUEUE_SOFT)
+		return;
+	if (conn_stalled_ms(c2s->conn) > (uint64_t)conf_listener_get(c2s->listener, "send_timeout")->integer)
+		conn_abort(c2s->conn, "the client does not read");
+	else
+		timer_start(timer, STALL_CHECK_MS, on_stall_check);
 }
 
-static bool on_deliver(void *stream, const struct jid *from, const struct jid *to, struct stanza *stanza)
+static void watch_stall(struct c2s *c2s)
+{
+	if (c2s->state == C2S_SESSION && !timer_running(&c2s->timer))
+		timer_start(&c2s->timer, STALL_CHECK_MS, on_stall_check);
+}
+
+void c2s_choke(struct c2s *c2s)
+{
+	if (c2s->choked || c2s->gone || c2s->state == C2S_CLOSING || conn_output(c2s->conn) <= QUEUE_SOFT)
+		return;
+	c2s->choked = true;
+	conn_pause(c2s->conn);
+	watch_stall(c2s);
+}
+
+void c2s_drained(void *owner)
+{
+	struct c2s *c2s = owner;
+	if (c2s->choked) {
+		c2s->choked = false;
+		conn_resume(c2s->conn);
+	}
+	if (c2s->refused && c2s->session)
+		session_drained(c2s->session);
+	c2s->refused = false;
+}
+
+static void queue_stanza(struct c2s *c2s, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	struct strbuf *out = &scratch[worker_index(worker_self())];
-	struct c2s *c2s = stream;
-	size_t queued = conn_output(c2s->conn);
-	if (queued && !timer_running(&c2s->timer) && (queued >= QUEUE_SOFT || conn_stalled_ms(c2s->conn)))
-		timer_start(&c2s->timer, STALL_CHECK_MS, on_stall_check);
-	if (queued >= QUEUE_SOFT) {
-		session_slow_sender(from);
-		if (queued >= QUEUE_HARD)
-			return false;
-	}
 	strbuf_reset(out);
 	stanza_write(out, stanza, from, to);
 	conn_write(c2s->conn, strbuf_view(out));
 	if (out->cap > SCRATCH_KEEP)
 		strbuf_fini(out);
+}
+
+static bool on_deliver(void *stream, const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	struct c2s *c2s = stream;
+	size_t queued = conn_output(c2s->conn);
+	if (queued > QUEUE_SOFT) {
+		watch_stall(c2s);
+		session_slow_sender(from, queued < QUEUE_HARD ? SESSION_SLOW_MS : VERY_SLOW_MS);
+		if (queued >= QUEUE_LIMIT) {
+			c2s->refused = true;
+			return false;
+		}
+	}
+	queue_stanza(c2s, from, to, stanza);
+	if (queued > QUEUE_SHORT || conn_blocked(c2s->conn)) {
+		c2s_backlog_add(c2s, from, to, stanza);
+		watch_stall(c2s);
+	}
 	return true;
 }
 
@@ -84,20 +120,19 @@ static int64_t on_active(void *stream)
 
 static void on_slow_over(struct timer *timer)
 {
-	struct c2s *c2s = list_entry(timer, struct c2s, timer);
+	struct c2s *c2s = list_entry(timer, struct c2s, slow_timer);
 	c2s->slowed = false;
 	conn_resume(c2s->conn);
-	stall_check(c2s);
 }
 
-static void on_slow_down(void *stream)
+static void on_slow_down(void *stream, unsigned ms)
 {
 	struct c2s *c2s = stream;
 	if (c2s->slowed || c2s->state != C2S_SESSION)
 		return;
 	c2s->slowed = true;
 	conn_pause(c2s->conn);
-	timer_start(&c2s->timer, SLOW_MS, on_slow_over);
+	timer_start(&c2s->slow_timer, ms, on_slow_over);
 }
 
 const struct session_ops c2s_session_ops = {

@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 #include <unicase.h>
+#include <unictype.h>
 #include <uninorm.h>
 #include <unistr.h>
-#include <unictype.h>
 
 #include "base/mem.h"
 #include "base/utf8.h"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A person at a terminal: profanity in tmux logs in, adds a contact and chats."""
+import os
 import shutil
 import subprocess
 
@@ -22,7 +23,8 @@ class Terminal:
 
     def tmux(self, *arguments):
         return subprocess.run(["tmux", "-S", self.socket, "-f", "/dev/null", *map(str, arguments)],
-                              capture_output=True, text=True, check=True).stdout
+                              capture_output=True, text=True, check=True,
+                              env={**os.environ, "LC_ALL": "C.UTF-8", "TERM": "xterm"}).stdout
 
     def screen(self):
         return self.tmux("capture-pane", "-p")

@@ -134,3 +134,19 @@ def test_impossible_part_changes_nothing(server, cast, broken):
     assert server.ctl("reload_config").returncode != 0
     cast.client("romeo").login()
     assert not opens(cast, "new.example")
+
+
+def test_roster_module_comes_and_goes(server, cast):
+    """A session sees a module end and begin; what the module keeps is there again."""
+    romeo = cast.client("romeo").online()
+    query = f"<query xmlns='{ns.ROSTER}'/>"
+    romeo.iq("set", f"<query xmlns='{ns.ROSTER}'><item jid='friar@example.com'/></query>")
+    for _ in range(3):
+        rewrite(server, lambda config: [config["modules"].pop(name) for name in ("mod_roster", "mod_last")])
+        server.ask("reload_config")
+        assert romeo.iq("get", query).get("type") == "error"
+        rewrite(server, lambda config: config["modules"].update(mod_roster={}, mod_last={}))
+        server.ask("reload_config")
+        wait.until(lambda: [each.get("jid") for each in romeo.iq("get", query).iter(f"{{{ns.ROSTER}}}item")]
+                   == ["friar@example.com"], "the roster is back")
+    romeo.ping()

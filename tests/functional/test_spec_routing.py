@@ -160,6 +160,22 @@ class TestServer:
         assert [(each.get("subscription"), each.get("ask")) for each in items] == [("none", None)]
 
 
+class TestSubscriptionErrors:
+    def test_request_that_cannot_be_sent(self, cast, romeo):
+        """Who asks learns that there is nobody to ask."""
+        romeo.presence()
+        romeo.settle()
+        romeo.presence("to='u@there.example' type='subscribe'", "<status>hi</status>")
+        romeo.expect("<presence type='error' from='u@there.example' to='{me.bare}'>{more}</presence>")
+        cast.nothing(romeo)
+
+    def test_error_about_nothing(self, cast):
+        romeo, tybalt = cast.online("romeo", "tybalt")
+        tybalt.presence(f"to='{romeo.bare}' type='error'",
+                        f"<error type='cancel'><gone xmlns='{ns.STANZA_ERRORS}'/></error>")
+        cast.nothing(romeo)
+
+
 class TestPing:
     @pytest.mark.parametrize("to", [None, "{bare}", "localhost", "{full}"])
     def test_own(self, romeo, to):

@@ -44,6 +44,13 @@ class TestHeader:
         client.read_header()
         client.stream_error("improper-addressing")
 
+    def test_that_is_the_whole_stream(self, cast):
+        client = cast.nobody().connect()
+        client.send(client.header().removesuffix(">") + "/>")
+        client.read_header()
+        assert client.recv().tag == f"{{{ns.STREAM}}}features"
+        client.wait_end()
+
     def test_another_domain_after_authentication(self, cast):
         romeo = cast.client("romeo").connect().open()
         romeo.authenticate()
@@ -130,6 +137,17 @@ class TestSasl:
             if reply.tag == f"{{{ns.STREAM}}}error":
                 break
         assert reply.find(f"{{{ns.STREAM_ERRORS}}}policy-violation") is not None, show(reply)
+
+
+class TestBinding:
+    def test_without_id(self, cast):
+        """8.2.3"""
+        romeo = cast.client("romeo").connect().open()
+        romeo.authenticate()
+        romeo.open()
+        romeo.send(f"<iq type='set'><bind xmlns='{ns.BIND}'/></iq>")
+        assert "bad-request" in condition(romeo.recv())
+        assert romeo.bind("x").get("type") == "result"
 
 
 class TestBound:

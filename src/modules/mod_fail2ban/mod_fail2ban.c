@@ -74,11 +74,6 @@ static void on_stop(struct module_instance *instance)
 		bans_fini();
 }
 
-static int on_reload(struct module_instance *instance, struct err *err)
-{
-	return 0;
-}
-
 static const struct option options[] = {
     {"access", OPTION_ACCESS, "none", "Addresses that are never banned."},
     {"c2s_auth_ban_lifetime", OPTION_DURATION, "1 hour",
@@ -115,5 +110,5 @@ const struct module mod_fail2ban = {
     .commands = commands,
     .start = on_start,
     .stop = on_stop,
-    .reload = on_reload,
+    .reload = module_reload_nothing,
 };

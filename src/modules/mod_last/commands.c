@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/commands.h"
-#include "auth/auth.h"
 #include "base/clock.h"
 #include "modules/mod_last/last.h"
 #include "stanzad/datetime.h"
@@ -39,23 +38,12 @@ static json_t *result_of(int64_t us, struct str status)
 	    "{s:s, s:s%}", "timestamp", stamp, "status", status.ptr ? status.ptr : "", status.len);
 }
 
-static enum command_outcome find_user(struct command_call *call, struct command_account *account_r)
-{
-	struct err err;
-	enum command_outcome outcome = command_account(call, account_r);
-	if (outcome == COMMAND_OK &&
-	    auth_user_exists(jid_domain(&account_r->jid), jid_local(&account_r->jid), &err) != AUTH_OK)
-		outcome = command_say(
-		    call, COMMAND_NOT_FOUND, "there is no account %.*s", STR_FMT(jid_bare(&account_r->jid)));
-	return outcome;
-}
-
 static enum command_outcome get_last(struct command_call *call)
 {
 	struct command_account account;
 	struct err err = {0};
 	bool online = false;
-	enum command_outcome outcome = find_user(call, &account);
+	enum command_outcome outcome = command_existing_account(call, &account);
 	struct task task = {.jid = &account.jid, .arena = &account.arena};
 	if (outcome == COMMAND_OK)
 		command_on_user(jid_bare(&account.jid), on_user, &online);
@@ -76,7 +64,7 @@ static enum command_outcome set_last(struct command_call *call)
 {
 	struct command_account account;
 	struct err err = {0};
-	enum command_outcome outcome = find_user(call, &account);
+	enum command_outcome outcome = command_existing_account(call, &account);
 	struct task task = {
 	    .jid = &account.jid,
 	    .entry = {command_integer(call, "timestamp"), command_string(call, "status")},

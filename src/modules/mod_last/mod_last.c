@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "modules/mod_last/last.h"
 #include "modules/mod_roster/roster.h"
+#include "modules/storage_options.h"
 #include "stanzad/log.h"
 
 #define NS_LAST "jabber:iq:last"
@@ -214,12 +215,7 @@ static int on_start(struct module_instance *instance, struct err *err)
 }
 
 static const struct option options[] = {
-    {"db_type", OPTION_ENUM, NULL, "It is in the database of the server.", "internal|mnesia|sql",
-	.flags = OPTION_IGNORED},
-    {"use_cache", OPTION_BOOL, NULL, "Nothing is cached.", .flags = OPTION_IGNORED},
-    {"cache_missed", OPTION_BOOL, NULL, "See `use_cache`.", .flags = OPTION_IGNORED},
-    {"cache_size", OPTION_INT, NULL, "See `use_cache`.", .flags = OPTION_IGNORED | OPTION_INFINITY},
-    {"cache_life_time", OPTION_DURATION, NULL, "See `use_cache`.", .flags = OPTION_IGNORED | OPTION_INFINITY},
+    MODULE_STORAGE_OPTIONS,
     {0},
 };
 

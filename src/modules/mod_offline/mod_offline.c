@@ -153,6 +153,13 @@ static enum hook_verdict on_presence(struct module_instance *instance, struct ho
 	return HOOK_PASS;
 }
 
+/* What it was too slow for was kept. */
+static enum hook_verdict on_drained(struct module_instance *instance, struct hook_session *event)
+{
+	offline_flood(session_user(event->session));
+	return HOOK_PASS;
+}
+
 /* --- accounts --------------------------------------------------------------------------------- */
 
 static enum hook_verdict on_removed(struct module_instance *instance, struct hook_user_removed *event)
@@ -207,6 +214,7 @@ static const struct hook_entry hooks[] = {
     HOOK_ENTRY(message_offline, on_message, HOOK_NORMAL, NULL),
     HOOK_ENTRY(presence_out, on_presence, HOOK_LATE, NULL),
     HOOK_ENTRY(user_receive, offline_on_receive, HOOK_FIRST, NULL),
+    HOOK_ENTRY(session_drained, on_drained, HOOK_NORMAL, NULL),
     HOOK_ENTRY(session_closed, offline_on_closed, HOOK_FIRST, NULL),
     HOOK_ENTRY(user_removed, on_removed, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_gone, on_gone, HOOK_NORMAL, NULL),

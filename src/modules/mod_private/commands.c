@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "admin/commands.h"
-#include "auth/auth.h"
 #include "modules/mod_private/private.h"
 
 struct task {
@@ -23,17 +22,6 @@ static int set_run(void *arg, struct db *db, struct err *err)
 	    private_has_room(db, task->jid, &room, err) < 0)
 		return -1;
 	return room ? 0 : err_set(err, "the user's private storage is full");
-}
-
-static enum command_outcome find_user(struct command_call *call, struct command_account *account_r)
-{
-	struct err err;
-	enum command_outcome outcome = command_account(call, account_r);
-	if (outcome == COMMAND_OK &&
-	    auth_user_exists(jid_domain(&account_r->jid), jid_local(&account_r->jid), &err) != AUTH_OK)
-		outcome = command_say(
-		    call, COMMAND_NOT_FOUND, "there is no account %.*s", STR_FMT(jid_bare(&account_r->jid)));
-	return outcome;
 }
 
 /* Runs fn with the element that text is; the account is there. */
@@ -60,7 +48,7 @@ static enum command_outcome private_get(struct command_call *call)
 {
 	struct command_account account;
 	struct strbuf text = {0};
-	enum command_outcome outcome = find_user(call, &account);
+	enum command_outcome outcome = command_existing_account(call, &account);
 	struct task task = {.jid = &account.jid};
 	strbuf_printf(&text, "<%.*s xmlns='", STR_FMT(command_string(call, "element")));
 	xml_escape(&text, command_string(call, "ns"));
@@ -78,7 +66,7 @@ static enum command_outcome private_get(struct command_call *call)
 static enum command_outcome private_set(struct command_call *call)
 {
 	struct command_account account;
-	enum command_outcome outcome = find_user(call, &account);
+	enum command_outcome outcome = command_existing_account(call, &account);
 	struct task task = {.jid = &account.jid};
 	if (outcome == COMMAND_OK)
 		outcome = with_element(call, &task, command_string(call, "element"), STORE_WRITE, set_run);

@@ -4,6 +4,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "modules/mod_private/private.h"
+#include "modules/storage_options.h"
 #include "stanzad/log.h"
 
 struct request {
@@ -91,12 +92,7 @@ static enum hook_verdict on_removed(struct module_instance *instance, struct hoo
 }
 
 static const struct option options[] = {
-    {"db_type", OPTION_ENUM, NULL, "It is in the database of the server.", "internal|mnesia|sql",
-	.flags = OPTION_IGNORED},
-    {"use_cache", OPTION_BOOL, NULL, "Nothing is cached.", .flags = OPTION_IGNORED},
-    {"cache_missed", OPTION_BOOL, NULL, "See `use_cache`.", .flags = OPTION_IGNORED},
-    {"cache_size", OPTION_INT, NULL, "See `use_cache`.", .flags = OPTION_IGNORED | OPTION_INFINITY},
-    {"cache_life_time", OPTION_DURATION, NULL, "See `use_cache`.", .flags = OPTION_IGNORED | OPTION_INFINITY},
+    MODULE_STORAGE_OPTIONS,
     {0},
 };
 

@@ -194,11 +194,6 @@ static void on_stop(struct module_instance *instance)
 		recent_fini();
 }
 
-static int on_reload(struct module_instance *instance, struct err *err)
-{
-	return 0;
-}
-
 static const struct option options[] = {
     {"access", OPTION_ACCESS, "all",
 	"Which names may be registered: the rule is asked about the JID of the new account. With `none` "
@@ -250,5 +245,5 @@ const struct module mod_register = {
     .hooks = hooks,
     .start = on_start,
     .stop = on_stop,
-    .reload = on_reload,
+    .reload = module_reload_nothing,
 };

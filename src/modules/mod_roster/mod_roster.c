@@ -7,6 +7,7 @@
 #include "modules/mod_roster/roster_save.h"
 #include "modules/mod_roster/roster_store.h"
 #include "modules/mod_roster/subscription_flow.h"
+#include "modules/storage_options.h"
 
 /* --- what other modules ask ----------------------------------------------------------------------------- */
 
@@ -102,15 +103,7 @@ static enum hook_verdict on_features(struct module_instance *instance, struct ho
 	return HOOK_PASS;
 }
 
-/* Everything is read when it is needed. */
-static int on_reload(struct module_instance *instance, struct err *err)
-{
-	return 0;
-}
-
 /* --- the module ----------------------------------------------------------------------------------------- */
-
-#define NO_MEANING "Accepted; there is nothing to choose here."
 
 static const struct option options[] = {
     {"access", OPTION_ACCESS, "all", "Who may change their roster and send subscription requests."},
@@ -128,11 +121,7 @@ static const struct option options[] = {
     {"max_groups", OPTION_INT, "100", "How many groups a contact can be in.", NULL, 1, 10000},
     {"max_name_length", OPTION_INT, "1023", "How long names of contacts and groups can be, in bytes.", NULL,
 	1, 65535},
-    {"db_type", OPTION_ENUM, NULL, NO_MEANING, "internal|mnesia|sql", 0, 0, OPTION_IGNORED},
-    {"use_cache", OPTION_BOOL, NULL, NO_MEANING, NULL, 0, 0, OPTION_IGNORED},
-    {"cache_missed", OPTION_BOOL, NULL, NO_MEANING, NULL, 0, 0, OPTION_IGNORED},
-    {"cache_size", OPTION_INT, NULL, NO_MEANING, NULL, 0, 0, OPTION_IGNORED | OPTION_INFINITY},
-    {"cache_life_time", OPTION_DURATION, NULL, NO_MEANING, NULL, 0, 0, OPTION_IGNORED | OPTION_INFINITY},
+    MODULE_STORAGE_OPTIONS,
     {0},
 };
 
@@ -176,5 +165,5 @@ const struct module mod_roster = {
     .commands = roster_commands,
     .user_slot = true,
     .session_slot = true,
-    .reload = on_reload,
+    .reload = module_reload_nothing,
 };

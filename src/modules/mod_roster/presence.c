@@ -248,11 +248,16 @@ static void on_probe(const struct hook_user_stanza *event)
 	}
 }
 
-/* An address that returns an error is told nothing more. An error about a probe is nobody's: 4.3. */
+/*
+ * An address that returns an error is told nothing more. What comes back to the bare JID is about a request for a
+ * subscription, as long as one waits for an answer, or about a probe, which is nobody's: 4.3.
+ */
 static enum hook_verdict on_error(const struct hook_user_stanza *event)
 {
-	if (!event->to->resource_len)
-		return HOOK_STOP;
+	if (!event->to->resource_len) {
+		const struct roster_item *item = roster_find(event->user, jid_bare(event->from));
+		return item && item->ask ? HOOK_PASS : HOOK_STOP;
+	}
 	struct session *session = user_session(event->user, jid_resource(event->to));
 	if (session)
 		directed_remove(session, event->from);
