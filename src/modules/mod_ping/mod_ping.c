@@ -154,4 +154,5 @@ const struct module mod_ping = {
     .iqs = iqs,
     .hooks = hooks,
     .session_slot = true,
+    .reload = module_reload_nothing,
 };
