@@ -201,6 +201,51 @@ static void test_modules_come(void)
 	sim_stop();
 }
 
+/* While its messages are read, and others wait behind them. */
+static void test_offline_goes(void)
+{
+	begin("modules: {mod_offline: {}}\n");
+	leave(bob);
+	sim_send(alice, "<message to='bob@sim.example' type='chat'><body>kept</body></message>");
+	bob = sim_login("bob@sim.example/desk");
+	sim_hold_jobs();
+	sim_send(bob, "<presence/>");
+	sim_settle();
+	sim_skip(bob);
+	sim_send(alice, "<message to='bob@sim.example' type='chat'><body>live</body></message>");
+	nothing(bob);
+	sim_reload("", "modules: {}\n");
+	sim_release_jobs();
+	expect(bob, "<body>live</body>");
+	expect(bob, "</message>");
+	nothing(bob);
+	sim_reload("", "modules: {mod_offline: {}}\n");
+	sim_send(bob, "<presence type='unavailable'/><presence/>");
+	expect(bob, "<body>kept</body>");
+	leave(bob);
+	sim_advance(30000);
+	ok(!in_memory("bob@sim.example"));
+	sim_stop();
+}
+
+/* Options that change disturb nobody. */
+static void test_offline_options_change(void)
+{
+	begin("modules: {mod_offline: {}}\n");
+	leave(bob);
+	sim_send(alice, "<message to='bob@sim.example' type='chat'><body>kept</body></message>");
+	bob = sim_login("bob@sim.example/desk");
+	sim_hold_jobs();
+	sim_send(bob, "<presence/>");
+	sim_settle();
+	sim_send(alice, "<message to='bob@sim.example' type='chat'><body>live</body></message>");
+	sim_reload("", "modules: {mod_offline: {store_groupchat: true}}\n");
+	sim_release_jobs();
+	expect(bob, "<body>kept</body>");
+	expect(bob, "<body>live</body>");
+	sim_stop();
+}
+
 /* --- users in memory ----------------------------------------------------------------------------------------------- */
 
 static void test_idle_users_are_forgotten(void)
@@ -427,6 +472,8 @@ int main(void)
 	run(test_ping_options_change);
 	run(test_ping_goes);
 	run(test_modules_come);
+	run(test_offline_goes);
+	run(test_offline_options_change);
 	run(test_idle_users_are_forgotten);
 	run(test_use_keeps_in_memory);
 	run(test_last_activity);
