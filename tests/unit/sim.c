@@ -52,7 +52,7 @@ _Noreturn static void give_up(const char *what, const char *why)
 	abort();
 }
 
-/* --- the clients' sockets ------------------------------------------------------------------------------------- */
+/* --- the clients' sockets ---------------------------------------------------------------------------- */
 
 static bool client_reads(struct sim_client *client)
 {
@@ -166,7 +166,7 @@ void sim_cut(struct sim_client *client)
 	client->fd = -1;
 }
 
-/* --- time ----------------------------------------------------------------------------------------------------- */
+/* --- time -------------------------------------------------------------------------------------------- */
 
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 static bool held;
@@ -246,7 +246,7 @@ void sim_advance(uint64_t ms)
 	sim_settle();
 }
 
-/* --- what came ------------------------------------------------------------------------------------------------ */
+/* --- what came --------------------------------------------------------------------------------------- */
 
 static const char *unread(struct sim_client *client)
 {
@@ -330,7 +330,7 @@ size_t sim_unsent(struct sim_client *client)
 	return client->out.len - client->written + (size_t)in_socket;
 }
 
-/* --- logging in ----------------------------------------------------------------------------------------------- */
+/* --- logging in -------------------------------------------------------------------------------------- */
 
 static void must(struct sim_client *client, const char *text)
 {
@@ -420,7 +420,7 @@ void sim_befriend(struct sim_client *a, const char *a_jid, struct sim_client *b,
 	sim_skip(b);
 }
 
-/* --- the server ----------------------------------------------------------------------------------------------- */
+/* --- the server -------------------------------------------------------------------------------------- */
 
 static void must_work(int rc, const char *what, const struct err *err)
 {

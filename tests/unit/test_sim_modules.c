@@ -50,7 +50,7 @@ static void last_is(const char *seconds)
 	is_text(got, seconds);
 }
 
-/* --- mod_ping: XEP-0199 ----------------------------------------------------------------------------------------- */
+/* --- mod_ping: XEP-0199 ------------------------------------------------------------------------------ */
 
 static void answer_ping(struct sim_client *client)
 {
@@ -181,7 +181,7 @@ static void test_ping_goes(void)
 	sim_stop();
 }
 
-/* --- modules come while people are there --------------------------------------------------------------------- */
+/* --- modules come while people are there ------------------------------------------------------------- */
 
 static void test_modules_come(void)
 {
@@ -246,7 +246,7 @@ static void test_offline_options_change(void)
 	sim_stop();
 }
 
-/* --- users in memory ----------------------------------------------------------------------------------------------- */
+/* --- users in memory --------------------------------------------------------------------------------- */
 
 static void test_idle_users_are_forgotten(void)
 {
@@ -297,7 +297,7 @@ static void test_use_keeps_in_memory(void)
 	sim_stop();
 }
 
-/* --- mod_last: XEP-0012 --------------------------------------------------------------------------------------------- */
+/* --- mod_last: XEP-0012 ------------------------------------------------------------------------------ */
 
 static void test_last_activity(void)
 {
@@ -319,7 +319,7 @@ static void test_last_activity(void)
 	sim_stop();
 }
 
-/* --- mod_offline: XEP-0160, XEP-0203 --------------------------------------------------------------------------------- */
+/* --- mod_offline: XEP-0160, XEP-0203 ----------------------------------------------------------------- */
 
 static void test_delay_stamps(void)
 {
@@ -348,7 +348,7 @@ static void test_delay_stamps(void)
 	sim_stop();
 }
 
-/* --- mod_fail2ban ---------------------------------------------------------------------------------------------------- */
+/* --- mod_fail2ban ------------------------------------------------------------------------------------ */
 
 static struct sim_client *fail_to_log_in(const char *address)
 {
@@ -399,7 +399,7 @@ static void test_ban_is_lifted(void)
 	sim_stop();
 }
 
-/* --- registration_timeout: XEP-0077 ------------------------------------------------------------------------------------ */
+/* --- registration_timeout: XEP-0077 ------------------------------------------------------------------ */
 
 static struct sim_client *ask_for_account(const char *address, const char *name)
 {
@@ -434,7 +434,7 @@ static void test_registration_timeout(void)
 	sim_stop();
 }
 
-/* --- the clock ------------------------------------------------------------------------------------------------------ */
+/* --- the clock --------------------------------------------------------------------------------------- */
 
 /* Timers run on a clock that nobody sets. */
 static void test_clock_set_back_and_forth(void)
