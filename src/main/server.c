@@ -325,10 +325,10 @@ static void finish(void)
 	}
 	executor_fini();
 	store_close();
+	workers_visit(iq_requests_fini, NULL);
 	workers_visit(users_fini, NULL);
 	workers_fini();
 	hosts_fini();
-	iq_requests_fini();
 	tls_fini();
 	conn_pools_fini();
 	c2s_fini();

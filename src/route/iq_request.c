@@ -91,15 +91,13 @@ void iq_request_answered(const struct jid *from, const struct jid *to, struct st
 	worker_post(worker_at((unsigned)index), &envelope->mail);
 }
 
-void iq_requests_fini(void)
+void iq_requests_fini(void *unused)
 {
-	for (unsigned i = 0; i < 256; i++) {
-		uint32_t position = 0;
-		struct request *request;
-		while ((request = map_next(&requests[i], &position, NULL))) {
-			free((char *)request->to.text);
-			free(request);
-		}
-		map_fini(&requests[i]);
-	}
+	struct map *here = &requests[worker_index(worker_self())];
+	struct request *request;
+	uint32_t position;
+	while ((position = 0, request = map_next(here, &position, NULL)))
+		finish(request, NULL);
+	map_fini(here);
+	(void)unused;
 }

@@ -9,11 +9,11 @@
 
 /*
  * Asks 'to' from the host's own JID ('from'). payload is the writer's content, one element. answered is called once on
- * this worker: with the result or error stanza, or NULL when none came within timeout_ms.
+ * this worker: with the result or error stanza, or NULL when none came within timeout_ms or before the server's end.
  */
 void iq_request(const struct jid *from, const struct jid *to, enum stanza_type type, struct xml_writer *payload,
     unsigned timeout_ms, void (*answered)(void *arg, struct stanza *answer), void *arg);
 /* A result or error arrived for the server: gives it to the request that it answers, or drops it. */
 void iq_request_answered(const struct jid *from, const struct jid *to, struct stanza *stanza);
-/* After the loops ended. */
-void iq_requests_fini(void);
+/* Nobody will answer the requests of the calling worker: for workers_visit, after the loops ended, before users_fini. */
+void iq_requests_fini(void *unused);

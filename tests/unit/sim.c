@@ -30,6 +30,7 @@
 #define QUIET_TURNS 10        /* without anything new: nothing more will come by itself */
 #define SETTLE_PATIENCE_S 30  /* on the clock on the wall; then it is an endless loop */
 #define SOCKET_BUFFER 16384   /* of the server's side: a client that does not read is noticed soon */
+#define SHOWN 1000            /* bytes of what came instead of the expected */
 #define PASSWORD "secret"
 
 struct sim_client {
@@ -146,6 +147,17 @@ void sim_deaf(struct sim_client *client, bool deaf)
 	client->deaf = deaf;
 }
 
+void sim_hear(struct sim_client *client, size_t bytes)
+{
+	size_t len = client->in.len;
+
+	sim_settle();
+	ssize_t n = recv(client->fd, strbuf_reserve(&client->in, bytes), bytes, 0);
+	client->in.len = len + (n > 0 ? (size_t)n : 0);
+	client->in.ptr[client->in.len] = '\0';
+	sim_settle();
+}
+
 void sim_cut(struct sim_client *client)
 {
 	close(client->fd);
@@ -205,8 +217,10 @@ static const char *unread(struct sim_client *client)
 
 static void show_unread(struct sim_client *client)
 {
-	printf("# unread: ");
-	tap_print(str_of(unread(client)));
+	struct str text = str_of(unread(client));
+
+	printf("# unread, %zu bytes: ", text.len);
+	tap_print((struct str){text.ptr, text.len < SHOWN ? text.len : SHOWN});
 	printf("%s\n", client->ended ? " (closed)" : "");
 }
 
@@ -230,6 +244,12 @@ bool sim_nothing(struct sim_client *client)
 	return client->read == client->in.len;
 }
 
+bool sim_has(struct sim_client *client, const char *text)
+{
+	sim_settle();
+	return strstr(unread(client), text) != NULL;
+}
+
 unsigned sim_count(struct sim_client *client, const char *text)
 {
 	unsigned count = 0;
@@ -239,6 +259,16 @@ unsigned sim_count(struct sim_client *client, const char *text)
 		count++;
 	client->read = client->in.len;
 	return count;
+}
+
+struct str sim_between(struct sim_client *client, const char *before, const char *behind)
+{
+	if (!sim_expect(client, before))
+		return STR("");
+	size_t start = client->read;
+	if (!sim_expect(client, behind))
+		return STR("");
+	return (struct str){client->in.ptr + start, client->read - strlen(behind) - start};
 }
 
 void sim_skip(struct sim_client *client)
@@ -340,6 +370,18 @@ struct sim_client *sim_login(const char *jid)
 	return client;
 }
 
+void sim_befriend(struct sim_client *a, const char *a_jid, struct sim_client *b, const char *b_jid)
+{
+	sim_sendf(a, "<presence type='subscribe' to='%s'/>", b_jid);
+	must(b, "type='subscribe'");
+	sim_sendf(b, "<presence type='subscribed' to='%s'/><presence type='subscribe' to='%s'/>", a_jid, a_jid);
+	must(a, "type='subscribe'");
+	sim_sendf(a, "<presence type='subscribed' to='%s'/>", b_jid);
+	must(b, "type='subscribed'");
+	sim_skip(a);
+	sim_skip(b);
+}
+
 /* --- the server ----------------------------------------------------------------------------------------------- */
 
 static void must_work(int rc, const char *what, const struct err *err)
@@ -397,6 +439,17 @@ void sim_start(const char *listener, const char *rest)
 	conf_install(conf);
 }
 
+void sim_reload(const char *listener, const char *rest)
+{
+	struct conf *conf = load(listener, rest), *previous;
+	struct err err = {0};
+
+	must_work(hosts_apply(conf, &err), "hosts_apply", &err);
+	previous = conf_install(conf);
+	sim_settle();
+	conf_unref(&previous);
+}
+
 static void clients_free(void)
 {
 	while (clients) {
@@ -421,10 +474,10 @@ void sim_stop(void)
 		give_up("sim_stop", "a stream is left");
 	executor_fini();
 	store_close();
+	workers_visit(iq_requests_fini, NULL);
 	workers_visit(users_fini, NULL);
 	workers_fini();
 	hosts_fini();
-	iq_requests_fini();
 	conn_pools_fini();
 	c2s_fini();
 	conf = conf_install(NULL);

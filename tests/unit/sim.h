@@ -27,6 +27,8 @@ struct sim_client;
  * behind a comma (", send_timeout: 5 s"); rest: further top-level lines of the configuration, modules among them.
  */
 void sim_start(const char *listener, const char *rest);
+/* Another configuration, as stanzactl reload_config puts it in force; streams keep the listener that they came by. */
+void sim_reload(const char *listener, const char *rest);
 /* Ends all streams and frees everything, clients included. */
 void sim_stop(void);
 
@@ -39,11 +41,16 @@ struct sim_client *sim_login(const char *jid);
 /* An authenticated client that has not bound yet. */
 void sim_authenticate(struct sim_client *client, const char *user, const char *password);
 
+/* Each subscribes to the other's presence; both must have sent theirs. Bare JIDs. */
+void sim_befriend(struct sim_client *a, const char *a_jid, struct sim_client *b, const char *b_jid);
+
 /* Sends it as fast as the server reads. */
 void sim_send(struct sim_client *client, const char *text);
 void sim_sendf(struct sim_client *client, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* It reads nothing from now on, or again. */
 void sim_deaf(struct sim_client *client, bool deaf);
+/* A deaf one reads that many bytes, at most. */
+void sim_hear(struct sim_client *client, size_t bytes);
 /* The connection is cut, without a word. */
 void sim_cut(struct sim_client *client);
 
@@ -56,8 +63,12 @@ void sim_advance(uint64_t ms);
 bool sim_expect(struct sim_client *client, const char *text);
 /* Whether everything that came was read. */
 bool sim_nothing(struct sim_client *client);
+/* Whether text is among what was not read yet. */
+bool sim_has(struct sim_client *client, const char *text);
 /* How often text occurs in what came; all of it is read. */
 unsigned sim_count(struct sim_client *client, const char *text);
+/* What came between two texts, which are read; lives until the next call. Empty when they did not come. */
+struct str sim_between(struct sim_client *client, const char *before, const char *behind);
 /* Reads all that came. */
 void sim_skip(struct sim_client *client);
 /* Whether the server ended the connection. */

@@ -21,43 +21,67 @@ static enum iq_verdict on_ping(struct iq *iq)
 
 /* --- pinging clients that say nothing: one for each session ---------------------------------------------------------- */
 
+/*
+ * It outlives its session while an answer is awaited, and the module's hooks are not called when the module has left the
+ * configuration: so it looks for its session and for the present options whenever it is its turn.
+ */
 struct watch {
 	struct timer timer;
-	struct session *session; /* NULL: it is gone, an answer is still awaited */
-	struct module_instance *instance;
+	struct jid jid; /* of the session; heap */
 	bool asking;
 };
 
 static void on_silence(struct timer *timer);
 
-static int64_t option_ms(const struct watch *watch, const char *name)
+static void watch_free(struct watch *watch)
 {
-	return module_option(watch->instance, name)->integer;
+	timer_stop(&watch->timer);
+	free((char *)watch->jid.text);
+	free(watch);
+}
+
+/* NULL: it is gone, or is not watched any more. */
+static struct session *watched(struct watch *watch, struct module_instance **instance_r)
+{
+	struct user *user = user_find(jid_bare(&watch->jid));
+	struct session *session = user ? user_session(user, jid_resource(&watch->jid)) : NULL;
+	if (!session || session_slot(session, &mod_ping) != watch)
+		return NULL;
+	*instance_r = host_module(user_host(user), "mod_ping");
+	if (*instance_r && module_option(*instance_r, "send_pings")->boolean)
+		return session;
+	session_set_slot(session, &mod_ping, NULL);
+	return NULL;
+}
+
+static void wait(struct watch *watch, int64_t ms)
+{
+	timer_start(&watch->timer, (uint64_t)ms, on_silence);
 }
 
 static void on_answer(void *arg, struct stanza *answer)
 {
 	struct watch *watch = arg;
+	struct module_instance *instance;
+	struct session *session = watched(watch, &instance);
 	watch->asking = false;
-	if (!watch->session) {
-		free(watch);
-		return;
+	if (!session) {
+		watch_free(watch);
+	} else if (!answer && str_is(module_option(instance, "timeout_action")->string, "kill")) {
+		LOG_INFO("ping.timeout", LOG_STR("session", jid_full(session_jid(session))));
+		session_close(session, "connection-timeout", "no answer to a ping");
+	} else {
+		wait(watch, module_option(instance, "ping_interval")->integer);
 	}
-	if (!answer && str_is(module_option(watch->instance, "timeout_action")->string, "kill")) {
-		LOG_INFO("ping.timeout", LOG_STR("session", jid_full(session_jid(watch->session))));
-		session_close(watch->session, "connection-timeout", "no answer to a ping");
-		return;
-	}
-	timer_start(&watch->timer, (uint64_t)option_ms(watch, "ping_interval"), on_silence);
 }
 
-static void ask(struct watch *watch)
+static void ask(struct watch *watch, const struct session *session, const struct module_instance *instance)
 {
 	struct xml_writer payload = {.default_ns = NS_CLIENT};
 	xml_put_element(&payload, "ping", "urn:xmpp:ping", STR_NULL);
 	watch->asking = true;
-	iq_request(host_jid(module_host(watch->instance)), session_jid(watch->session), IQ_GET, &payload,
-	    (unsigned)option_ms(watch, "ping_ack_timeout"), on_answer, watch);
+	iq_request(host_jid(module_host(instance)), session_jid(session), IQ_GET, &payload,
+	    (unsigned)module_option(instance, "ping_ack_timeout")->integer, on_answer, watch);
 	xml_writer_fini(&payload);
 }
 
@@ -65,12 +89,18 @@ static void ask(struct watch *watch)
 static void on_silence(struct timer *timer)
 {
 	struct watch *watch = list_entry(timer, struct watch, timer);
-	int64_t interval = option_ms(watch, "ping_interval");
-	int64_t silent = (clock_real_us() - session_active_us(watch->session)) / 1000;
+	struct module_instance *instance;
+	struct session *session = watched(watch, &instance);
+	if (!session) {
+		watch_free(watch);
+		return;
+	}
+	int64_t interval = module_option(instance, "ping_interval")->integer;
+	int64_t silent = (clock_real_us() - session_active_us(session)) / 1000;
 	if (silent >= interval || silent < 0)
-		ask(watch);
+		ask(watch, session, instance);
 	else
-		timer_start(timer, (uint64_t)(interval - silent), on_silence);
+		wait(watch, interval - silent);
 }
 
 static enum hook_verdict on_opened(struct module_instance *instance, struct hook_session *event)
@@ -78,10 +108,9 @@ static enum hook_verdict on_opened(struct module_instance *instance, struct hook
 	if (!module_option(instance, "send_pings")->boolean)
 		return HOOK_PASS;
 	struct watch *watch = mem_zalloc(sizeof(*watch));
-	watch->session = event->session;
-	watch->instance = instance;
+	watch->jid = jid_dup_heap(session_jid(event->session));
 	session_set_slot(event->session, &mod_ping, watch);
-	timer_start(&watch->timer, (uint64_t)option_ms(watch, "ping_interval"), on_silence);
+	wait(watch, module_option(instance, "ping_interval")->integer);
 	return HOOK_PASS;
 }
 
@@ -89,12 +118,8 @@ static enum hook_verdict on_closed(struct module_instance *instance, struct hook
 {
 	(void)instance;
 	struct watch *watch = session_slot(event->session, &mod_ping);
-	if (!watch)
-		return HOOK_PASS;
-	timer_stop(&watch->timer);
-	watch->session = NULL;
-	if (!watch->asking)
-		free(watch);
+	if (watch && !watch->asking)
+		watch_free(watch);
 	return HOOK_PASS;
 }
 
