@@ -59,6 +59,12 @@ bool host_tables_have(const struct host_tables *tables, const struct module_inst
 struct host_tables *host_tables_ref(struct host *host);
 void host_tables_unref(struct host_tables *tables);
 
+/* The present tables, for as long as the calling worker does not return to its loop. */
+static inline struct host_tables *host_tables_now(const struct host *host)
+{
+	return __atomic_load_n(&host->tables, __ATOMIC_ACQUIRE);
+}
+
 /* Hooks of a host: PASS at once when nobody listens. */
 static inline const struct hook_table *host_hooks(const struct host *host, enum hook_name hook)
 {

@@ -136,7 +136,7 @@ static void load_done(struct job *job)
 		run_user_loaded(load);
 	user->holds++;
 	/* The modules can have changed since the reading began. */
-	if (user->loaded && load->tables != user->host->tables)
+	if (user->loaded && load->tables != host_tables_now(user->host))
 		user_migrate(user, load->tables);
 	waiters_run(user);
 	bool partial = load->seen != NULL;
@@ -258,7 +258,7 @@ static void slots_clear(struct user *user, const struct module *module)
 
 void user_migrate(struct user *user, struct host_tables *old)
 {
-	struct host_tables *fresh = user->host->tables;
+	struct host_tables *fresh = host_tables_now(user->host);
 	user->holds++;
 	for (struct session *session = user->sessions; session; session = session->next)
 		RUN_GONE(session_closed, old, fresh, &(struct hook_session){session});

@@ -195,10 +195,17 @@ static struct stanza *derive(struct stanza *base, size_t room, char **room_r)
 {
 	struct stanza *stanza = mem_alloc(sizeof(*stanza) + room);
 
-	*stanza = *base;
-	stanza->refs = 1;
-	stanza->tree = NULL;
-	stanza->base = stanza_ref(base);
+	/* Not as a whole: others count its references meanwhile. */
+	*stanza = (struct stanza){
+	    .refs = 1,
+	    .kind = base->kind,
+	    .type = base->type,
+	    .id = base->id,
+	    .lang = base->lang,
+	    .tail = base->tail,
+	    .root = base->root,
+	    .base = stanza_ref(base),
+	};
 	*room_r = (char *)(stanza + 1);
 	return stanza;
 }
