@@ -97,6 +97,12 @@ void timer_start(struct timer *timer, uint64_t ms, void (*fire)(struct timer *))
 		alarm_set(worker);
 }
 
+uint64_t timer_left(const struct timer *timer)
+{
+	uint64_t now = clock_mono_ms();
+	return timer->place && timer->due > now ? timer->due - now : 0;
+}
+
 void timer_stop(struct timer *timer)
 {
 	if (timer->place)

@@ -58,6 +58,7 @@ void c2s_refuse(struct c2s *c2s, struct stanza *stanza, const struct jid *from, 
 
 void c2s_leaves(struct c2s *c2s)
 {
+	c2s->setup->time_left_ms = timer_left(&c2s->timer);
 	timer_stop(&c2s->timer);
 	list_remove(&c2s->link);
 }
@@ -67,7 +68,7 @@ static void on_negotiation_timeout(struct timer *timer);
 void c2s_arrived(struct c2s *c2s)
 {
 	list_add_before(streams_here(), &c2s->link);
-	timer_start(&c2s->timer, (uint64_t)conf_int(c2s->conf, STR_NULL, "negotiation_timeout"), on_negotiation_timeout);
+	timer_start(&c2s->timer, c2s->setup->time_left_ms, on_negotiation_timeout);
 }
 
 void c2s_setup_free(struct c2s_setup **setup_ptr)

@@ -36,6 +36,7 @@ struct c2s_setup {
 	struct jid *certificate_jids;
 	size_t certificate_jid_count;
 	unsigned failures;
+	uint64_t time_left_ms; /* of negotiation_timeout, on the way to another worker */
 	struct session_bind bind;
 	struct str resource;
 	struct stanza *bind_iq;
