@@ -178,6 +178,7 @@ static void user_free(struct user *user)
 {
 	assert(user->magic == USER_MAGIC && !user->sessions && !user->waiters);
 	timer_stop(&user->idle);
+	user->holds++; /* a module that lets go of the user now does not free it once more */
 	if (user->loaded)
 		hook_run_user_unload(user->host, &(struct hook_user){user});
 	map_remove(users_here(), jid_bare(&user->jid));

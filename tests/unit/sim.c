@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
@@ -27,6 +28,7 @@
 #include "stream/c2s.h"
 #include "test_store.h"
 
+#define THREADS 2
 #define QUIET_TURNS 10        /* without anything new: nothing more will come by itself */
 #define SETTLE_PATIENCE_S 30  /* on the clock on the wall; then it is an endless loop */
 #define SOCKET_BUFFER 16384   /* of the server's side: a client that does not read is noticed soon */
@@ -50,7 +52,7 @@ _Noreturn static void give_up(const char *what, const char *why)
 	abort();
 }
 
-/* --- the clients' sockets ------------------------------------------------------------------------------------- */
+/* --- the clients' sockets ---------------------------------------------------------------------------- */
 
 static bool client_reads(struct sim_client *client)
 {
@@ -164,13 +166,49 @@ void sim_cut(struct sim_client *client)
 	client->fd = -1;
 }
 
-/* --- time ----------------------------------------------------------------------------------------------------- */
+/* --- time -------------------------------------------------------------------------------------------- */
+
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static bool held;
+
+static void stopper_run(struct job *job)
+{
+	(void)job;
+	pthread_mutex_lock(&gate);
+	pthread_mutex_unlock(&gate);
+}
+
+static void stopper_done(struct job *job)
+{
+	free(job);
+}
+
+void sim_hold_jobs(void)
+{
+	sim_settle();
+	pthread_mutex_lock(&gate);
+	held = true;
+	for (unsigned i = 0; i < THREADS; i++) {
+		struct job *job = mem_zalloc(sizeof(*job));
+		job->run = stopper_run;
+		job->done = stopper_done;
+		executor_submit(job, NULL);
+	}
+}
+
+void sim_release_jobs(void)
+{
+	held = false;
+	pthread_mutex_unlock(&gate);
+}
 
 static bool busy(void)
 {
 	struct store_stats stats;
 
 	store_stats(&stats);
+	if (held)
+		return stats.writing || worker_backlog(worker_self());
 	return executor_load() || stats.waiting || stats.writing || worker_backlog(worker_self());
 }
 
@@ -208,7 +246,7 @@ void sim_advance(uint64_t ms)
 	sim_settle();
 }
 
-/* --- what came ------------------------------------------------------------------------------------------------ */
+/* --- what came --------------------------------------------------------------------------------------- */
 
 static const char *unread(struct sim_client *client)
 {
@@ -292,7 +330,7 @@ size_t sim_unsent(struct sim_client *client)
 	return client->out.len - client->written + (size_t)in_socket;
 }
 
-/* --- logging in ----------------------------------------------------------------------------------------------- */
+/* --- logging in -------------------------------------------------------------------------------------- */
 
 static void must(struct sim_client *client, const char *text)
 {
@@ -382,7 +420,7 @@ void sim_befriend(struct sim_client *a, const char *a_jid, struct sim_client *b,
 	sim_skip(b);
 }
 
-/* --- the server ----------------------------------------------------------------------------------------------- */
+/* --- the server -------------------------------------------------------------------------------------- */
 
 static void must_work(int rc, const char *what, const struct err *err)
 {
@@ -433,7 +471,7 @@ void sim_start(const char *listener, const char *rest)
 	modules_offer(modules_builtin);
 	struct conf *conf = load(listener, rest);
 	must_work(workers_init(1, &err), "workers_init", &err);
-	must_work(executor_init(2, &err), "executor_init", &err);
+	must_work(executor_init(THREADS, &err), "executor_init", &err);
 	must_work(store_open(conf, test_dir, &err), "store_open", &err);
 	must_work(hosts_apply(conf, &err), "hosts_apply", &err);
 	conf_install(conf);

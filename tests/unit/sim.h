@@ -54,6 +54,9 @@ void sim_hear(struct sim_client *client, size_t bytes);
 /* The connection is cut, without a word. */
 void sim_cut(struct sim_client *client);
 
+/* From now on no job is run and nothing is read from storage; release goes on. */
+void sim_hold_jobs(void);
+void sim_release_jobs(void);
 /* Lets everything happen that happens without time passing. */
 void sim_settle(void);
 /* The same, then ms pass at once, then what is due happens. */

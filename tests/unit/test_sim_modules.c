@@ -50,7 +50,7 @@ static void last_is(const char *seconds)
 	is_text(got, seconds);
 }
 
-/* --- mod_ping: XEP-0199 ----------------------------------------------------------------------------------------- */
+/* --- mod_ping: XEP-0199 ------------------------------------------------------------------------------ */
 
 static void answer_ping(struct sim_client *client)
 {
@@ -181,7 +181,7 @@ static void test_ping_goes(void)
 	sim_stop();
 }
 
-/* --- modules come while people are there --------------------------------------------------------------------- */
+/* --- modules come while people are there ------------------------------------------------------------- */
 
 static void test_modules_come(void)
 {
@@ -201,7 +201,52 @@ static void test_modules_come(void)
 	sim_stop();
 }
 
-/* --- users in memory ----------------------------------------------------------------------------------------------- */
+/* While its messages are read, and others wait behind them. */
+static void test_offline_goes(void)
+{
+	begin("modules: {mod_offline: {}}\n");
+	leave(bob);
+	sim_send(alice, "<message to='bob@sim.example' type='chat'><body>kept</body></message>");
+	bob = sim_login("bob@sim.example/desk");
+	sim_hold_jobs();
+	sim_send(bob, "<presence/>");
+	sim_settle();
+	sim_skip(bob);
+	sim_send(alice, "<message to='bob@sim.example' type='chat'><body>live</body></message>");
+	nothing(bob);
+	sim_reload("", "modules: {}\n");
+	sim_release_jobs();
+	expect(bob, "<body>live</body>");
+	expect(bob, "</message>");
+	nothing(bob);
+	sim_reload("", "modules: {mod_offline: {}}\n");
+	sim_send(bob, "<presence type='unavailable'/><presence/>");
+	expect(bob, "<body>kept</body>");
+	leave(bob);
+	sim_advance(30000);
+	ok(!in_memory("bob@sim.example"));
+	sim_stop();
+}
+
+/* Options that change disturb nobody. */
+static void test_offline_options_change(void)
+{
+	begin("modules: {mod_offline: {}}\n");
+	leave(bob);
+	sim_send(alice, "<message to='bob@sim.example' type='chat'><body>kept</body></message>");
+	bob = sim_login("bob@sim.example/desk");
+	sim_hold_jobs();
+	sim_send(bob, "<presence/>");
+	sim_settle();
+	sim_send(alice, "<message to='bob@sim.example' type='chat'><body>live</body></message>");
+	sim_reload("", "modules: {mod_offline: {store_groupchat: true}}\n");
+	sim_release_jobs();
+	expect(bob, "<body>kept</body>");
+	expect(bob, "<body>live</body>");
+	sim_stop();
+}
+
+/* --- users in memory --------------------------------------------------------------------------------- */
 
 static void test_idle_users_are_forgotten(void)
 {
@@ -252,7 +297,7 @@ static void test_use_keeps_in_memory(void)
 	sim_stop();
 }
 
-/* --- mod_last: XEP-0012 --------------------------------------------------------------------------------------------- */
+/* --- mod_last: XEP-0012 ------------------------------------------------------------------------------ */
 
 static void test_last_activity(void)
 {
@@ -274,7 +319,7 @@ static void test_last_activity(void)
 	sim_stop();
 }
 
-/* --- mod_offline: XEP-0160, XEP-0203 --------------------------------------------------------------------------------- */
+/* --- mod_offline: XEP-0160, XEP-0203 ----------------------------------------------------------------- */
 
 static void test_delay_stamps(void)
 {
@@ -303,7 +348,7 @@ static void test_delay_stamps(void)
 	sim_stop();
 }
 
-/* --- mod_fail2ban ---------------------------------------------------------------------------------------------------- */
+/* --- mod_fail2ban ------------------------------------------------------------------------------------ */
 
 static struct sim_client *fail_to_log_in(const char *address)
 {
@@ -354,7 +399,7 @@ static void test_ban_is_lifted(void)
 	sim_stop();
 }
 
-/* --- registration_timeout: XEP-0077 ------------------------------------------------------------------------------------ */
+/* --- registration_timeout: XEP-0077 ------------------------------------------------------------------ */
 
 static struct sim_client *ask_for_account(const char *address, const char *name)
 {
@@ -389,7 +434,7 @@ static void test_registration_timeout(void)
 	sim_stop();
 }
 
-/* --- the clock ------------------------------------------------------------------------------------------------------ */
+/* --- the clock --------------------------------------------------------------------------------------- */
 
 /* Timers run on a clock that nobody sets. */
 static void test_clock_set_back_and_forth(void)
@@ -427,6 +472,8 @@ int main(void)
 	run(test_ping_options_change);
 	run(test_ping_goes);
 	run(test_modules_come);
+	run(test_offline_goes);
+	run(test_offline_options_change);
 	run(test_idle_users_are_forgotten);
 	run(test_use_keeps_in_memory);
 	run(test_last_activity);

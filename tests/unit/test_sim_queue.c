@@ -68,7 +68,7 @@ static bool each_seen_once(void)
 	return true;
 }
 
-/* --- senders ------------------------------------------------------------------------------------------------------ */
+/* --- senders ----------------------------------------------------------------------------------------- */
 
 static void test_sender_is_slowed(void)
 {
@@ -106,44 +106,64 @@ static void test_bystanders_go_on(void)
 	sim_stop();
 }
 
-/* --- nothing is lost silently ----------------------------------------------------------------------------------------- */
+/* --- nothing is lost silently ------------------------------------------------------------------------ */
+
+/* More than a queue may ever hold. */
+static void fill_queue(void)
+{
+	sim_deaf(bob, true);
+	send_messages(alice, "bob@sim.example/desk", MESSAGES, 4 * BODY);
+	for (unsigned second = 0; second < MESSAGES; second++)
+		sim_advance(1000);
+	is_int(sim_unsent(alice), 0);
+}
 
 static void test_full_queue_bounces(void)
 {
-	begin("", "");
-	sim_deaf(bob, true);
-	send_messages(alice, "bob@sim.example/desk", MESSAGES, BODY);
-	pass(50 * MESSAGES);
-	is_int(sim_unsent(alice), 0);
+	begin(", send_timeout: 10 min", "");
+	fill_queue();
 	ok(sim_has(alice, "<resource-constraint "));
 	unsigned bounced = sim_count(alice, "type='error'");
 	sim_deaf(bob, false);
 	unsigned delivered = read_messages(bob, 0);
-	ok(bounced > 5);
+	ok(bounced > 10);
 	is_int(bounced + delivered, MESSAGES);
 	sim_stop();
 }
 
 static void test_full_queue_is_kept(void)
 {
-	begin("", "modules: {mod_offline: {}}\n");
-	sim_deaf(bob, true);
-	send_messages(alice, "bob@sim.example/desk", MESSAGES, BODY);
-	pass(50 * MESSAGES);
+	begin(", send_timeout: 10 min", "modules: {mod_offline: {}}\n");
+	fill_queue();
 	nothing(alice);
 	sim_deaf(bob, false);
+	is_int(read_messages(bob, 0), MESSAGES);
+	ok(each_seen_once());
+	sim_stop();
+}
+
+/* What a connection that dies did not take comes with the next log-in. */
+static void test_unsent_is_kept(void)
+{
+	begin(", send_timeout: 5 s", "modules: {mod_offline: {}}\n");
+	sim_deaf(bob, true);
+	send_messages(alice, "bob@sim.example/desk", MESSAGES, BODY / 4);
+	pass(50 * MESSAGES);
+	is_int(sim_unsent(alice), 0);
+	sim_advance(5000);
+	is_int(c2s_count(), 1);
+	sim_deaf(bob, false);
 	unsigned delivered = read_messages(bob, 0);
-	ok(delivered < MESSAGES);
-	sim_send(bob, "</stream:stream>");
 	closed(bob);
 	bob = sim_login("bob@sim.example/desk");
 	sim_send(bob, "<presence/>");
 	is_int(read_messages(bob, delivered) + delivered, MESSAGES);
 	ok(each_seen_once());
+	nothing(alice);
 	sim_stop();
 }
 
-/* --- send_timeout ----------------------------------------------------------------------------------------------------- */
+/* --- send_timeout ------------------------------------------------------------------------------------ */
 
 static void befriend(void)
 {
@@ -214,7 +234,10 @@ static void test_mutually_deaf(void)
 	send_messages(bob, "alice@sim.example/desk", 200, 20000);
 	pass(4500);
 	is_int(c2s_count(), 2);
-	pass(2500);
+	/* The second is read from, and so finds its own queue full, when the first is gone. */
+	pass(1500);
+	is_int(c2s_count(), 1);
+	pass(9000);
 	is_int(c2s_count(), 0);
 	sim_stop();
 }
@@ -242,6 +265,7 @@ int main(void)
 	run(test_bystanders_go_on);
 	run(test_full_queue_bounces);
 	run(test_full_queue_is_kept);
+	run(test_unsent_is_kept);
 	run(test_send_timeout);
 	run(test_send_timeout_of_little);
 	run(test_slow_reader_stays);

@@ -4,7 +4,7 @@
 #include "sim.h"
 #include "stream/c2s.h"
 
-/* --- negotiation_timeout -------------------------------------------------------------------------------------- */
+/* --- negotiation_timeout ----------------------------------------------------------------------------- */
 
 static void test_silent_connection(void)
 {
@@ -62,7 +62,7 @@ static void test_no_timeout_after_login(void)
 	sim_stop();
 }
 
-/* --- two streams, one resource: RFC 6120 7.7.2.2 ------------------------------------------------------------------ */
+/* --- two streams, one resource: RFC 6120 7.7.2.2 ----------------------------------------------------- */
 
 static void test_conflict_closes_old(void)
 {
@@ -139,7 +139,7 @@ static void test_session_limit(void)
 	sim_stop();
 }
 
-/* --- shaper ------------------------------------------------------------------------------------------------------- */
+/* --- shaper ------------------------------------------------------------------------------------------ */
 
 static void send_kilobytes(struct sim_client *client, unsigned count)
 {
@@ -176,7 +176,7 @@ static void test_shaper(void)
 	sim_stop();
 }
 
-/* --- the end of the server ------------------------------------------------------------------------------------------ */
+/* --- the end of the server --------------------------------------------------------------------------- */
 
 static void test_all_streams_close(void)
 {

@@ -112,12 +112,12 @@ static void tell_sender(struct keep *keep, int result)
 static void keep_done(struct store_op *op, int result, const struct err *err)
 {
 	struct keep *keep = list_entry(op, struct keep, op);
-	struct offline *offline = offline_of(keep->user);
+	struct offline *offline = user_slot(keep->user, &mod_offline); /* NULL: the module left meanwhile */
 	if (result < 0)
 		LOG_ERROR("offline.not_kept", LOG_STR("user", jid_bare(user_jid(keep->user))),
 		    LOG_CSTR("reason", err->text));
 	if (result != KEPT) {
-		if (offline->count > 0)
+		if (offline && offline->count > 0)
 			offline->count--;
 		tell_sender(keep, result);
 	}

@@ -235,4 +235,5 @@ const struct module mod_offline = {
     .features = features,
     .user_slot = true,
     .session_slot = true,
+    .reload = module_reload_nothing,
 };

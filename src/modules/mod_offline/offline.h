@@ -83,7 +83,7 @@ void offline_flood(struct user *user);
 void offline_show(struct user *user, struct iq *later, int64_t *wanted, size_t wanted_count);
 /* What was held back for the session that such a pump is at; NULL when there is none. */
 struct offline_held *offline_held_for(const struct session *session);
-/* Frees what is left of them when the workers have ended. */
+/* The module leaves the user, or the workers have ended. */
 void offline_pumps_abandon(struct offline *offline);
 
 /* --- held.c: what arrives for a session while it gets its offline messages comes behind them --- */

@@ -31,6 +31,8 @@ struct offline_pump {
 	size_t taken_count;
 	struct offline_held held;
 	struct timer timer;
+	bool reading;   /* storage has op */
+	bool orphan;    /* the module left the user's host: it ends when storage is done */
 };
 
 /* --- on a storage thread ---------------------------------------------------------------------- */
@@ -116,13 +118,16 @@ static struct offline_pump *pump_new(struct user *user, const struct jid *to)
 	return pump;
 }
 
-/* Out of the user's list. */
-static void pump_free(struct offline_pump *pump, struct offline *offline)
+static void pump_unlink(struct offline_pump *pump, struct offline *offline)
 {
 	struct offline_pump **at = &offline->pumps;
 	while (*at != pump)
 		at = &(*at)->next;
 	*at = pump->next;
+}
+
+static void pump_free(struct offline_pump *pump)
+{
 	free((char *)pump->to.text);
 	free(pump->wanted);
 	free(pump->taken);
@@ -131,12 +136,30 @@ static void pump_free(struct offline_pump *pump, struct offline *offline)
 	free(pump);
 }
 
+static void orphan_end(struct offline_pump *pump)
+{
+	struct user *user = pump->user;
+	timer_stop(&pump->timer);
+	pump_free(pump);
+	user_release(user);
+}
+
+static enum iq_verdict orphan_verdict(const struct offline_pump *pump)
+{
+	bool somebody_hears = user_first_session(pump->user) != NULL;
+	return somebody_hears ? iq_refuse(pump->iq, SE_service_unavailable, NULL) : IQ_SILENT;
+}
+
 void offline_pumps_abandon(struct offline *offline)
 {
 	while (offline->pumps) {
-		if (offline->pumps->iq)
-			iq_finish(&offline->pumps->iq, IQ_SILENT);
-		pump_free(offline->pumps, offline);
+		struct offline_pump *pump = offline->pumps;
+		pump_unlink(pump, offline);
+		if (pump->iq)
+			iq_finish(&pump->iq, orphan_verdict(pump));
+		pump->orphan = true;
+		if (!pump->reading)
+			orphan_end(pump);
 	}
 }
 
@@ -153,6 +176,7 @@ static void pump_submit(struct offline_pump *pump)
 	pump->op.key = jid_bare(user_jid(pump->user));
 	pump->op.run = pump_run;
 	pump->op.done = pump_done;
+	pump->reading = true;
 	store_submit(&pump->op);
 }
 
@@ -264,7 +288,8 @@ static void finish(struct offline_pump *pump, int result)
 	struct offline_held held = pump->held;
 	struct session *session = user_session(user, jid_resource(&pump->to));
 	pump->held = (struct offline_held){0};
-	pump_free(pump, offline_of(user));
+	pump_unlink(pump, offline_of(user));
+	pump_free(pump);
 	if (iq)
 		answer(iq, result);
 	/* From here on nothing is held back any more. */
@@ -309,6 +334,11 @@ static void next_batch(struct offline_pump *pump, size_t dealt)
 static void pump_done(struct store_op *op, int result, const struct err *err)
 {
 	struct offline_pump *pump = list_entry(op, struct offline_pump, op);
+	pump->reading = false;
+	if (pump->orphan) {
+		orphan_end(pump);
+		return;
+	}
 	pump->taken_count = 0;
 	if (result < 0) {
 		LOG_ERROR("offline.read_failed", LOG_STR("user", jid_bare(user_jid(pump->user))),

@@ -19,11 +19,11 @@ static enum iq_verdict on_ping(struct iq *iq)
 	return IQ_ANSWER;
 }
 
-/* --- pinging clients that say nothing: one for each session ---------------------------------------------------------- */
+/* --- pinging clients that say nothing: one for each session ------------------------------------ */
 
 /*
- * It outlives its session while an answer is awaited, and the module's hooks are not called when the module has left the
- * configuration: so it looks for its session and for the present options whenever it is its turn.
+ * It outlives its session while an answer is awaited, and perhaps the module on this host: so it looks for its
+ * session and for the present options whenever it is its turn.
  */
 struct watch {
 	struct timer timer;
@@ -154,4 +154,5 @@ const struct module mod_ping = {
     .iqs = iqs,
     .hooks = hooks,
     .session_slot = true,
+    .reload = module_reload_nothing,
 };
