@@ -319,7 +319,7 @@ const struct option conf_toplevel_options[] = {
 	OPTION_INFINITY | OPTION_GLOBAL},
     {"modules_path", OPTION_PATHS, "[]", "Folders with modules that are loaded at run time.",
 	.flags = OPTION_GLOBAL | OPTION_LATER},
-    {"workers", OPTION_INT, "0", "Threads that serve connections; 0: one per core.", NULL, 0, 1024,
+    {"workers", OPTION_INT, "0", "Threads that serve connections; 0: one per core.", NULL, 0, 256,
 	OPTION_GLOBAL | OPTION_RESTART},
     {0},
 };

@@ -33,6 +33,7 @@
 
 #define STOP_PATIENCE_MS 5000 /* for clients to answer the closing tag and for storage to finish */
 #define STOP_CHECK_MS 10
+#define WORKERS_MOST 256 /* of workers_init */
 #define RETIRE_CHECK_MS 1000
 
 static struct {
@@ -269,7 +270,7 @@ static void watch_signals(void)
 static unsigned cores(void)
 {
 	long count = sysconf(_SC_NPROCESSORS_ONLN);
-	return count < 1 ? 1 : (unsigned)count;
+	return count < 1 ? 1 : count > WORKERS_MOST ? WORKERS_MOST : (unsigned)count;
 }
 
 static unsigned worker_number(const struct conf *conf)
