@@ -29,7 +29,8 @@ static void sift_down(struct worker *worker, uint32_t at, struct timer *timer)
 		uint32_t child = at * 2;
 		if (child > worker->timer_count)
 			break;
-		if (child < worker->timer_count && worker->timers[child + 1]->due < worker->timers[child]->due)
+		if (child < worker->timer_count &&
+		    worker->timers[child + 1]->due < worker->timers[child]->due)
 			child++;
 		if (worker->timers[child]->due >= timer->due)
 			break;
@@ -88,7 +89,8 @@ void timer_start(struct timer *timer, uint64_t ms, void (*fire)(struct timer *))
 		heap_remove(worker, timer);
 	if (worker->timer_count + 2 > worker->timer_room) {
 		worker->timer_room = worker->timer_room ? worker->timer_room * 2 : 64;
-		worker->timers = mem_realloc_array(worker->timers, worker->timer_room, sizeof(struct timer *));
+		worker->timers =
+		    mem_realloc_array(worker->timers, worker->timer_room, sizeof(struct timer *));
 	}
 	timer->fire = fire;
 	timer->due = clock_mono_ms() + ms;
