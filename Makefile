@@ -12,7 +12,8 @@ all: build/build.ninja
 
 build/build.ninja:
 	@tools/dependencies build
-	@meson setup build --buildtype=debugoptimized -Doptimization=2 --prefix=$(abspath $(prefix)) >build.log 2>&1 || { cat build.log; exit 1; }
+	@meson setup build --buildtype=debugoptimized -Doptimization=2 --prefix=$(abspath $(prefix)) >build.log 2>&1 || \
+		{ cat build.log; exit 1; }
 	@rm -f build.log
 
 run: all

@@ -55,9 +55,8 @@ static int learn_commands(struct batch *batch, struct err *err)
 	if (!answer)
 		return -1;
 	batch->descriptions = json_object();
-	json_array_foreach(json_object_get(answer, "result"), i, description)
-		json_object_set(batch->descriptions, json_string_value(json_object_get(description, "name")),
-		    description);
+	json_array_foreach(json_object_get(answer, "result"), i, description) json_object_set(
+	    batch->descriptions, json_string_value(json_object_get(description, "name")), description);
 	json_decref(answer);
 	return 0;
 }

@@ -173,8 +173,8 @@ json_t *client_take(struct client *client, struct err *err)
 {
 	char *start = client->in.ptr + client->in_taken;
 	char *end = client->in.len > client->in_seen
-	    ? memchr(client->in.ptr + client->in_seen, '\n', client->in.len - client->in_seen)
-	    : NULL;
+			? memchr(client->in.ptr + client->in_seen, '\n', client->in.len - client->in_seen)
+			: NULL;
 	json_error_t error;
 
 	if (!end) {

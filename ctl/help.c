@@ -20,7 +20,8 @@ static void add_arguments(struct strbuf *out, const json_t *description)
 	size_t i;
 	json_t *argument;
 
-	json_array_foreach(json_object_get(description, "arguments"), i, argument) {
+	json_array_foreach(json_object_get(description, "arguments"), i, argument)
+	{
 		bool optional = json_object_get(argument, "default") != NULL;
 		strbuf_cstr(out, optional ? " [" : " ");
 		for (const char *c = member(argument, "name"); *c; c++)
@@ -50,9 +51,8 @@ static void print_tag(const json_t *descriptions, const char *tag)
 	json_t *description;
 
 	printf("\n%s:\n", tag);
-	json_array_foreach(descriptions, i, description)
-		if (strcmp(member(description, "tag"), tag) == 0)
-			put_row(&grid, description);
+	json_array_foreach(descriptions, i, description) if (strcmp(member(description, "tag"), tag) == 0)
+	    put_row(&grid, description);
 	grid_print(&grid, stdout, true);
 	grid_fini(&grid);
 }
@@ -71,7 +71,8 @@ void help_commands(const json_t *descriptions)
 	json_t *description;
 
 	puts("\nCommands (dashes and underscores are the same; more of one: stanzactl help COMMAND)");
-	json_array_foreach(descriptions, i, description) {
+	json_array_foreach(descriptions, i, description)
+	{
 		const char *tag = member(description, "tag");
 		if (is_first_of_tag(descriptions, i, tag))
 			print_tag(descriptions, tag);
@@ -84,7 +85,8 @@ static void print_arguments(const json_t *description)
 	size_t i;
 	json_t *argument;
 
-	json_array_foreach(json_object_get(description, "arguments"), i, argument) {
+	json_array_foreach(json_object_get(description, "arguments"), i, argument)
+	{
 		struct strbuf name = {0}, doc = {0};
 		const json_t *def = json_object_get(argument, "default");
 		strbuf_printf(&name, "  %s", member(argument, "name"));
@@ -131,7 +133,7 @@ void help_command(const json_t *description)
 	print_arguments(description);
 	printf("\nResult: %s", result_words(description));
 	json_array_foreach(columns, i, column)
-		printf("%s%s", i ? ", " : "; columns: ", json_string_value(column));
+	    printf("%s%s", i ? ", " : "; columns: ", json_string_value(column));
 	puts("");
 	strbuf_fini(&use);
 }

@@ -64,9 +64,9 @@ static int run_command(struct client *client, const struct args *args)
 	client_put(client, request);
 	json_t *descriptions = client_wait(client, &err);
 	json_t *answer = descriptions ? client_wait(client, &err) : NULL;
-	int status = answer
-	    ? output_answer(&output, json_array_get(json_object_get(descriptions, "result"), 0), answer)
-	    : complain(&err, STATUS_NO_SERVER);
+	int status = answer ? output_answer(
+				  &output, json_array_get(json_object_get(descriptions, "result"), 0), answer)
+			    : complain(&err, STATUS_NO_SERVER);
 	json_decref(descriptions);
 	json_decref(answer);
 	return status;

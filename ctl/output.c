@@ -77,7 +77,8 @@ static void add_value(struct strbuf *out, const json_t *value)
 		strbuf_printf(out, "%lld", (long long)json_integer_value(value));
 	else if (json_is_boolean(value))
 		strbuf_cstr(out, json_is_true(value) ? "true" : "false");
-	json_array_foreach(value, i, item) {
+	json_array_foreach(value, i, item)
+	{
 		if (i)
 			strbuf_char(out, ',');
 		add_value(out, item);
@@ -107,8 +108,7 @@ static void print_list(const json_t *list)
 	size_t i;
 	json_t *item;
 
-	json_array_foreach(list, i, item)
-		print_value(item);
+	json_array_foreach(list, i, item) print_value(item);
 }
 
 /* A column's name as a heading. */
@@ -128,11 +128,9 @@ static void print_table(const json_t *rows, const json_t *columns, bool terminal
 	json_t *row, *column;
 
 	if (terminal && json_array_size(rows))
-		json_array_foreach(columns, j, column)
-			grid_put(&grid, heading(column));
-	json_array_foreach(rows, i, row)
-		json_array_foreach(columns, j, column)
-			grid_put(&grid, cell(json_object_get(row, json_string_value(column))));
+		json_array_foreach(columns, j, column) grid_put(&grid, heading(column));
+	json_array_foreach(rows, i, row) json_array_foreach(columns, j, column)
+	    grid_put(&grid, cell(json_object_get(row, json_string_value(column))));
 	grid_print(&grid, stdout, terminal);
 	grid_fini(&grid);
 }
@@ -147,12 +145,14 @@ static void print_object(const json_t *object, const json_t *columns, bool termi
 	const char *name;
 
 	if (!count) {
-		json_object_foreach((json_t *)object, name, value) {
+		json_object_foreach((json_t *)object, name, value)
+		{
 			grid_put(&grid, str_dup(str_of(name)));
 			grid_put(&grid, cell(value));
 		}
 	}
-	json_array_foreach(columns, j, column) {
+	json_array_foreach(columns, j, column)
+	{
 		if (upright)
 			grid_put(&grid, cell(column));
 		grid_put(&grid, cell(json_object_get(object, json_string_value(column))));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The PROXY protocol parser. Whatever the bytes: a header that parses is as long as it says and parses the same alone;
- * no beginning of it gives another outcome than PROXY_MORE; what is malformed stays so when more arrives; and nobody is
- * asked for more than PROXY_HEADER_MAX bytes.
+ * The PROXY protocol parser. Whatever the bytes: a header that parses is as long as it says and parses the
+ * same alone; no beginning of it gives another outcome than PROXY_MORE; what is malformed stays so when more
+ * arrives; and nobody is asked for more than PROXY_HEADER_MAX bytes.
  */
 #include "fuzz.h"
 

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A tree for each rule of tools/style that breaks it, and nothing else in that way: a rule that finds nothing here is blind."""
+"""A tree for each rule of tools/style that breaks it, and nothing else in that way.
+
+A rule that finds nothing here is blind.
+"""
 
 C = "/* SPDX-License-Identifier: Apache-2.0 */\n"
 H = C + "#pragma once\n"
-OPTIONS = C + '#include "conf/conf.h"\nconst struct option conf_toplevel_options[] = {\n    {"%s", OPTION_BOOL, "true"},\n};\n'
+OPTIONS = (C + '#include "conf/conf.h"\n'
+           'const struct option conf_toplevel_options[] = {\n    {"%s", OPTION_BOOL, "true"},\n};\n')
 
 BROKEN = {
     "ladder": {"src/xml/a.c": C + '#include "conf/conf.h"\n'},

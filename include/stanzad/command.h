@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Administration commands: data, one registry, every front end (stanzactl, later HTTP) reads it. Names, arguments and
- * results follow ejabberd's API where it has the command.
+ * Administration commands: data, one registry, every front end (stanzactl, later HTTP) reads it. Names,
+ * arguments and results follow ejabberd's API where it has the command.
  */
 #pragma once
 
@@ -40,15 +40,15 @@ enum command_outcome {
 };
 
 struct command_call {
-	json_t *arguments;      /* object, checked against the table, defaults filled in */
-	json_t *result;         /* set by run: owned by the call */
-	struct strbuf text;     /* the sentence of COMMAND_RESTUPLE, or why it failed */
+	json_t *arguments;  /* object, checked against the table, defaults filled in */
+	json_t *result;     /* set by run: owned by the call */
+	struct strbuf text; /* the sentence of COMMAND_RESTUPLE, or why it failed */
 };
 
 struct command {
-	const char *name; /* underscores; NULL ends a table */
-	const char *tag;  /* ejabberd's: "accounts", "session", ... */
-	const char *doc;  /* one sentence */
+	const char *name;                         /* underscores; NULL ends a table */
+	const char *tag;                          /* ejabberd's: "accounts", "session", ... */
+	const char *doc;                          /* one sentence */
 	const struct command_argument *arguments; /* may be NULL */
 	enum command_result_kind result;
 	const char *const *columns; /* COMMAND_TABLE, COMMAND_OBJECT: NULL-terminated, in order */
@@ -59,13 +59,14 @@ struct command {
 struct str command_string(const struct command_call *call, const char *argument);
 int64_t command_integer(const struct command_call *call, const char *argument);
 /* Sets the text and returns outcome. */
-enum command_outcome command_say(struct command_call *call, enum command_outcome outcome, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+enum command_outcome command_say(struct command_call *call, enum command_outcome outcome, const char *format,
+    ...) __attribute__((format(printf, 3, 4)));
 /* Runs fn(arg) on the home worker of a bare JID, or on every worker, and waits for it. */
 void command_on_home(struct str bare, void (*fn)(void *arg), void *arg);
 void command_on_workers(void (*fn)(void *arg), void *arg);
 /* Loads the user and runs fn on their worker; user NULL when storage failed. Waits. */
 void command_on_user(struct str bare, void (*fn)(void *arg, struct user *user), void *arg);
-/* Puts commands into the registry, takes them out again. Worker 0 or before the start. < 0: a name is taken. */
+/* Puts commands into the registry, takes them out again. Worker 0 or before the start. < 0: a name is taken.
+ */
 int command_register(const struct command *commands, struct err *err);
 void command_unregister(const struct command *commands);

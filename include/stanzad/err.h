@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Why something failed, in words for a person. It lives on the caller's stack; the function that fails fills it and
- * returns < 0; functions in between forward both unchanged; the one that handles the failure logs it, once.
+ * Why something failed, in words for a person. It lives on the caller's stack; the function that fails fills
+ * it and returns < 0; functions in between forward both unchanged; the one that handles the failure logs it,
+ * once.
  */
 #pragma once
 

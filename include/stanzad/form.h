@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Data forms: XEP-0004 (with XEP-0068 FORM_TYPE). Reading validates against a table of fields; writing follows the
- * same table.
+ * Data forms: XEP-0004 (with XEP-0068 FORM_TYPE). Reading validates against a table of fields; writing
+ * follows the same table.
  */
 #pragma once
 
@@ -32,5 +32,6 @@ int form_value_bool(const struct xml *x, const char *var, bool *value_r);
 /* Opens <x type='…'/> with the FORM_TYPE field unless form_ns is NULL; close it with xml_close. */
 void form_open(struct xml_writer *writer, enum form_type type, const char *form_ns);
 /* One field; values is an array of count. */
-void form_put(struct xml_writer *writer, const struct form_field *field, const struct str *values, size_t count);
+void form_put(
+    struct xml_writer *writer, const struct form_field *field, const struct str *values, size_t count);
 void form_put1(struct xml_writer *writer, const char *var, const char *type, struct str value);

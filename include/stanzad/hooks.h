@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hooks: the places where modules join in. Typed, all here. A function returns what happens next; the order within
- * a hook is by stage, then 'after', then by name. On the worker that is the home of the user or sender unless hooks.def
- * says otherwise.
+ * Hooks: the places where modules join in. Typed, all here. A function returns what happens next; the order
+ * within a hook is by stage, then 'after', then by name. On the worker that is the home of the user or sender
+ * unless hooks.def says otherwise.
  */
 #pragma once
 
@@ -17,8 +17,9 @@ struct user;
 struct session;
 
 enum hook_verdict {
-	HOOK_PASS, /* go on with the next function */
-	HOOK_STOP, /* the event is dealt with: no further function, the core does nothing more (a stanza is dropped) */
+	HOOK_PASS,   /* go on with the next function */
+	HOOK_STOP,   /* the event is dealt with: no further function, the core does nothing more (a stanza is
+			dropped) */
 	HOOK_BOUNCE, /* stanza hooks: like HOOK_STOP, and the sender gets the error in the arguments */
 };
 
@@ -36,8 +37,8 @@ struct hook_c2s_unauthenticated_iq {
 	const struct sockaddr *address;
 	bool tls;
 	/*
-	 * HOOK_STOP: the module answers by calling reply once, now or later on the same worker, on the stream that
-	 * hold stands for; reply with NULL gives it up. Until then the stream reads nothing more.
+	 * HOOK_STOP: the module answers by calling reply once, now or later on the same worker, on the stream
+	 * that hold stands for; reply with NULL gives it up. Until then the stream reads nothing more.
 	 */
 	struct stream_hold *hold;
 	void (*reply)(struct stream_hold *hold, struct stanza *answer);
@@ -59,10 +60,10 @@ struct hook_c2s_connect {
 /* user_send, filter, user_receive */
 struct hook_stanza {
 	const struct jid *from, *to;
-	struct stanza *stanza; /* may be replaced: unref the old one, hand in a reference */
-	struct session *session; /* user_send: the sender's; user_receive: the recipient's; filter: NULL */
+	struct stanza *stanza;     /* may be replaced: unref the old one, hand in a reference */
+	struct session *session;   /* user_send: the sender's; user_receive: the recipient's; filter: NULL */
 	struct stanza_error error; /* HOOK_BOUNCE */
-	const char *reason; /* HOOK_STOP: why it was dropped, for explain and the log */
+	const char *reason;        /* HOOK_STOP: why it was dropped, for explain and the log */
 };
 #define hook_user_send hook_stanza
 #define hook_filter hook_stanza
@@ -99,8 +100,8 @@ struct hook_session {
 
 struct hook_presence_out {
 	struct session *session;
-	struct stanza *stanza;     /* type available or unavailable */
-	struct stanza *previous;   /* what session_presence was before; NULL for initial presence */
+	struct stanza *stanza;   /* type available or unavailable */
+	struct stanza *previous; /* what session_presence was before; NULL for initial presence */
 };
 
 struct hook_presence_directed {
@@ -129,11 +130,11 @@ struct hook_user_stanza {
 
 struct hook_disco {
 	const struct jid *from, *to;
-	struct user *user; /* NULL: the server itself */
-	struct str node;   /* empty: none */
+	struct user *user;        /* NULL: the server itself */
+	struct str node;          /* empty: none */
 	struct xml_writer *reply; /* inside <query/>: add identities, features, forms or items */
-	bool found;        /* set when the node is known */
-	bool contact;      /* user: from is subscribed to the user's presence, or is the user */
+	bool found;               /* set when the node is known */
+	bool contact;             /* user: from is subscribed to the user's presence, or is the user */
 };
 #define hook_disco_info hook_disco
 #define hook_disco_items hook_disco
@@ -164,13 +165,17 @@ struct hook_entry {
 	const char *after; /* name of a module in the same stage that runs before this one */
 	union {
 		void (*untyped)(void);
-#define HOOK(name, what) enum hook_verdict (*name)(struct module_instance *instance, struct hook_##name *event);
+#define HOOK(name, what)                                                                                     \
+	enum hook_verdict (*name)(struct module_instance * instance, struct hook_##name * event);
 #include "stanzad/hooks.def"
 #undef HOOK
 	} fn;
 };
-#define HOOK_ENTRY(name, function, stage_, after_) \
-	{.used = true, .hook = HOOK_##name, .stage = (stage_), .after = (after_), .fn.name = (function)}
+#define HOOK_ENTRY(name, function, stage_, after_)                                                           \
+	{                                                                                                    \
+		.used = true, .hook = HOOK_##name, .stage = (stage_), .after = (after_),                     \
+		.fn.name = (function)                                                                        \
+	}
 
 /* Runs a hook of a host: HOOK_PASS when nobody stopped it. */
 #define HOOK(name, what) enum hook_verdict hook_run_##name(struct host *host, struct hook_##name *event);

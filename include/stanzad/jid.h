@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * JIDs: RFC 7622. A plain value that borrows its text: "local@domain/resource", prepared (PRECIS UsernameCaseMapped for
- * the local part, IDNA 2008 U-labels for the domain, OpaqueString for the resource). Two JIDs are the same when
- * their texts are. 16 bytes; copy it freely as long as the text lives.
+ * JIDs: RFC 7622. A plain value that borrows its text: "local@domain/resource", prepared (PRECIS
+ * UsernameCaseMapped for the local part, IDNA 2008 U-labels for the domain, OpaqueString for the resource).
+ * Two JIDs are the same when their texts are. 16 bytes; copy it freely as long as the text lives.
  */
 #pragma once
 
@@ -61,8 +61,9 @@ static inline struct jid jid_to_bare(const struct jid *jid)
 }
 
 /*
- * Prepares text as a JID. When the text is already prepared (the usual case) the result borrows it; else it lives in
- * arena. < 0 with a reason when it is no JID: empty or overlong part, forbidden character, bad domain.
+ * Prepares text as a JID. When the text is already prepared (the usual case) the result borrows it; else it
+ * lives in arena. < 0 with a reason when it is no JID: empty or overlong part, forbidden character, bad
+ * domain.
  */
 int jid_parse(struct str text, struct arena *arena, struct jid *jid_r, struct err *err);
 /* From parts, each of which is prepared; local and resource may be empty. The text lives in arena. */

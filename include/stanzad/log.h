@@ -9,7 +9,14 @@
 
 #include "stanzad/str.h"
 
-enum log_level { LOG_LEVEL_NONE, LOG_LEVEL_CRITICAL, LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_level {
+	LOG_LEVEL_NONE,
+	LOG_LEVEL_CRITICAL,
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARNING,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG
+};
 
 struct log_field {
 	const char *key; /* NULL ends the list */
@@ -20,17 +27,19 @@ struct log_field {
 
 #define LOG_STR(name, value) ((struct log_field){.key = (name), .kind = LOG_FIELD_STR, .str = (value)})
 #define LOG_CSTR(name, value) ((struct log_field){.key = (name), .kind = LOG_FIELD_STR, .str = str_of(value)})
-#define LOG_INT(name, value) ((struct log_field){.key = (name), .kind = LOG_FIELD_INT, .integer = (int64_t)(value)})
+#define LOG_INT(name, value)                                                                                 \
+	((struct log_field){.key = (name), .kind = LOG_FIELD_INT, .integer = (int64_t)(value)})
 #define LOG_BOOL(name, value) ((struct log_field){.key = (name), .kind = LOG_FIELD_BOOL, .integer = (value)})
 
 extern enum log_level log_threshold; /* read-only for callers; set with log_set_level */
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
 
-#define LOG_AT(level, event, ...) \
-	do { \
-		if ((level) <= __atomic_load_n(&log_threshold, __ATOMIC_RELAXED)) \
-			log_write((level), (event), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ) {0}}); \
+#define LOG_AT(level, event, ...)                                                                            \
+	do {                                                                                                 \
+		if ((level) <= __atomic_load_n(&log_threshold, __ATOMIC_RELAXED))                            \
+			log_write(                                                                           \
+			    (level), (event), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}});    \
 	} while (0)
 #define LOG_CRITICAL(event, ...) LOG_AT(LOG_LEVEL_CRITICAL, event, __VA_ARGS__)
 #define LOG_ERROR(event, ...) LOG_AT(LOG_LEVEL_ERROR, event, __VA_ARGS__)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Modules: one const struct with everything that they bring, as data. The core starts and stops them per virtual host,
- * registers and undoes their handlers, hooks, commands and features, and can list and explain them.
+ * Modules: one const struct with everything that they bring, as data. The core starts and stops them per
+ * virtual host, registers and undoes their handlers, hooks, commands and features, and can list and explain
+ * them.
  */
 #pragma once
 
@@ -19,17 +20,18 @@ struct module_iq {
 	enum iq_component component;
 	iq_handler *handler;
 	enum iq_discipline discipline;
-	bool needs_user;   /* IQ_SM: load the user first; a user without account gets service-unavailable anyway */
-	bool owner_only;   /* IQ_SM: others than the user themselves get forbidden */
-	bool for_nobody;   /* IQ_SM: called for local parts without an account, too; user_exists tells */
-	bool announce;     /* ns is a disco#info feature of the component */
+	bool needs_user; /* IQ_SM: load the user first; a user without account gets service-unavailable anyway
+			  */
+	bool owner_only; /* IQ_SM: others than the user themselves get forbidden */
+	bool for_nobody; /* IQ_SM: called for local parts without an account, too; user_exists tells */
+	bool announce;   /* ns is a disco#info feature of the component */
 };
 
 struct module {
-	unsigned abi;     /* STANZAD_MODULE_ABI */
-	unsigned size;    /* sizeof(struct module) */
-	const char *name; /* "mod_ping" */
-	const char *doc;  /* one sentence */
+	unsigned abi;                     /* STANZAD_MODULE_ABI */
+	unsigned size;                    /* sizeof(struct module) */
+	const char *name;                 /* "mod_ping" */
+	const char *doc;                  /* one sentence */
 	const struct option *options;     /* ends with name NULL; may be NULL */
 	const struct module_iq *iqs;      /* ends with ns NULL; may be NULL */
 	const struct hook_entry *hooks;   /* ends with used false; may be NULL */
@@ -38,12 +40,13 @@ struct module {
 	const char *const *user_features; /* of users' bare JIDs */
 	const char *const *needs;         /* modules that must run on the same host, NULL-terminated */
 	bool user_slot, session_slot;     /* wants a slot in each user, in each session */
-	/* Worker 0, before any of its functions is called. < 0 with err: the module does not run on this host. */
+	/* Worker 0, before any of its functions is called. < 0 with err: the module does not run on this
+	 * host. */
 	int (*start)(struct module_instance *instance, struct err *err);
 	/* Worker 0, after its last function returned. Frees instance state. */
 	void (*stop)(struct module_instance *instance);
-	/* Worker 0: options changed; module_option gives the new ones. NULL: stopped and started instead. < 0: the old
-	 * ones stay in force and the reload says why. */
+	/* Worker 0: options changed; module_option gives the new ones. NULL: stopped and started instead. <
+	 * 0: the old ones stay in force and the reload says why. */
 	int (*reload)(struct module_instance *instance, struct err *err);
 };
 
@@ -64,6 +67,7 @@ struct host *host_find(struct str domain);
 struct module_instance *host_module(const struct host *host, const char *name);
 /* The bare JID of the host. */
 const struct jid *host_jid(const struct host *host);
-/* Calls each once for every disco#info feature of the server (IQ_LOCAL) or of its users (IQ_SM), in order of names. */
-void host_each_feature(const struct host *host, enum iq_component component, void (*each)(void *arg, const char *feature),
-    void *arg);
+/* Calls each once for every disco#info feature of the server (IQ_LOCAL) or of its users (IQ_SM), in order of
+ * names. */
+void host_each_feature(const struct host *host, enum iq_component component,
+    void (*each)(void *arg, const char *feature), void *arg);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Options as data. Every option of the server, of a listener and of a module is one row of a table: the loader, the
- * checker, the manual pages and --check all read the same rows.
+ * Options as data. Every option of the server, of a listener and of a module is one row of a table: the
+ * loader, the checker, the manual pages and --check all read the same rows.
  */
 #pragma once
 
@@ -11,22 +11,23 @@
 enum option_type {
 	OPTION_BOOL,     /* true, false, on, off, yes, no */
 	OPTION_INT,      /* min..max; "infinity" or "unlimited" allowed with OPTION_INFINITY */
-	OPTION_DURATION, /* milliseconds: "10 minutes", "5 s", bare number = seconds; infinity with OPTION_INFINITY */
+	OPTION_DURATION, /* milliseconds: "10 minutes", "5 s", bare number = seconds; infinity with
+			    OPTION_INFINITY */
 	OPTION_STRING,
-	OPTION_STRINGS,  /* one string or a list of them */
-	OPTION_ENUM,     /* one of .values */
-	OPTION_ENUMS,    /* one or a list of .values */
-	OPTION_PATH,     /* a string; relative names are looked up beside the configuration file */
+	OPTION_STRINGS, /* one string or a list of them */
+	OPTION_ENUM,    /* one of .values */
+	OPTION_ENUMS,   /* one or a list of .values */
+	OPTION_PATH,    /* a string; relative names are looked up beside the configuration file */
 	OPTION_PATHS,
 	OPTION_JID,
 	OPTION_JIDS,
 	OPTION_DOMAIN,
 	OPTION_DOMAINS,
-	OPTION_IP,       /* an address or a network, host bits allowed */
-	OPTION_ACCESS,   /* name of an access rule, or a rule written in place */
-	OPTION_SHAPER,   /* name of a shaper rule or shaper, or a rate in bytes/s, or none */
-	OPTION_MAP,      /* any mapping, kept as a node: the owner reads it with option_node_* */
-	OPTION_ANY,      /* any node */
+	OPTION_IP,     /* an address or a network, host bits allowed */
+	OPTION_ACCESS, /* name of an access rule, or a rule written in place */
+	OPTION_SHAPER, /* name of a shaper rule or shaper, or a rate in bytes/s, or none */
+	OPTION_MAP,    /* any mapping, kept as a node: the owner reads it with option_node_* */
+	OPTION_ANY,    /* any node */
 };
 
 #define OPTION_INFINITE INT64_MAX
@@ -72,8 +73,10 @@ struct option_value {
 	bool present; /* false: absent, no default */
 	bool given;   /* written by the administrator, not the default */
 	bool boolean;
-	int64_t integer; /* int, duration in ms, index into values of an enum, OPTION_INFINITE; -1 for shaper none */
-	struct str string; /* also the word of an enum; the name of an access rule or shaper, empty when in place */
+	int64_t integer; /* int, duration in ms, index into values of an enum, OPTION_INFINITE; -1 for shaper
+			    none */
+	struct str
+	    string; /* also the word of an enum; the name of an access rule or shaper, empty when in place */
 	const struct str *strings; /* lists */
 	size_t string_count;
 	const struct access *access;

@@ -9,8 +9,9 @@
 struct envelope; /* one stanza under way: private to src/route */
 
 /*
- * Routes a stanza: DESIGN 2, RFC 6120 10, RFC 6121 8. from and to are borrowed for the call, stanza is borrowed (the
- * router takes references of its own). Errors that the stanza causes travel back to from by themselves.
+ * Routes a stanza: DESIGN 2, RFC 6120 10, RFC 6121 8. from and to are borrowed for the call, stanza is
+ * borrowed (the router takes references of its own). Errors that the stanza causes travel back to from by
+ * themselves.
  */
 void route(const struct jid *from, const struct jid *to, struct stanza *stanza);
 
@@ -18,12 +19,12 @@ void route(const struct jid *from, const struct jid *to, struct stanza *stanza);
 void route_post(const struct jid *from, const struct jid *to, struct stanza *stanza);
 
 /* Answers original, which went from -> to, with a stanza error; nothing when it may not be answered. */
-void route_error(const struct jid *from, const struct jid *to, struct stanza *original,
-    const struct stanza_error *error);
+void route_error(
+    const struct jid *from, const struct jid *to, struct stanza *original, const struct stanza_error *error);
 
 /*
- * A domain (or, beginning with "*.", all below it) that this process serves: a service module, a component. deliver runs
- * on the worker that is the home of the recipient's bare JID and borrows what it gets.
+ * A domain (or, beginning with "*.", all below it) that this process serves: a service module, a component.
+ * deliver runs on the worker that is the home of the recipient's bare JID and borrows what it gets.
  */
 struct local_route {
 	struct str domain;

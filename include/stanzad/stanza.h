@@ -2,8 +2,8 @@
 /*
  * Stanzas: RFC 6120 8. Immutable after they are made, atomically reference-counted, readable by any thread.
  *
- * The addresses travel beside the stanza (route(from, to, stanza)), so that redirecting, fan-out and stamping never
- * touch it: stanza_write emits a fresh start tag and then the children's bytes as they are.
+ * The addresses travel beside the stanza (route(from, to, stanza)), so that redirecting, fan-out and stamping
+ * never touch it: stanza_write emits a fresh start tag and then the children's bytes as they are.
  */
 #pragma once
 
@@ -50,7 +50,8 @@ struct stanza {
 	struct xml_tree *tree; /* private */
 };
 
-/* Takes the tree over, made with stanza_head_room in front of it. NULL when the root is no stanza (tree is freed). */
+/* Takes the tree over, made with stanza_head_room in front of it. NULL when the root is no stanza (tree is
+ * freed). */
 struct stanza *stanza_take(struct xml_tree **tree);
 extern const size_t stanza_head_room;
 /* From text, for tests and commands. Root in jabber:client. NULL with the reason. */
@@ -59,17 +60,20 @@ struct stanza *stanza_ref(struct stanza *stanza);
 /* *stanza may be NULL. */
 void stanza_unref(struct stanza **stanza);
 
-/* The stanza that the writer holds: one closed element in jabber:client. The writer is empty and reusable afterwards. */
+/* The stanza that the writer holds: one closed element in jabber:client. The writer is empty and reusable
+ * afterwards. */
 struct stanza *stanza_from_writer(struct xml_writer *writer);
 /* The same stanza with more elements (serialised, self-contained under jabber:client) behind its children. */
 struct stanza *stanza_with_tail(struct stanza *base, struct str tail);
 /* The same stanza without the child elements for which drop says so. What it holds is copied. */
-struct stanza *stanza_without(struct stanza *base, bool (*drop)(const struct xml *child, void *arg), void *arg);
+struct stanza *stanza_without(
+    struct stanza *base, bool (*drop)(const struct xml *child, void *arg), void *arg);
 /* The same children under another start tag: kind is kept, type and id change (a NULL ptr: none). */
 struct stanza *stanza_with_type(struct stanza *base, enum stanza_type type, struct str id);
 
 /* Start tag with from and to (NULL: left out), then the children's bytes, the tail, the end tag. */
-void stanza_write(struct strbuf *out, const struct stanza *stanza, const struct jid *from, const struct jid *to);
+void stanza_write(
+    struct strbuf *out, const struct stanza *stanza, const struct jid *from, const struct jid *to);
 /* The type's word as in the type attribute; "" where the attribute is left out (normal, available). */
 const char *stanza_type_text(enum stanza_type type);
 const char *stanza_kind_text(enum stanza_kind kind);
@@ -91,13 +95,16 @@ struct stanza_error {
 	const char *text;    /* for people, English; NULL: none. Static or living as long as the verdict */
 	struct str app_xml;  /* a serialised application-specific condition, or empty */
 	struct str redirect; /* the URI in gone and redirect, or empty */
-	char type;           /* 0: the condition's own type; else the first letter of auth, cancel, continue(='n'), modify, wait */
+	char type; /* 0: the condition's own type; else the first letter of auth, cancel, continue(='n'),
+		      modify, wait */
 };
 
 const char *stanza_condition_text(enum stanza_condition condition);
-/* The error reply: type error, same id, the original children first (RFC 6120 8.3.1), then <error/> made by 'by'
- * (NULL: attribute left out). NULL when the stanza must not be answered: it is itself an error or a result. */
-struct stanza *stanza_make_error(struct stanza *original, const struct stanza_error *error, const struct jid *by);
-/* An IQ result to 'request' with the writer's content as children (may be empty, or NULL). The writer is reusable
- * afterwards. */
+/* The error reply: type error, same id, the original children first (RFC 6120 8.3.1), then <error/> made by
+ * 'by' (NULL: attribute left out). NULL when the stanza must not be answered: it is itself an error or a
+ * result. */
+struct stanza *stanza_make_error(
+    struct stanza *original, const struct stanza_error *error, const struct jid *by);
+/* An IQ result to 'request' with the writer's content as children (may be empty, or NULL). The writer is
+ * reusable afterwards. */
 struct stanza *stanza_make_result(const struct stanza *request, struct xml_writer *children);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Storage: SQL, behind operations that run elsewhere and come back. One layer for all drivers; statements are written
- * once, in the common subset, with ? for parameters.
+ * Storage: SQL, behind operations that run elsewhere and come back. One layer for all drivers; statements are
+ * written once, in the common subset, with ? for parameters.
  *
- * An operation is one struct, embedded in what it needs: run() on a storage thread, inside one transaction, plain
- * top-to-bottom code; done() back on the worker that submitted it: exactly once, never inline, also at shutdown.
- * Two steps that belong together are one run(). An operation of a key (a user's bare JID) sees the effects of all
- * operations with that key that the same worker submitted before it.
+ * An operation is one struct, embedded in what it needs: run() on a storage thread, inside one transaction,
+ * plain top-to-bottom code; done() back on the worker that submitted it: exactly once, never inline, also at
+ * shutdown. Two steps that belong together are one run(). An operation of a key (a user's bare JID) sees the
+ * effects of all operations with that key that the same worker submitted before it.
  */
 #pragma once
 
@@ -18,7 +18,8 @@ struct db;
 
 enum store_kind {
 	STORE_READ,  /* runs beside other reads */
-	STORE_WRITE, /* runs on the writer, which commits many at once; done() comes after the commit is durable */
+	STORE_WRITE, /* runs on the writer, which commits many at once; done() comes after the commit is
+			durable */
 };
 
 struct store_op {
@@ -41,10 +42,11 @@ void store_submit(struct store_op *op);
  * The same as a blocking call, on the thread of a 'parallel' or 'one_queue' IQ handler or of a command:
  * waits until it is durable. Never on a worker.
  */
-int store_call(enum store_kind kind, struct str key, int (*run)(void *arg, struct db *db, struct err *err), void *arg,
-    struct err *err);
+int store_call(enum store_kind kind, struct str key, int (*run)(void *arg, struct db *db, struct err *err),
+    void *arg, struct err *err);
 
-/* Inside run(). ------------------------------------------------------------------------------------------------ */
+/* Inside run().
+ * ------------------------------------------------------------------------------------------------ */
 
 struct db_param {
 	enum { DB_NULL, DB_INT, DB_TEXT, DB_BLOB } kind;
@@ -58,23 +60,24 @@ struct db_param {
 #define DB_P_NULL ((struct db_param){.kind = DB_NULL})
 
 /*
- * sql is a literal (it is the key of the cache of prepared statements), one statement. Returns the number of rows
- * that were changed, or < 0.
+ * sql is a literal (it is the key of the cache of prepared statements), one statement. Returns the number of
+ * rows that were changed, or < 0.
  */
-int64_t db_exec_params(struct db *db, const char *sql, const struct db_param *params, size_t count, struct err *err);
-#define DB_EXEC(db, err, sql, ...) \
-	db_exec_params((db), (sql), (const struct db_param[]){__VA_ARGS__}, \
+int64_t db_exec_params(
+    struct db *db, const char *sql, const struct db_param *params, size_t count, struct err *err);
+#define DB_EXEC(db, err, sql, ...)                                                                           \
+	db_exec_params((db), (sql), (const struct db_param[]){__VA_ARGS__},                                  \
 	    sizeof((const struct db_param[]){__VA_ARGS__}) / sizeof(struct db_param), (err))
 
 /*
- * A query: db_query_params starts it, db_next steps (1 a row, 0 the end, < 0 an error), db_end ends it early or late
- * (always call it). Column values live until the next db_next or db_end.
+ * A query: db_query_params starts it, db_next steps (1 a row, 0 the end, < 0 an error), db_end ends it early
+ * or late (always call it). Column values live until the next db_next or db_end.
  */
 struct db_rows;
-struct db_rows *db_query_params(struct db *db, const char *sql, const struct db_param *params, size_t count,
-    struct err *err);
-#define DB_QUERY(db, err, sql, ...) \
-	db_query_params((db), (sql), (const struct db_param[]){__VA_ARGS__}, \
+struct db_rows *db_query_params(
+    struct db *db, const char *sql, const struct db_param *params, size_t count, struct err *err);
+#define DB_QUERY(db, err, sql, ...)                                                                          \
+	db_query_params((db), (sql), (const struct db_param[]){__VA_ARGS__},                                 \
 	    sizeof((const struct db_param[]){__VA_ARGS__}) / sizeof(struct db_param), (err))
 int db_next(struct db_rows *rows, struct err *err);
 struct str db_text(struct db_rows *rows, unsigned column); /* ptr NULL for NULL */
@@ -84,13 +87,14 @@ void db_end(struct db_rows **rows);
 int64_t db_last_id(struct db *db);
 
 /*
- * The schema has two variants (sql_schema_multihost): with and without a server_host column. Statements are written for
- * the multihost variant with the marks below, and the layer strips them for the single-host one:
+ * The schema has two variants (sql_schema_multihost): with and without a server_host column. Statements are
+ * written for the multihost variant with the marks below, and the layer strips them for the single-host one:
  *
  *   "SELECT password FROM users WHERE {host=} username = ?"  parameters: host, user
  *   "INSERT INTO last ({host,} username, seconds, state) VALUES ({?,} ?, ?, ?)"
  *
- * {host=} is "server_host = ? AND", {host,} is "server_host,", {?,} is "?,". A parameter that stands for a stripped mark
- * is dropped: always pass the host. {excluded} and ON CONFLICT upserts are written in SQLite's and PostgreSQL's syntax.
+ * {host=} is "server_host = ? AND", {host,} is "server_host,", {?,} is "?,". A parameter that stands for a
+ * stripped mark is dropped: always pass the host. {excluded} and ON CONFLICT upserts are written in SQLite's
+ * and PostgreSQL's syntax.
  */
 bool db_multihost(const struct db *db);

@@ -57,7 +57,8 @@ bool str_to_i64(struct str s, int64_t *value_r);
 /* The time it takes depends on the lengths only, never on the contents. For secrets. */
 bool str_eq_consttime(struct str a, struct str b);
 
-/* A growing buffer, NUL-terminated whenever it is not empty. Zero-initialise it; strbuf_fini gives the memory back. */
+/* A growing buffer, NUL-terminated whenever it is not empty. Zero-initialise it; strbuf_fini gives the memory
+ * back. */
 struct strbuf {
 	char *ptr;
 	size_t len;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A local user while anything of theirs is in memory, and their sessions. Both belong to the user's home worker: all
- * functions here run there, and nothing here is touched from another thread.
+ * A local user while anything of theirs is in memory, and their sessions. Both belong to the user's home
+ * worker: all functions here run there, and nothing here is touched from another thread.
  */
 #pragma once
 
@@ -14,8 +14,9 @@ struct module;
 
 /* The user of a bare JID when it is in memory and loaded; NULL otherwise. On that user's home worker. */
 struct user *user_find(struct str bare);
-/* Calls ready(arg, user) when the user is loaded: at once when it is in memory. user NULL: storage failed. The user stays
- * at least for the call. exists is false for a local part without an account (and without a session). */
+/* Calls ready(arg, user) when the user is loaded: at once when it is in memory. user NULL: storage failed.
+ * The user stays at least for the call. exists is false for a local part without an account (and without a
+ * session). */
 void user_load(const struct jid *jid, void (*ready)(void *arg, struct user *user), void *arg);
 const struct jid *user_jid(const struct user *user);
 struct host *user_host(const struct user *user);
@@ -45,12 +46,13 @@ int session_priority(const struct session *session); /* -128..127; 0 while not a
 bool session_interested(const struct session *session);
 void session_set_interested(struct session *session);
 /* Hands a stanza to this very session, behind the user_receive hook. */
-void session_deliver(struct session *session, const struct jid *from, const struct jid *to, struct stanza *stanza);
+void session_deliver(
+    struct session *session, const struct jid *from, const struct jid *to, struct stanza *stanza);
 /* Ends it with a stream error and a text, after what is queued went out. */
 void session_close(struct session *session, const char *stream_condition, const char *text);
 
 struct session_about {
-	struct str address;     /* "127.0.0.1" */
+	struct str address; /* "127.0.0.1" */
 	unsigned port;
 	const char *connection; /* ejabberd's words: c2s, c2s_tls, ... */
 	int64_t since_us;       /* real time of the bind */

@@ -2,9 +2,9 @@
 /*
  * XML elements: immutable trees, and a writer that makes new ones.
  *
- * A tree is one allocation, atomically reference-counted; every element, attribute and string is a view into it and
- * lives as long as the tree. Any thread may read it. XML here is the subset of RFC 6120 11.1: no DTD, no processing
- * instruction, no comment, no entity beyond the five, UTF-8 only.
+ * A tree is one allocation, atomically reference-counted; every element, attribute and string is a view into
+ * it and lives as long as the tree. Any thread may read it. XML here is the subset of RFC 6120 11.1: no DTD,
+ * no processing instruction, no comment, no entity beyond the five, UTF-8 only.
  */
 #pragma once
 
@@ -28,15 +28,16 @@ struct xml {
 	uint16_t attr_count;
 	enum xml_name name_token : 16; /* XN_OTHER when the name has no token */
 	enum xml_ns ns_token : 16;     /* XNS_OTHER when the namespace has no token */
-	struct str name;               /* local name; for XML_TEXT the decoded text, adjacent runs and CDATA joined */
-	struct str ns;                 /* namespace name, empty for none */
-	const struct xml_attr *attrs;  /* namespace declarations are not attributes */
+	struct str name; /* local name; for XML_TEXT the decoded text, adjacent runs and CDATA joined */
+	struct str ns;   /* namespace name, empty for none */
+	const struct xml_attr *attrs; /* namespace declarations are not attributes */
 	const struct xml *parent;
 	const struct xml *children; /* first child */
 	const struct xml *next;     /* next sibling */
 	/*
-	 * The serialised children: the bytes between its tags. They mean the same wherever the default namespace is
-	 * this element's and no prefix but xml is in scope. When what was received does not, it was written anew.
+	 * The serialised children: the bytes between its tags. They mean the same wherever the default
+	 * namespace is this element's and no prefix but xml is in scope. When what was received does not, it
+	 * was written anew.
 	 */
 	struct str inner;
 };
@@ -62,18 +63,20 @@ struct xml_limits {
 extern const struct xml_limits xml_limits_default; /* 262144 bytes, depth 64, 64 attributes, 8192 elements */
 
 /*
- * Parses one element with everything in it; text holds nothing else but white space around it. The default namespace
- * outside it is default_ns. On failure returns NULL, says why, and where: *offset_r bytes into text.
+ * Parses one element with everything in it; text holds nothing else but white space around it. The default
+ * namespace outside it is default_ns. On failure returns NULL, says why, and where: *offset_r bytes into
+ * text.
  */
-struct xml_tree *xml_parse(struct str text, struct str default_ns, const struct xml_limits *limits, size_t *offset_r,
-    struct err *err);
+struct xml_tree *xml_parse(struct str text, struct str default_ns, const struct xml_limits *limits,
+    size_t *offset_r, struct err *err);
 
 /* The value of an attribute without a namespace; STR_NULL (ptr is NULL) when it is not there. */
 struct str xml_attr(const struct xml *elem, const char *name);
 struct str xml_attr_ns(const struct xml *elem, const char *ns, const char *name);
 /* xml:lang of this element itself. */
 struct str xml_lang(const struct xml *elem);
-/* The first child element of that name and namespace; ns NULL: in the namespace of elem; NULL when there is none. */
+/* The first child element of that name and namespace; ns NULL: in the namespace of elem; NULL when there is
+ * none. */
 const struct xml *xml_child(const struct xml *elem, const char *name, const char *ns);
 /* The same by tokens, for code that runs for each stanza. */
 const struct xml *xml_child_token(const struct xml *elem, enum xml_name name, enum xml_ns ns);
@@ -91,14 +94,16 @@ struct str xml_child_text(const struct xml *elem, const char *name, struct strbu
 /* Serialises elem for a place where the default namespace is default_ns and no prefix is in scope. */
 void xml_write(struct strbuf *out, const struct xml *elem, struct str default_ns);
 /*
- * Escapes & < > ' " and carriage return, so that the bytes are good both as text and as an attribute value; a tab or a
- * newline in a value would be read as a space: xml_put_attr keeps those. What XML cannot carry becomes U+FFFD.
+ * Escapes & < > ' " and carriage return, so that the bytes are good both as text and as an attribute value; a
+ * tab or a newline in a value would be read as a space: xml_put_attr keeps those. What XML cannot carry
+ * becomes U+FFFD.
  */
 void xml_escape(struct strbuf *out, struct str text);
 
 /*
- * Writes new XML. Elements nest; xml_close ends the latest open one. Bytes that XML cannot carry (control characters,
- * invalid UTF-8) are written as U+FFFD. A zeroed struct with default_ns set is ready; xml_writer_fini frees it.
+ * Writes new XML. Elements nest; xml_close ends the latest open one. Bytes that XML cannot carry (control
+ * characters, invalid UTF-8) are written as U+FFFD. A zeroed struct with default_ns set is ready;
+ * xml_writer_fini frees it.
  */
 struct xml_writer {
 	struct strbuf buf;

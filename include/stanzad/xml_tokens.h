@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names and namespaces that the server knows, as small integers: one row each in xml_names.def and xml_namespaces.def. */
+/* Names and namespaces that the server knows, as small integers: one row each in xml_names.def and
+ * xml_namespaces.def. */
 #pragma once
 
 #include <stdint.h>

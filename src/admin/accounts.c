@@ -159,7 +159,7 @@ static enum auth_outcome do_check_hash(struct command_call *call, const struct j
 		err_set(err, "the password is stored as SCRAM keys: other hashes of it cannot be checked");
 		outcome = AUTH_NOT_ALLOWED;
 	} else if (outcome == AUTH_OK &&
-	    !hash_is(credentials.plain, method, command_string(call, "passwordhash"))) {
+		   !hash_is(credentials.plain, method, command_string(call, "passwordhash"))) {
 		err_set(err, "the hash is not that of the password");
 		outcome = AUTH_DENIED;
 	}
@@ -174,9 +174,11 @@ static enum command_outcome run_check_password_hash(struct command_call *call)
 
 /* --- the table ---------------------------------------------------------------------------------------- */
 
-#define USER_AND_HOST \
-	{"user", COMMAND_STRING, "name of the user, without the host", NULL}, \
-	{"host", COMMAND_STRING, "virtual host of this server", NULL}
+#define USER_AND_HOST                                                                                        \
+	{"user", COMMAND_STRING, "name of the user, without the host", NULL},                                \
+	{                                                                                                    \
+		"host", COMMAND_STRING, "virtual host of this server", NULL                                  \
+	}
 
 static const struct command_argument account_arguments[] = {USER_AND_HOST, {0}};
 static const struct command_argument password_arguments[] = {

@@ -80,9 +80,7 @@ static json_t *strings_from(const json_t *value)
 		return strings_split(text_of(value));
 	if (!json_is_array(value))
 		return NULL;
-	json_array_foreach(value, i, item)
-		if (!json_is_string(item))
-			return NULL;
+	json_array_foreach(value, i, item) if (!json_is_string(item)) return NULL;
 	return json_copy((json_t *)value);
 }
 
@@ -126,7 +124,8 @@ static int take_by_name(
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)given, name, value) {
+	json_object_foreach((json_t *)given, name, value)
+	{
 		const struct command_argument *argument = argument_named(command, name);
 		if (!argument)
 			return err_set(err, "%s has no argument '%.64s'", command->name, name);
@@ -145,9 +144,8 @@ static int take_by_place(
 	if (json_array_size(given) > count)
 		return err_set(err, "%s takes %zu argument%s, %zu were given", command->name, count,
 		    count == 1 ? "" : "s", json_array_size(given));
-	json_array_foreach(given, i, value)
-		if (take_value(&command->arguments[i], value, arguments, err) < 0)
-			return -1;
+	json_array_foreach(
+	    given, i, value) if (take_value(&command->arguments[i], value, arguments, err) < 0) return -1;
 	return 0;
 }
 

@@ -90,8 +90,8 @@ static bool take_line(struct control_conn *conn, struct str *line_r)
 {
 	const char *start = conn->in.ptr + conn->in_start;
 	const char *end = conn->in.len > conn->in_seen
-	    ? memchr(conn->in.ptr + conn->in_seen, '\n', conn->in.len - conn->in_seen)
-	    : NULL;
+			      ? memchr(conn->in.ptr + conn->in_seen, '\n', conn->in.len - conn->in_seen)
+			      : NULL;
 
 	if (!end && (!conn->finishing || conn->in_start == conn->in.len)) {
 		conn->in_seen = conn->in.len;
@@ -195,7 +195,7 @@ void control_conn_go_on(struct control_conn *conn)
 		return;
 	}
 	bool more = !conn->finishing && conn->request_count < CONTROL_REQUESTS_MAX &&
-	    unsent(conn) < CONTROL_OUTPUT_MAX;
+		    unsent(conn) < CONTROL_OUTPUT_MAX;
 	io_want(conn->io, (more ? IO_READ : 0) | (unsent(conn) ? IO_WRITE : 0));
 }
 

@@ -9,8 +9,8 @@
 
 #define CONTROL_LINE_MAX (1024 * 1024)
 #define CONTROL_CONNS_MAX 64
-#define CONTROL_REQUESTS_MAX 128  /* of one connection, read and not answered yet */
-#define CONTROL_CONCURRENT_MAX 64 /* of one connection, running */
+#define CONTROL_REQUESTS_MAX 128         /* of one connection, read and not answered yet */
+#define CONTROL_CONCURRENT_MAX 64        /* of one connection, running */
 #define CONTROL_OUTPUT_MAX (1024 * 1024) /* answers the client has not read: then no request is read */
 
 struct control_conn {

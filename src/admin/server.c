@@ -51,7 +51,7 @@ static enum command_outcome run_status(struct command_call *call)
 	strbuf_printf(
 	    &call->text, "\n%u workers, %u sessions, hosts:", worker_count(), sessions_count(STR_NULL));
 	json_array_foreach(hosts, i, host)
-		strbuf_printf(&call->text, "%s %s", i ? "," : "", json_string_value(host));
+	    strbuf_printf(&call->text, "%s %s", i ? "," : "", json_string_value(host));
 	json_decref(hosts);
 	return COMMAND_OK;
 }
@@ -168,7 +168,8 @@ static int64_t registered_everywhere(struct command_call *call)
 	int64_t sum = 0;
 	size_t i;
 
-	json_array_foreach(hosts, i, host) {
+	json_array_foreach(hosts, i, host)
+	{
 		int64_t count = registered_on(call, str_of(json_string_value(host)));
 		sum = count < 0 || sum < 0 ? -1 : sum + count;
 	}
@@ -253,8 +254,7 @@ static json_t *sorted(json_t *object)
 	json_t *ordered = json_object(), *value;
 	const char *name;
 
-	json_object_foreach(object, name, value)
-		names[i++] = name;
+	json_object_foreach(object, name, value) names[i++] = name;
 	qsort(names, count, sizeof(*names), name_order);
 	for (i = 0; i < count; i++)
 		json_object_set(ordered, names[i], json_object_get(object, names[i]));
@@ -289,10 +289,10 @@ static const struct command_argument stats_host_arguments[] = {
     {0},
 };
 
-#define COMMAND(name_, tag_, doc_, arguments_, result_) \
-	{ \
-		.name = #name_, .tag = tag_, .doc = doc_, .arguments = arguments_, .result = result_, \
-		.run = run_##name_ \
+#define COMMAND(name_, tag_, doc_, arguments_, result_)                                                      \
+	{                                                                                                    \
+		.name = #name_, .tag = tag_, .doc = doc_, .arguments = arguments_, .result = result_,        \
+		.run = run_##name_                                                                           \
 	}
 
 const struct command server_commands[] = {

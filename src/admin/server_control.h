@@ -8,8 +8,8 @@
 /* All are called on worker 0. */
 struct server_control {
 	const char *version;
-	/* Begins an orderly stop and returns. For its answer to get out the loops turn until control_load is 0,
-	 * and only then comes control_close. */
+	/* Begins an orderly stop and returns. For its answer to get out the loops turn until control_load is
+	 * 0, and only then comes control_close. */
 	void (*stop)(void);
 	void (*restart)(void); /* the same, and then the server starts again */
 	/* Reads the configuration again. < 0: nothing has changed. report: problems and what was done, lines

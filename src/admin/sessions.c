@@ -340,11 +340,19 @@ static enum command_outcome run_kick_session(struct command_call *call)
 
 /* --- the table ---------------------------------------------------------------------------------------- */
 
-#define USER_AND_HOST \
-	{"user", COMMAND_STRING, "name of the user, without the host", NULL}, \
-	{"host", COMMAND_STRING, "virtual host of this server", NULL}
-#define HOST {"host", COMMAND_STRING, "virtual host of this server", NULL}
-#define STATUS {"status", COMMAND_STRING, "available, chat, away, dnd, xa, unavailable, or all", NULL}
+#define USER_AND_HOST                                                                                        \
+	{"user", COMMAND_STRING, "name of the user, without the host", NULL},                                \
+	{                                                                                                    \
+		"host", COMMAND_STRING, "virtual host of this server", NULL                                  \
+	}
+#define HOST                                                                                                 \
+	{                                                                                                    \
+		"host", COMMAND_STRING, "virtual host of this server", NULL                                  \
+	}
+#define STATUS                                                                                               \
+	{                                                                                                    \
+		"status", COMMAND_STRING, "available, chat, away, dnd, xa, unavailable, or all", NULL        \
+	}
 
 static const struct command_argument user_arguments[] = {USER_AND_HOST, {0}};
 static const struct command_argument host_arguments[] = {HOST, {0}};
@@ -362,17 +370,17 @@ static const struct command_argument kick_session_arguments[] = {
     {0},
 };
 
-#define SESSION_COLUMNS \
+#define SESSION_COLUMNS                                                                                      \
 	"connection", "ip", "port", "priority", "node", "uptime", "status", "resource", "statustext"
 static const char *const info_columns[] = {"jid", SESSION_COLUMNS, NULL};
 static const char *const user_info_columns[] = {SESSION_COLUMNS, NULL};
 static const char *const status_columns[] = {"jid", "priority", "status", NULL};
 static const char *const presence_columns[] = {"jid", "show", "status", NULL};
 
-#define COMMAND(name_, doc_, arguments_, result_, columns_) \
-	{ \
-		.name = #name_, .tag = "session", .doc = doc_, .arguments = arguments_, .result = result_, \
-		.columns = columns_, .run = run_##name_ \
+#define COMMAND(name_, doc_, arguments_, result_, columns_)                                                  \
+	{                                                                                                    \
+		.name = #name_, .tag = "session", .doc = doc_, .arguments = arguments_, .result = result_,   \
+		.columns = columns_, .run = run_##name_                                                      \
 	}
 
 const struct command sessions_commands[] = {

@@ -14,7 +14,7 @@ struct session_copy {
 	const char *connection;
 	int64_t since_us; /* 0: not known */
 	int priority;
-	struct str show;   /* "available", "chat", "away", "dnd", "xa"; "unavailable" before initial presence */
+	struct str show; /* "available", "chat", "away", "dnd", "xa"; "unavailable" before initial presence */
 	struct str status; /* text */
 };
 

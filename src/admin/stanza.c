@@ -35,7 +35,7 @@ static enum command_outcome addresses(struct command_call *call, struct addresse
 static bool is_message_type(struct str type)
 {
 	return str_is(type, "normal") || str_is(type, "chat") || str_is(type, "headline") ||
-	    str_is(type, "groupchat");
+	       str_is(type, "groupchat");
 }
 
 static struct stanza *make_message(const struct command_call *call)

@@ -40,9 +40,9 @@ const char *sasl_binding_text(enum sasl_binding binding); /* "tls-exporter", ...
 
 /* What the stream knows. Borrowed until sasl_free. */
 struct sasl_context {
-	struct str host;       /* prepared domain of the virtual host */
-	bool tls;              /* the stream is encrypted */
-	bool allow_plain_text; /* PLAIN without TLS is allowed: allow_unencrypted_plain */
+	struct str host;                    /* prepared domain of the virtual host */
+	bool tls;                           /* the stream is encrypted */
+	bool allow_plain_text;              /* PLAIN without TLS is allowed: allow_unencrypted_plain */
 	struct str bindings[SASL_BINDINGS]; /* channel binding data; empty: not available on this stream */
 	const struct jid
 	    *certificate_jids; /* verified XmppAddr / SRV identities of the client's certificate */

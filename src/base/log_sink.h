@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where log lines go and which are written. Set up by main and by reload; stanzad/log.h is for everyone else.
- * Any thread. A line is a time stamp (RFC 3339, UTC, milliseconds), the level, the event and the fields, in one
- * write(2). Controls and characters that reorder text become \uXXXX, bytes that are not UTF-8 \xXX (in JSON:
- * the four characters "\xXX"). A value over 2 KiB is cut and ends in "...[+N bytes]".
+ * Any thread. A line is a time stamp (RFC 3339, UTC, milliseconds), the level, the event and the fields, in
+ * one write(2). Controls and characters that reorder text become \uXXXX, bytes that are not UTF-8 \xXX (in
+ * JSON: the four characters "\xXX"). A value over 2 KiB is cut and ends in "...[+N bytes]".
  */
 #pragma once
 
@@ -14,7 +14,8 @@ enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };
 
 void log_set_level(enum log_level level);
 void log_set_format(enum log_format format);
-/* path NULL is standard error. Appends; the file is made when it is not there. < 0 leaves the present one in use. */
+/* path NULL is standard error. Appends; the file is made when it is not there. < 0 leaves the present one in
+ * use. */
 int log_set_file(const char *path, struct err *err);
 /* Opens the file anew, after rotation. */
 int log_reopen(struct err *err);

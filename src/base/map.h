@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A hash map from byte strings to pointers. Keys are hashed with a per-process secret (SipHash-1-3), so that a peer
- * cannot choose colliding keys. The map does not copy keys: they live in or with the value until it is removed.
- * One thread at a time. A zeroed struct map is empty.
+ * A hash map from byte strings to pointers. Keys are hashed with a per-process secret (SipHash-1-3), so that
+ * a peer cannot choose colliding keys. The map does not copy keys: they live in or with the value until it is
+ * removed. One thread at a time. A zeroed struct map is empty.
  */
 #pragma once
 
@@ -12,7 +12,7 @@ struct map_slot;
 
 struct map {
 	struct map_slot *slots;
-	uint32_t mask;  /* slots - 1, or 0 */
+	uint32_t mask; /* slots - 1, or 0 */
 	uint32_t count;
 };
 

@@ -44,12 +44,12 @@ const struct option listener_tls_options[] = {
 	    OPTION_INFINITY},                                                                                \
 	    {"max_stanza_elements", OPTION_INT, "infinity", "The most XML elements in a stanza.", NULL, 1,   \
 		0, OPTION_INFINITY},                                                                         \
-	    {"pre_auth_max_stanza_size", OPTION_INT, "16384",                                                 \
+	    {"pre_auth_max_stanza_size", OPTION_INT, "16384",                                                \
 		"The largest stanza before authentication, in bytes.", NULL, 1024, 0, OPTION_INFINITY},      \
 	    {"pre_auth_max_stanza_elements", OPTION_INT, "32",                                               \
 		"The most XML elements in a stanza before authentication.", NULL, 1, 0, OPTION_INFINITY},    \
-	    {"max_fsm_queue", OPTION_INT, NULL,                                                              \
-		"What waits to be sent is bounded in bytes here.", NULL, 1, .flags = OPTION_IGNORED},        \
+	    {"max_fsm_queue", OPTION_INT, NULL, "What waits to be sent is bounded in bytes here.", NULL, 1,  \
+		.flags = OPTION_IGNORED},                                                                    \
 	{                                                                                                    \
 		"shaper", OPTION_SHAPER, "none",                                                             \
 		    "How fast the peer may send: a shaper or a rule of `shaper_rules`."                      \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Threads for work that blocks: SQL, password hashing, scripts (DESIGN 4). A job is run on one of them and then done on
- * the worker that submitted it: exactly once, never from inside the call that submits, also at shutdown.
+ * Threads for work that blocks: SQL, password hashing, scripts (DESIGN 4). A job is run on one of them and
+ * then done on the worker that submitted it: exactly once, never from inside the call that submits, also at
+ * shutdown.
  */
 #pragma once
 

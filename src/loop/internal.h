@@ -11,14 +11,14 @@
 struct worker {
 	unsigned index;
 	uv_loop_t loop;
-	uv_async_t wake;       /* mail has arrived, or stop */
-	uv_timer_t alarm;      /* the earliest timer of the heap */
-	uv_check_t turn_end;   /* runs deferred work after I/O */
+	uv_async_t wake;     /* mail has arrived, or stop */
+	uv_timer_t alarm;    /* the earliest timer of the heap */
+	uv_check_t turn_end; /* runs deferred work after I/O */
 	uv_prepare_t turn_start;
 	pthread_t thread;
-	struct mail *inbox;    /* newest first; pushed by any thread, taken whole by the owner */
-	unsigned backlog;      /* pieces of mail in the inbox, or being received */
-	bool sleeping;         /* it waits, or is about to: mail must wake it */
+	struct mail *inbox; /* newest first; pushed by any thread, taken whole by the owner */
+	unsigned backlog;   /* pieces of mail in the inbox, or being received */
+	bool sleeping;      /* it waits, or is about to: mail must wake it */
 	struct deferred *deferred, **deferred_end;
 	struct timer **timers; /* min-heap, [1..timer_count] */
 	uint32_t timer_count, timer_room;

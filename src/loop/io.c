@@ -53,7 +53,8 @@ struct io *io_new(int fd, void (*ready)(void *arg, unsigned events), void *arg)
 void io_want(struct io *io, unsigned events)
 {
 	io->wanted = events;
-	/* Watching less costs system calls and is usually taken back: it waits until an unwanted event comes. */
+	/* Watching less costs system calls and is usually taken back: it waits until an unwanted event comes.
+	 */
 	if (events & ~io->armed)
 		arm(io);
 }

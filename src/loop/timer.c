@@ -29,7 +29,8 @@ static void sift_down(struct worker *worker, uint32_t at, struct timer *timer)
 		uint32_t child = at * 2;
 		if (child > worker->timer_count)
 			break;
-		if (child < worker->timer_count && worker->timers[child + 1]->due < worker->timers[child]->due)
+		if (child < worker->timer_count &&
+		    worker->timers[child + 1]->due < worker->timers[child]->due)
 			child++;
 		if (worker->timers[child]->due >= timer->due)
 			break;
@@ -88,13 +89,20 @@ void timer_start(struct timer *timer, uint64_t ms, void (*fire)(struct timer *))
 		heap_remove(worker, timer);
 	if (worker->timer_count + 2 > worker->timer_room) {
 		worker->timer_room = worker->timer_room ? worker->timer_room * 2 : 64;
-		worker->timers = mem_realloc_array(worker->timers, worker->timer_room, sizeof(struct timer *));
+		worker->timers =
+		    mem_realloc_array(worker->timers, worker->timer_room, sizeof(struct timer *));
 	}
 	timer->fire = fire;
 	timer->due = clock_mono_ms() + ms;
 	sift_up(worker, ++worker->timer_count, timer);
 	if (timer->place == 1)
 		alarm_set(worker);
+}
+
+uint64_t timer_left(const struct timer *timer)
+{
+	uint64_t now = clock_mono_ms();
+	return timer->place && timer->due > now ? timer->due - now : 0;
 }
 
 void timer_stop(struct timer *timer)

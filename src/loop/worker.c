@@ -59,8 +59,8 @@ static void on_wake(uv_async_t *wake)
 		uv_stop(&worker->loop);
 }
 
-/* Before the loop waits: whoever posts from here on must wake it, so look once more. Not for ever: mail that brings mail
- * must leave sockets and timers their turn. */
+/* Before the loop waits: whoever posts from here on must wake it, so look once more. Not for ever: mail that
+ * brings mail must leave sockets and timers their turn. */
 static void on_turn_start(uv_prepare_t *prepare)
 {
 	struct worker *worker = prepare->data;
@@ -219,7 +219,8 @@ void worker_post(struct worker *worker, struct mail *mail)
 	struct mail *head = __atomic_load_n(&worker->inbox, __ATOMIC_RELAXED);
 	do {
 		mail->next = head;
-	} while (!__atomic_compare_exchange_n(&worker->inbox, &head, mail, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+	} while (!__atomic_compare_exchange_n(
+	    &worker->inbox, &head, mail, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
 	if (__atomic_exchange_n(&worker->sleeping, false, __ATOMIC_SEQ_CST))
 		uv_async_send(&worker->wake);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Workers: one thread with one event loop each, sharing nothing on the hot path. What belongs to a worker is touched by
- * its thread only; to reach another worker, post mail. Mail from one thread to one worker arrives in the order it was
- * posted.
+ * Workers: one thread with one event loop each, sharing nothing on the hot path. What belongs to a worker is
+ * touched by its thread only; to reach another worker, post mail. Mail from one thread to one worker arrives
+ * in the order it was posted.
  */
 #pragma once
 
@@ -26,13 +26,15 @@ struct deferred {
 	void (*run)(struct deferred *);
 };
 
-/* Makes count workers (1 to 256); worker 0 runs on the calling thread inside workers_run, the others get threads. */
+/* Makes count workers (1 to 256); worker 0 runs on the calling thread inside workers_run, the others get
+ * threads. */
 int workers_init(unsigned count, struct err *err);
 /* Starts the threads and runs worker 0's loop until workers_stop. */
 void workers_run(void);
 /* Any thread: every loop ends after its present turn. */
 void workers_stop(void);
-/* After workers_run: receives what mail is left and calls fn(arg), as each worker in turn, on the calling thread. */
+/* After workers_run: receives what mail is left and calls fn(arg), as each worker in turn, on the calling
+ * thread. */
 void workers_visit(void (*fn)(void *arg), void *arg);
 /* After workers_run: frees. Mail that was not received is received on the calling thread first. */
 void workers_fini(void);

@@ -15,7 +15,8 @@ int check_configuration(const char *path)
 	if (out.len)
 		fwrite(out.ptr, 1, out.len, stdout);
 	if (rc < 0)
-		printf("%zu error%s: the server would not start.\n", report.errors, report.errors == 1 ? "" : "s");
+		printf("%zu error%s: the server would not start.\n", report.errors,
+		    report.errors == 1 ? "" : "s");
 	else
 		printf("The configuration is usable.\n");
 	strbuf_fini(&out);

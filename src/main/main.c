@@ -21,7 +21,8 @@ static const char usage[] =
     "\n"
     "  --config FILE     ejabberd.yml to read; without it: localhost on ports 5222 and 5223\n"
     "  --data-dir DIR    database, certificates, control socket (default: /var/lib/stanzad)\n"
-    "  --check           say what is wrong with the configuration and what is not available yet; start nothing\n"
+    "  --check           say what is wrong with the configuration and what is not available yet; start "
+    "nothing\n"
     "  --welcome         say what to do next, once started\n"
     "  --print-options=man|markdown   every option with type, default and meaning\n"
     "  --version         print the version\n"
@@ -34,8 +35,9 @@ static int make_directory(const char *path)
 {
 	if (mkdir(path, 0700) == 0 || errno == EEXIST)
 		return 0;
-	fprintf(stderr, "stanzad: cannot make the data directory %s: %m\n"
-			"Make it and give it to the user that runs the server, or choose another with --data-dir.\n",
+	fprintf(stderr,
+	    "stanzad: cannot make the data directory %s: %m\n"
+	    "Make it and give it to the user that runs the server, or choose another with --data-dir.\n",
 	    path);
 	return -1;
 }
@@ -56,8 +58,8 @@ static int print_options(const char *form_word)
 }
 
 /*
- * Bursts of output are freed as fast as they come: giving the heap's end back to the kernel each time, and asking for it
- * again, costs more than the few megabytes that stay.
+ * Bursts of output are freed as fast as they come: giving the heap's end back to the kernel each time, and
+ * asking for it again, costs more than the few megabytes that stay.
  */
 static void tune_memory(void)
 {

@@ -23,7 +23,7 @@ bool options_form_parse(const char *word, enum options_form *form_r)
 	return true;
 }
 
-/* --- text: Markdown, of which only `code` is used ------------------------------------------------------------ */
+/* --- text: Markdown, of which only `code` is used ------------------------------------------------------- */
 
 static void man_text(struct strbuf *out, const char *text)
 {
@@ -84,7 +84,7 @@ static void paragraph(const struct printer *printer, const char *words)
 	line_end(printer);
 }
 
-/* --- one option -------------------------------------------------------------------------------------------------- */
+/* --- one option ----------------------------------------------------------------------------------------- */
 
 static const char *type_text(enum option_type type)
 {
@@ -134,7 +134,8 @@ static void print_number(const struct printer *printer, const struct option *opt
 	} else {
 		while (number % units[unit].ms)
 			unit++;
-		snprintf(words, sizeof(words), "%lld %s", (long long)(number / units[unit].ms), units[unit].word);
+		snprintf(
+		    words, sizeof(words), "%lld %s", (long long)(number / units[unit].ms), units[unit].word);
 	}
 	text(printer, words);
 }
@@ -216,7 +217,7 @@ static void print_table(const struct printer *printer, const struct option *tabl
 	free(sorted);
 }
 
-/* --- everything ------------------------------------------------------------------------------------------------------ */
+/* --- everything ----------------------------------------------------------------------------------------- */
 
 static void print_listeners(const struct printer *printer)
 {

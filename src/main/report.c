@@ -37,9 +37,9 @@ void report_log(const struct conf_report *report)
 		const struct conf_problem *problem = &report->problems[i];
 		struct strbuf where = {0};
 		place(problem, &where);
-		LOG_AT(problem->severity == CONF_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "config.problem",
-		    LOG_STR("at", strbuf_view(&where)), LOG_CSTR("kind", severity_word(problem->severity)),
-		    LOG_CSTR("text", problem->text));
+		LOG_AT(problem->severity == CONF_ERROR ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING,
+		    "config.problem", LOG_STR("at", strbuf_view(&where)),
+		    LOG_CSTR("kind", severity_word(problem->severity)), LOG_CSTR("text", problem->text));
 		strbuf_fini(&where);
 	}
 }

@@ -53,12 +53,13 @@ static void tell_systemd(const char *state)
 #endif
 }
 
-/* --- ending --------------------------------------------------------------------------------------------------------- */
+/* --- ending --------------------------------------------------------------------------------------------- */
 
 static void close_streams(void *arg)
 {
 	(void)arg;
-	c2s_close_all("system-shutdown", server.restart ? "the server restarts" : "the server is being shut down");
+	c2s_close_all(
+	    "system-shutdown", server.restart ? "the server restarts" : "the server is being shut down");
 }
 
 static void count_streams(void *arg)
@@ -74,8 +75,8 @@ static void on_counted(void *arg)
 	(void)arg;
 	struct store_stats store;
 	store_stats(&store);
-	bool quiet = server.streams == 0 && control_load() == 0 && executor_load() == 0 && store.waiting == 0 &&
-		     store.writing == 0;
+	bool quiet = server.streams == 0 && control_load() == 0 && executor_load() == 0 &&
+		     store.waiting == 0 && store.writing == 0;
 	server.stop_waited_ms += STOP_CHECK_MS;
 	if (quiet || server.stop_waited_ms > STOP_PATIENCE_MS)
 		workers_stop();
@@ -108,14 +109,15 @@ void server_stop(bool restart)
 	workers_each(close_streams, on_streams_closed, NULL);
 }
 
-/* --- configuration ------------------------------------------------------------------------------------------------------ */
+/* --- configuration -------------------------------------------------------------------------------------- */
 
 static int log_configure(const struct conf *conf, struct err *err)
 {
 	enum log_level level;
 	if (log_level_parse(conf_str(conf, STR_NULL, "loglevel"), &level) == 0)
 		log_set_level(level);
-	log_set_format(str_is(conf_str(conf, STR_NULL, "log_format"), "json") ? LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT);
+	log_set_format(
+	    str_is(conf_str(conf, STR_NULL, "log_format"), "json") ? LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT);
 	struct str path = conf_str(conf, STR_NULL, "log_file");
 	char *file = path.len ? str_dup(path) : NULL;
 	int rc = log_set_file(file, err);
@@ -124,8 +126,8 @@ static int log_configure(const struct conf *conf, struct err *err)
 }
 
 /*
- * A snapshot that is no longer in force is freed when nobody can still read it: each worker has passed its loop since, and
- * at some moment after that no job was running and no storage operation was under way.
+ * A snapshot that is no longer in force is freed when nobody can still read it: each worker has passed its
+ * loop since, and at some moment after that no job was running and no storage operation was under way.
  */
 struct retired {
 	struct timer timer;
@@ -224,7 +226,8 @@ int server_reload(struct strbuf *out)
 		workers_each(close_gone, nothing, NULL);
 		LOG_INFO("server.reloaded");
 	} else {
-		LOG_ERROR("server.reload_refused", LOG_CSTR("reason", err.text[0] ? err.text : "see the problems above"));
+		LOG_ERROR("server.reload_refused",
+		    LOG_CSTR("reason", err.text[0] ? err.text : "see the problems above"));
 	}
 	conf_report_fini(&report);
 	conf_unref(&conf);
@@ -232,7 +235,7 @@ int server_reload(struct strbuf *out)
 	return rc;
 }
 
-/* --- signals ------------------------------------------------------------------------------------------------------------- */
+/* --- signals -------------------------------------------------------------------------------------------- */
 
 static void on_stop_signal(int signum)
 {
@@ -265,7 +268,7 @@ static void watch_signals(void)
 	signals_watch(SIGUSR1, on_reopen_signal);
 }
 
-/* --- starting -------------------------------------------------------------------------------------------------------------- */
+/* --- starting ------------------------------------------------------------------------------------------- */
 
 static unsigned cores(void)
 {
@@ -319,7 +322,8 @@ static void finish(void)
 	admin_commands_unregister();
 	listeners_close();
 	if (!control_fini()) {
-		/* A command waits for a worker that will never answer: what it could touch must stay. Storage must not. */
+		/* A command waits for a worker that will never answer: what it could touch must stay. Storage
+		 * must not. */
 		executor_fini();
 		store_close();
 		_exit(1);

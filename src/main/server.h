@@ -8,16 +8,18 @@
 #include "stanzad/str.h"
 
 struct server_options {
-	const char *config;   /* NULL: the built-in configuration */
+	const char *config; /* NULL: the built-in configuration */
 	const char *data_dir;
-	bool welcome;         /* says what to do next, for a person at a terminal */
+	bool welcome; /* says what to do next, for a person at a terminal */
 };
 
 #define SERVER_RESTART 256 /* server_run: start the program anew */
 
 /* Starts everything and runs until it is told to stop. Returns the exit status, or SERVER_RESTART. */
 int server_run(const struct server_options *options);
-/* Reads the configuration again. < 0: nothing has changed; report holds the problems, one a line, either way. */
+/* Reads the configuration again. < 0: nothing has changed; report holds the problems, one a line, either way.
+ */
 int server_reload(struct strbuf *report);
-/* Closes all streams with system-shutdown and ends. restart: afterwards the program is started anew in place. */
+/* Closes all streams with system-shutdown and ends. restart: afterwards the program is started anew in place.
+ */
 void server_stop(bool restart);

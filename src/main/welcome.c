@@ -17,8 +17,8 @@ void welcome_print(const struct server_options *options)
 	const struct conf *conf = conf_current();
 	struct str host = conf_host_at(conf, 0), log = conf_str(conf, STR_NULL, "log_file");
 	printf("\nstanzad is running for %.*s.\n", STR_FMT(host));
-	printf("  data: %s   log: %.*s   configuration: %s\n", options->data_dir, STR_FMT(log.len ? log : STR("standard error")),
-	    options->config ? options->config : "built in");
+	printf("  data: %s   log: %.*s   configuration: %s\n", options->data_dir,
+	    STR_FMT(log.len ? log : STR("standard error")), options->config ? options->config : "built in");
 	listeners_each(on_listener, NULL);
 	printf("\nWhat next, in another terminal:\n"
 	       "  build/stanzactl --data-dir %s register romeo %.*s secret\n"

@@ -142,7 +142,8 @@ static void conn_ready(void *arg, unsigned events)
 {
 	struct conn *conn = arg;
 	assert(conn->magic == CONN_MAGIC);
-	/* The loop has stopped watching when the socket is in error: ask again, or learn the error by using it. */
+	/* The loop has stopped watching when the socket is in error: ask again, or learn the error by using
+	 * it. */
 	if (events == (IO_READ | IO_WRITE))
 		io_want(conn->io, 0);
 	switch (conn->state) {
@@ -223,7 +224,8 @@ static void on_linger(struct timer *timer)
 	conn_fail(conn, conn->state == CONN_LINGER ? "closed" : "closed with output unsent");
 }
 
-/* Closing a socket with unread input resets it, and the reset can overtake our last bytes: so wait for the peer's FIN. */
+/* Closing a socket with unread input resets it, and the reset can overtake our last bytes: so wait for the
+ * peer's FIN. */
 void conn_linger_begin(struct conn *conn)
 {
 	conn->state = CONN_LINGER;

@@ -12,7 +12,7 @@
 bool conn_may_read(const struct conn *conn)
 {
 	return conn->state == CONN_OPEN && !conn->eof && !conn->pauses && !conn->shaped && !conn->in_len &&
-	    (conn->tls_state == CONN_TLS_NONE || conn->tls_state == CONN_TLS_SECURE);
+	       (conn->tls_state == CONN_TLS_NONE || conn->tls_state == CONN_TLS_SECURE);
 }
 
 static ssize_t plain_recv(struct conn *conn, char *bytes, size_t room)
@@ -80,10 +80,12 @@ static size_t shaper_room(struct conn *conn, size_t room)
 		return shaper->tokens / 1000 < (int64_t)room ? (size_t)shaper->tokens / 1000 : room;
 	conn->shaped = true;
 	/* Not for every single byte: a tenth of a second's worth, or the burst. */
-	int64_t wanted = shaper->burst * 1000 < shaper->rate * 100 ? shaper->burst * 1000 : shaper->rate * 100;
+	int64_t wanted =
+	    shaper->burst * 1000 < shaper->rate * 100 ? shaper->burst * 1000 : shaper->rate * 100;
 	if (wanted < 1000)
 		wanted = 1000;
-	timer_start(&shaper->timer, (uint64_t)((wanted - shaper->tokens + shaper->rate - 1) / shaper->rate), on_shaper);
+	timer_start(&shaper->timer, (uint64_t)((wanted - shaper->tokens + shaper->rate - 1) / shaper->rate),
+	    on_shaper);
 	return 0;
 }
 
@@ -109,7 +111,8 @@ static bool input_once(struct conn *conn, struct net_worker *net, size_t *budget
 	size_t room = shaper_room(conn, sizeof(net->read));
 	if (room == 0)
 		return false;
-	ssize_t n = conn_is_tls(conn) ? conn_tls_recv(conn, net->read, room) : plain_recv(conn, net->read, room);
+	ssize_t n =
+	    conn_is_tls(conn) ? conn_tls_recv(conn, net->read, room) : plain_recv(conn, net->read, room);
 	if (n == 0)
 		input_ended(conn);
 	if (n <= 0)

@@ -42,7 +42,8 @@ void conn_move(struct conn *conn, struct worker *worker, void (*moved)(void *own
 	conn->state = CONN_MOVING;
 	conn->worker = worker;
 	conn->move = move;
-	/* Posted at the end of the turn: until then this worker may still be inside a call that looks at the connection. */
+	/* Posted at the end of the turn: until then this worker may still be inside a call that looks at the
+	 * connection. */
 	conn_schedule(conn);
 }
 

@@ -161,15 +161,17 @@ static ssize_t plain_send(struct conn *conn, size_t *asked_r)
 	struct iovec parts[NET_IOV];
 	struct msghdr message = {.msg_iov = parts};
 	*asked_r = 0;
-	for (struct chunk *chunk = conn->out_first; chunk && message.msg_iovlen < NET_IOV; chunk = chunk->next) {
+	for (struct chunk *chunk = conn->out_first; chunk && message.msg_iovlen < NET_IOV;
+	     chunk = chunk->next) {
 		size_t len = chunk->end - chunk->start;
 		parts[message.msg_iovlen++] = (struct iovec){chunk->bytes + chunk->start, len};
 		*asked_r += len;
 	}
 	ssize_t n;
 	do
-		n = message.msg_iovlen == 1 ? send(conn->fd, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL)
-					    : sendmsg(conn->fd, &message, MSG_NOSIGNAL);
+		n = message.msg_iovlen == 1
+			? send(conn->fd, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL)
+			: sendmsg(conn->fd, &message, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
 	return n;
 }

@@ -47,8 +47,8 @@ void conn_proxy_end(const struct listener *listener)
 }
 
 /*
- * The bytes behind the header can be a TLS handshake, which OpenSSL reads from the socket itself: so look first, then
- * take no more than the header.
+ * The bytes behind the header can be a TLS handshake, which OpenSSL reads from the socket itself: so look
+ * first, then take no more than the header.
  */
 static int take_header(struct conn *conn, size_t seen, struct proxy_header *header, struct err *err)
 {

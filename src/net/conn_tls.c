@@ -120,7 +120,8 @@ bool conn_tls_pending(const struct conn *conn)
 	return SSL_has_pending(conn->ssl);
 }
 
-/* The bytes of the next record: small chunks are put together, since each record is a system call and 22 bytes or more. */
+/* The bytes of the next record: small chunks are put together, since each record is a system call and 22
+ * bytes or more. */
 static const char *next_record(struct conn *conn, size_t *len_r)
 {
 	struct chunk *chunk = conn->out_first;
@@ -195,5 +196,6 @@ const char *conn_tls_cipher(const struct conn *conn)
 
 struct str conn_tls_server_name(const struct conn *conn)
 {
-	return conn_is_tls(conn) ? str_of(SSL_get_servername(conn->ssl, TLSEXT_NAMETYPE_host_name)) : STR_NULL;
+	return conn_is_tls(conn) ? str_of(SSL_get_servername(conn->ssl, TLSEXT_NAMETYPE_host_name))
+				 : STR_NULL;
 }

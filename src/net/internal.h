@@ -6,8 +6,8 @@
  *   conn_out.c    chunk queue, flush      conn_tls.c   TLS on the same socket
  *   conn_proxy.c  PROXY header            conn_move.c  from worker to worker
  *
- * Work that may free the connection or call its owner runs in conn_turn, once at the end of the loop's turn, or from
- * readiness; never from within a call of the owner.
+ * Work that may free the connection or call its owner runs in conn_turn, once at the end of the loop's turn,
+ * or from readiness; never from within a call of the owner.
  */
 #pragma once
 
@@ -29,11 +29,12 @@ struct proxy_reader;
 
 enum {
 	CONN_MAGIC = 0x636f6e6e,
-	NET_READ_SIZE = 64 * 1024,      /* the worker's read buffer */
-	NET_TURN_BYTES = 256 * 1024,    /* what one connection may read, or write, before the others get their turn */
-	NET_CHUNK_SIZE = 4096 - 32,     /* bytes of payload in a pooled output chunk */
-	NET_CHUNKS_POOLED = 256,        /* per worker; more go back to malloc */
-	NET_RECORD_SIZE = 16 * 1024,    /* most bytes of one TLS record */
+	NET_READ_SIZE = 64 * 1024, /* the worker's read buffer */
+	NET_TURN_BYTES =
+	    256 * 1024, /* what one connection may read, or write, before the others get their turn */
+	NET_CHUNK_SIZE = 4096 - 32,  /* bytes of payload in a pooled output chunk */
+	NET_CHUNKS_POOLED = 256,     /* per worker; more go back to malloc */
+	NET_RECORD_SIZE = 16 * 1024, /* most bytes of one TLS record */
 	NET_IOV = 32,
 };
 
@@ -63,7 +64,7 @@ enum conn_state {
 
 enum conn_tls_state {
 	CONN_TLS_NONE,
-	CONN_TLS_DUE,       /* begins when the clear output is sent */
+	CONN_TLS_DUE, /* begins when the clear output is sent */
 	CONN_TLS_HANDSHAKE,
 	CONN_TLS_SECURE,
 };
@@ -92,8 +93,8 @@ struct conn {
 	char *in; /* read, but not used by the owner yet */
 	uint32_t in_len;
 	uint16_t pauses;
-	uint8_t state;     /* enum conn_state */
-	uint8_t tls_state; /* enum conn_tls_state */
+	uint8_t state;            /* enum conn_state */
+	uint8_t tls_state;        /* enum conn_tls_state */
 	bool eof : 1;             /* the peer's direction has ended */
 	bool input_due : 1;       /* conn_turn presents kept bytes and asks OpenSSL for more */
 	bool shaped : 1;          /* the shaper holds reading back */
@@ -105,7 +106,7 @@ struct conn {
 	struct shaper *shaper;
 	struct proxy_reader *proxy;
 	struct timer timer; /* one at a time: PROXY header, more TLS input, linger */
-	struct move *move; /* on its way to another worker */
+	struct move *move;  /* on its way to another worker */
 	struct listener *listener;
 	struct limit_peer *limit;
 	char *reason; /* of a dead one */

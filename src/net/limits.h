@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How many connections there may be: in all, per address, and how fast new ones may come from one address. An IPv6
- * address counts as its /64 network, since whoever has one address of it has them all. Addresses without a connection
- * are remembered in a table of bounded size, the ones seen last. Any thread.
+ * How many connections there may be: in all, per address, and how fast new ones may come from one address. An
+ * IPv6 address counts as its /64 network, since whoever has one address of it has them all. Addresses without
+ * a connection are remembered in a table of bounded size, the ones seen last. Any thread.
  */
 #pragma once
 
@@ -33,7 +33,8 @@ enum limit_verdict limits_enter(void);
 void limits_leave(void);
 unsigned limits_connections(void);
 /*
- * One more connection of address; leave it with limits_peer_leave. Unix sockets and loopback addresses are not limited
+ * One more connection of address; leave it with limits_peer_leave. Unix sockets and loopback addresses are
+ * not limited
  * (*peer_r is NULL then).
  * *log_r: refused, and nothing was said about this address during the last minute.
  */

@@ -113,8 +113,8 @@ static void listener_set_options(struct listener *listener, const struct conf *c
 	conf_unref(&old);
 	int64_t interval = conf_listener_get(options, "accept_interval")->integer;
 	__atomic_store_n(&listener->accept_interval, (unsigned)interval, __ATOMIC_RELAXED);
-	__atomic_store_n(&listener->proxy, conf_listener_get(options, "use_proxy_protocol")->boolean,
-	    __ATOMIC_RELAXED);
+	__atomic_store_n(
+	    &listener->proxy, conf_listener_get(options, "use_proxy_protocol")->boolean, __ATOMIC_RELAXED);
 }
 
 /* One listener of the snapshot: what is open already, or what was opened for it. */
@@ -133,8 +133,8 @@ static struct listener *find_open(const char *label)
 	return NULL;
 }
 
-static int wanted_open(struct wanted *wanted, const struct conf *conf, const struct listener_kind *kind,
-    struct err *err)
+static int wanted_open(
+    struct wanted *wanted, const struct conf *conf, const struct listener_kind *kind, struct err *err)
 {
 	struct listener_place place;
 	if (has_tls(wanted->options)) {
@@ -279,7 +279,8 @@ static void each_address(const struct listener *listener, char *text, size_t roo
 		inet_ntop(AF_INET, &address.in4.sin_addr, text, (socklen_t)room);
 }
 
-void listeners_each(void (*each)(void *arg, const char *module, const char *address, unsigned port, bool tls), void *arg)
+void listeners_each(
+    void (*each)(void *arg, const char *module, const char *address, unsigned port, bool tls), void *arg)
 {
 	for (size_t i = 0; i < listener_count; i++) {
 		char text[128];

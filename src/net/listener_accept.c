@@ -11,8 +11,8 @@
 #include "stanzad/log.h"
 
 enum {
-	ACCEPT_BATCH = 8,          /* then the other workers, and this one's connections, have their turn */
-	ACCEPT_PAUSE_MS = 250,     /* after running out of descriptors */
+	ACCEPT_BATCH = 8,      /* then the other workers, and this one's connections, have their turn */
+	ACCEPT_PAUSE_MS = 250, /* after running out of descriptors */
 	PROXY_TIMEOUT_MS = 10000,
 	LOG_MS = 60000,
 };

@@ -12,8 +12,8 @@
 
 /* Where a listener listens. Strings are borrowed. */
 struct listener_place {
-	struct str ip;   /* "::", "127.0.0.1"; unused for a path */
-	unsigned port;   /* 0: any free one */
+	struct str ip;    /* "::", "127.0.0.1"; unused for a path */
+	unsigned port;    /* 0: any free one */
 	const char *path; /* of a Unix socket; NULL: TCP */
 	unsigned backlog;
 	int mode, owner, group; /* of the path; -1: as it comes */
@@ -37,8 +37,8 @@ struct listener {
 	pthread_mutex_t lock; /* for what a reload changes */
 	struct conf *conf;    /* the snapshot that conf points into */
 	const struct conf_listener *options;
-	struct tls_context *tls; /* direct TLS; NULL: none */
-	bool proxy;              /* a PROXY header comes first */
+	struct tls_context *tls;  /* direct TLS; NULL: none */
+	bool proxy;               /* a PROXY header comes first */
 	unsigned accept_interval; /* ms */
 
 	struct acceptor {

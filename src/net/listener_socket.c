@@ -19,7 +19,8 @@ static void set_option(int fd, int level, int name, int value)
 	setsockopt(fd, level, name, &value, sizeof(value));
 }
 
-static int parse_ip(struct str ip, unsigned port, struct sockaddr_storage *address_r, socklen_t *len_r, struct err *err)
+static int parse_ip(
+    struct str ip, unsigned port, struct sockaddr_storage *address_r, socklen_t *len_r, struct err *err)
 {
 	char text[INET6_ADDRSTRLEN];
 	struct sockaddr_in *in4 = (struct sockaddr_in *)address_r;
@@ -83,7 +84,8 @@ static bool somebody_listens(const struct sockaddr_un *address)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return false;
-	bool answered = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN;
+	bool answered =
+	    connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN;
 	close(fd);
 	return answered;
 }

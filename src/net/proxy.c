@@ -49,8 +49,8 @@ static bool v1_address(int family, struct str text, unsigned char out[16])
 static bool v1_port(struct str text, uint16_t *port_r)
 {
 	uint64_t port;
-	if (text.len == 0 || text.len > 5 || (text.ptr[0] == '0' && text.len > 1) || !str_to_u64(text, &port) ||
-	    port > 65535)
+	if (text.len == 0 || text.len > 5 || (text.ptr[0] == '0' && text.len > 1) ||
+	    !str_to_u64(text, &port) || port > 65535)
 		return false;
 	*port_r = (uint16_t)port;
 	return true;

@@ -128,8 +128,8 @@ static bool has_prefix_options(const struct conf_listener *listener)
 }
 
 /* The listener's option, or the top-level one that overrides it. */
-static const struct option_value *read_option(const struct conf *conf, const struct conf_listener *listener,
-    const char *name)
+static const struct option_value *read_option(
+    const struct conf *conf, const struct conf_listener *listener, const char *name)
 {
 	if (has_prefix_options(listener)) {
 		struct strbuf full = {0};
@@ -153,7 +153,8 @@ static char *joined(const struct option_value *list, char separator)
 	return strbuf_take(&text);
 }
 
-static struct cached *cached_new(const struct conf *conf, const struct conf_listener *listener, const char *alpn)
+static struct cached *cached_new(
+    const struct conf *conf, const struct conf_listener *listener, const char *alpn)
 {
 	struct cached *cached = mem_zalloc(sizeof(*cached));
 	const struct option_value *cafile = read_option(conf, listener, "cafile");
@@ -177,12 +178,12 @@ static struct cached *cached_new(const struct conf *conf, const struct conf_list
 static bool same_options(const struct tls_options *a, const struct tls_options *b)
 {
 	return str_eq(a->ciphers, b->ciphers) && str_eq(a->protocol_options, b->protocol_options) &&
-	    str_eq(a->dhfile, b->dhfile) && str_eq(a->cafile, b->cafile) && a->verify == b->verify &&
-	    str_eq(str_of(a->alpn), str_of(b->alpn));
+	       str_eq(a->dhfile, b->dhfile) && str_eq(a->cafile, b->cafile) && a->verify == b->verify &&
+	       str_eq(str_of(a->alpn), str_of(b->alpn));
 }
 
-struct tls_context *tls_context_get(const struct conf *conf, const struct conf_listener *listener, const char *alpn,
-    struct err *err)
+struct tls_context *tls_context_get(
+    const struct conf *conf, const struct conf_listener *listener, const char *alpn, struct err *err)
 {
 	struct cached *cached = cached_new(conf, listener, alpn);
 	for (struct cached *at = contexts; at; at = at->next) {
@@ -201,7 +202,8 @@ struct tls_context *tls_context_get(const struct conf *conf, const struct conf_l
 	return cached->context;
 }
 
-void tls_each_certificate(void (*each)(void *arg, struct str host, const char *file, int64_t not_after_s, bool self_signed),
+void tls_each_certificate(
+    void (*each)(void *arg, struct str host, const char *file, int64_t not_after_s, bool self_signed),
     void *arg)
 {
 	for (struct host *host = hosts; host; host = host->next) {
@@ -212,7 +214,8 @@ void tls_each_certificate(void (*each)(void *arg, struct str host, const char *f
 			if (!certificate)
 				continue;
 			ASN1_TIME_to_tm(X509_get0_notAfter(certificate->leaf), &tm);
-			each(arg, str_of(host->name), certificate->file, (int64_t)timegm(&tm), certificate->self_signed);
+			each(arg, str_of(host->name), certificate->file, (int64_t)timegm(&tm),
+			    certificate->self_signed);
 		}
 	}
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TLS server contexts: one per set of options, certificates chosen by SNI from certfiles, hot-swapped on reload. TLS 1.2
- * and 1.3 only, whatever the options say (RFC 8996); no compression, renegotiation, tickets or session cache. Only src/net
- * includes openssl/ssl.h.
+ * TLS server contexts: one per set of options, certificates chosen by SNI from certfiles, hot-swapped on
+ * reload. TLS 1.2 and 1.3 only, whatever the options say (RFC 8996); no compression, renegotiation, tickets
+ * or session cache. Only src/net includes openssl/ssl.h.
  */
 #pragma once
 
@@ -12,24 +12,26 @@
 struct tls_context;
 
 /*
- * Loads every certificate and key that conf's certfiles names, checks that they belong together, builds the store by name
- * (subjectAltName dNSName, xmppAddr and SRVName, wildcards). Where a served host has none, a self-signed ECDSA P-256
- * certificate is made once in DATA_DIR/certs and used. Clients that name no host, or an unknown one, get the certificate of
- * conn_set_tls_name, else of the first host. Connections that are open keep what they have. < 0 and nothing changed on
- * failure. Worker 0.
+ * Loads every certificate and key that conf's certfiles names, checks that they belong together, builds the
+ * store by name (subjectAltName dNSName, xmppAddr and SRVName, wildcards). Where a served host has none, a
+ * self-signed ECDSA P-256 certificate is made once in DATA_DIR/certs and used. Clients that name no host, or
+ * an unknown one, get the certificate of conn_set_tls_name, else of the first host. Connections that are open
+ * keep what they have. < 0 and nothing changed on failure. Worker 0.
  */
 int tls_apply(const struct conf *conf, const char *data_dir, struct err *err);
 /* After the last connection. */
 void tls_fini(void);
 /*
- * For a listener's options (ciphers, protocol_options, dhfile, cafile, tls_verify); as in ejabberd, a top-level c2s_ option
- * of the same purpose counts instead when it is given. A client certificate is asked for, but not required, with tls_verify
- * or a cafile; the CAs are those of the cafile, else of ca_file, else the system's. alpn (static storage): the protocol that a
- * client must have among those it offers, if it offers any; NULL: not looked at. After tls_apply; the context is cached,
- * refreshed by tls_apply, and borrowed until tls_fini. NULL with a reason. Worker 0.
+ * For a listener's options (ciphers, protocol_options, dhfile, cafile, tls_verify); as in ejabberd, a
+ * top-level c2s_ option of the same purpose counts instead when it is given. A client certificate is asked
+ * for, but not required, with tls_verify or a cafile; the CAs are those of the cafile, else of ca_file, else
+ * the system's. alpn (static storage): the protocol that a client must have among those it offers, if it
+ * offers any; NULL: not looked at. After tls_apply; the context is cached, refreshed by tls_apply, and
+ * borrowed until tls_fini. NULL with a reason. Worker 0.
  */
-struct tls_context *tls_context_get(const struct conf *conf, const struct conf_listener *listener, const char *alpn,
-    struct err *err);
+struct tls_context *tls_context_get(
+    const struct conf *conf, const struct conf_listener *listener, const char *alpn, struct err *err);
 /* The certificate that each served host uses. not_after_s: seconds since 1970. Worker 0. */
-void tls_each_certificate(void (*each)(void *arg, struct str host, const char *file, int64_t not_after_s, bool self_signed),
+void tls_each_certificate(
+    void (*each)(void *arg, struct str host, const char *file, int64_t not_after_s, bool self_signed),
     void *arg);

@@ -16,8 +16,8 @@ enum { CHAIN_MAX = 10 };
 
 /* What the files hold, before keys and certificates have found each other. */
 struct pile {
-	STACK_OF(X509) *certificates;
-	STACK_OF(EVP_PKEY) *keys;
+	STACK_OF(X509) * certificates;
+	STACK_OF(EVP_PKEY) * keys;
 	char **files; /* of each certificate */
 };
 
@@ -84,7 +84,7 @@ static X509 *find_issuer(const struct pile *pile, X509 *certificate)
 }
 
 /* Intermediate certificates in order; clients have the root themselves. */
-static STACK_OF(X509) *build_chain(const struct pile *pile, X509 *leaf)
+static STACK_OF(X509) * build_chain(const struct pile *pile, X509 *leaf)
 {
 	STACK_OF(X509) *chain = sk_X509_new_null();
 	X509 *last = leaf;
@@ -114,10 +114,11 @@ static unsigned key_type(EVP_PKEY *key)
 static bool is_valid_now(const struct tls_certificate *certificate)
 {
 	return X509_cmp_current_time(X509_get0_notBefore(certificate->leaf)) < 0 &&
-	    X509_cmp_current_time(X509_get0_notAfter(certificate->leaf)) > 0;
+	       X509_cmp_current_time(X509_get0_notAfter(certificate->leaf)) > 0;
 }
 
-/* Of two for the same name: the one that is valid now, then the one that a CA signed, then the one that lasts longer. */
+/* Of two for the same name: the one that is valid now, then the one that a CA signed, then the one that lasts
+ * longer. */
 static bool is_better(const struct tls_certificate *a, const struct tls_certificate *b)
 {
 	bool a_valid = is_valid_now(a), b_valid = is_valid_now(b);
@@ -195,7 +196,8 @@ static bool is_ca(X509 *certificate)
 	return X509_check_ca(certificate) != 0;
 }
 
-/* Each key with its certificate. CA certificates need no key; another without one, or a key without, is a mistake. */
+/* Each key with its certificate. CA certificates need no key; another without one, or a key without, is a
+ * mistake. */
 static int store_match(struct tls_store *store, const struct pile *pile, struct err *err)
 {
 	for (int i = 0; i < sk_X509_num(pile->certificates); i++) {
@@ -204,7 +206,8 @@ static int store_match(struct tls_store *store, const struct pile *pile, struct 
 		if (key)
 			store_add(store, pile, i, key);
 		else if (!is_ca(certificate))
-			return err_set(err, "%s: no key in certfiles belongs to this certificate", pile->files[i]);
+			return err_set(
+			    err, "%s: no key in certfiles belongs to this certificate", pile->files[i]);
 	}
 	for (int k = 0; k < sk_EVP_PKEY_num(pile->keys); k++) {
 		bool used = false;
@@ -288,7 +291,8 @@ static char *selfsigned_path(const char *directory, struct str host)
 	strbuf_printf(&path, "%s/", directory);
 	for (size_t i = 0; i < host.len; i++) {
 		unsigned char c = (unsigned char)host.ptr[i];
-		bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || (c == '.' && i > 0);
+		bool plain =
+		    (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || (c == '.' && i > 0);
 		if (plain)
 			strbuf_char(&path, (char)c);
 		else
@@ -303,7 +307,7 @@ static bool expired(const char *path)
 	STACK_OF(X509) *certificates = sk_X509_new_null();
 	STACK_OF(EVP_PKEY) *keys = sk_EVP_PKEY_new_null();
 	bool over = tls_file_read(path, certificates, keys, NULL) == 0 && sk_X509_num(certificates) == 1 &&
-	    X509_cmp_current_time(X509_get0_notAfter(sk_X509_value(certificates, 0))) < 0;
+		    X509_cmp_current_time(X509_get0_notAfter(sk_X509_value(certificates, 0))) < 0;
 	sk_X509_pop_free(certificates, X509_free);
 	sk_EVP_PKEY_pop_free(keys, EVP_PKEY_free);
 	return over;

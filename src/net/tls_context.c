@@ -60,7 +60,7 @@ static int protocol_option(struct str word, uint64_t *options, struct err *err)
 static int set_protocols(SSL_CTX *ctx, struct str words, struct err *err)
 {
 	uint64_t options = SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
-	    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF;
+			   SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF;
 	const uint64_t both = SSL_OP_NO_TLSv1_2 | SSL_OP_NO_TLSv1_3;
 	while (words.len) {
 		struct str word = str_trim(str_cut(words, '|', &words));
@@ -191,8 +191,8 @@ static int set_fallback(SSL_CTX *ctx, const struct tls_name *name, struct err *e
 {
 	for (unsigned type = 0; name && type < TLS_KEY_TYPES; type++) {
 		const struct tls_certificate *certificate = name->certificates[type];
-		if (certificate &&
-		    !SSL_CTX_use_cert_and_key(ctx, certificate->leaf, certificate->key, certificate->chain, 1))
+		if (certificate && !SSL_CTX_use_cert_and_key(
+				       ctx, certificate->leaf, certificate->key, certificate->chain, 1))
 			return tls_err(err, certificate->file);
 	}
 	return 0;
@@ -216,19 +216,20 @@ static void init_once(void)
 
 static void set_memory(SSL_CTX *ctx)
 {
-	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_mode(ctx,
+	    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(ctx, 0);
 	SSL_CTX_set_read_ahead(ctx, 1);
 }
 
-static int configure(SSL_CTX *ctx, const struct tls_options *options, struct tls_store *store, struct err *err)
+static int configure(
+    SSL_CTX *ctx, const struct tls_options *options, struct tls_store *store, struct err *err)
 {
 	set_memory(ctx);
-	if (set_protocols(ctx, options->protocol_options, err) < 0 || set_ciphers(ctx, options->ciphers, err) < 0 ||
-	    set_dh(ctx, options->dhfile, err) < 0 || set_verify(ctx, options, err) < 0 ||
-	    set_fallback(ctx, store->fallback, err) < 0)
+	if (set_protocols(ctx, options->protocol_options, err) < 0 ||
+	    set_ciphers(ctx, options->ciphers, err) < 0 || set_dh(ctx, options->dhfile, err) < 0 ||
+	    set_verify(ctx, options, err) < 0 || set_fallback(ctx, store->fallback, err) < 0)
 		return -1;
 	if (options->alpn)
 		SSL_CTX_set_alpn_select_cb(ctx, select_alpn, (void *)options->alpn);
@@ -252,7 +253,8 @@ SSL_CTX *tls_ssl_ctx_new(const struct tls_options *options, struct tls_store *st
 	return ctx;
 }
 
-struct tls_context *tls_context_new(const struct tls_options *options, struct tls_store *store, struct err *err)
+struct tls_context *tls_context_new(
+    const struct tls_options *options, struct tls_store *store, struct err *err)
 {
 	SSL_CTX *ctx = tls_ssl_ctx_new(options, store, err);
 	if (!ctx)

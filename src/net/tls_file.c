@@ -19,16 +19,16 @@ static int no_password(char *buf, int size, int writing, void *arg)
 static bool is_key(const char *name)
 {
 	return strcmp(name, PEM_STRING_PKCS8) == 0 || strcmp(name, PEM_STRING_PKCS8INF) == 0 ||
-	    strcmp(name, PEM_STRING_RSA) == 0 || strcmp(name, PEM_STRING_ECPRIVATEKEY) == 0;
+	       strcmp(name, PEM_STRING_RSA) == 0 || strcmp(name, PEM_STRING_ECPRIVATEKEY) == 0;
 }
 
 static bool is_certificate(const char *name)
 {
 	return strcmp(name, PEM_STRING_X509) == 0 || strcmp(name, PEM_STRING_X509_OLD) == 0 ||
-	    strcmp(name, PEM_STRING_X509_TRUSTED) == 0;
+	       strcmp(name, PEM_STRING_X509_TRUSTED) == 0;
 }
 
-static int add_certificate(const unsigned char *der, long len, STACK_OF(X509) *certificates)
+static int add_certificate(const unsigned char *der, long len, STACK_OF(X509) * certificates)
 {
 	X509 *certificate = d2i_X509(NULL, &der, len);
 	if (!certificate)
@@ -43,8 +43,9 @@ static int add_certificate(const unsigned char *der, long len, STACK_OF(X509) *c
 	return 0;
 }
 
-/* Goes over the blocks of the file; kinds that are of no use here (DH parameters, for one) are passed over. */
-static int read_certificates(BIO *bio, STACK_OF(X509) *certificates, unsigned *keys_r)
+/* Goes over the blocks of the file; kinds that are of no use here (DH parameters, for one) are passed over.
+ */
+static int read_certificates(BIO *bio, STACK_OF(X509) * certificates, unsigned *keys_r)
 {
 	char *name, *header;
 	unsigned char *der;
@@ -66,7 +67,7 @@ static int read_certificates(BIO *bio, STACK_OF(X509) *certificates, unsigned *k
 	return rc;
 }
 
-static int read_keys(BIO *bio, unsigned count, STACK_OF(EVP_PKEY) *keys, const char *path, struct err *err)
+static int read_keys(BIO *bio, unsigned count, STACK_OF(EVP_PKEY) * keys, const char *path, struct err *err)
 {
 	bool encrypted = false;
 	for (unsigned i = 0; i < count; i++) {
@@ -80,7 +81,7 @@ static int read_keys(BIO *bio, unsigned count, STACK_OF(EVP_PKEY) *keys, const c
 	return 0;
 }
 
-int tls_file_read(const char *path, STACK_OF(X509) *certificates, STACK_OF(EVP_PKEY) *keys, struct err *err)
+int tls_file_read(const char *path, STACK_OF(X509) * certificates, STACK_OF(EVP_PKEY) * keys, struct err *err)
 {
 	struct stat status;
 	if (stat(path, &status) < 0)

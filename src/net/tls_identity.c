@@ -7,11 +7,12 @@
 
 bool conn_peer_verified(const struct conn *conn)
 {
-	return conn_is_tls(conn) && SSL_get0_peer_certificate(conn->ssl) && SSL_get_verify_result(conn->ssl) == X509_V_OK;
+	return conn_is_tls(conn) && SSL_get0_peer_certificate(conn->ssl) &&
+	       SSL_get_verify_result(conn->ssl) == X509_V_OK;
 }
 
-unsigned conn_peer_identities(const struct conn *conn, void (*each)(void *arg, const char *kind, struct str value),
-    void *arg)
+unsigned conn_peer_identities(
+    const struct conn *conn, void (*each)(void *arg, const char *kind, struct str value), void *arg)
 {
 	return conn_peer_verified(conn) ? tls_names_each(SSL_get0_peer_certificate(conn->ssl), each, arg) : 0;
 }
@@ -24,12 +25,14 @@ static size_t binding_exporter(SSL *ssl, unsigned char *out)
 		return 0;
 	if (!out)
 		return 32;
-	if (!SSL_export_keying_material(ssl, out, 32, label, sizeof(label) - 1, (const unsigned char *)"", 0, 1))
+	if (!SSL_export_keying_material(
+		ssl, out, 32, label, sizeof(label) - 1, (const unsigned char *)"", 0, 1))
 		return 0;
 	return 32;
 }
 
-/* RFC 5929 4.1: the certificate's own hash function, but never a weak one; none when its signature has none. */
+/* RFC 5929 4.1: the certificate's own hash function, but never a weak one; none when its signature has none.
+ */
 static size_t binding_end_point(SSL *ssl, unsigned char *out)
 {
 	X509 *certificate = SSL_get_certificate(ssl);
@@ -48,8 +51,9 @@ static size_t binding_end_point(SSL *ssl, unsigned char *out)
 }
 
 /*
- * RFC 5929 3.1: the first Finished message, which is the client's, since sessions are never resumed. It is not defined for
- * TLS 1.3, but clients whose TLS library knows no other binding take it there as well: it is as unique.
+ * RFC 5929 3.1: the first Finished message, which is the client's, since sessions are never resumed. It is
+ * not defined for TLS 1.3, but clients whose TLS library knows no other binding take it there as well: it is
+ * as unique.
  */
 static size_t binding_unique(SSL *ssl, unsigned char *out)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the TLS files share: certificates by name, contexts, and asking OpenSSL for the reason of a failure. */
+/* What the TLS files share: certificates by name, contexts, and asking OpenSSL for the reason of a failure.
+ */
 #pragma once
 
 #include <openssl/ssl.h>
@@ -16,7 +17,7 @@ enum { TLS_KEY_TYPES = 3, TLS_KEY_RSA = 0, TLS_KEY_EC, TLS_KEY_OTHER };
 struct tls_certificate {
 	X509 *leaf;
 	EVP_PKEY *key;
-	STACK_OF(X509) *chain; /* without the leaf and without the root */
+	STACK_OF(X509) * chain; /* without the leaf and without the root */
 	char *file;
 	bool self_signed;
 	struct tls_certificate *next;
@@ -31,7 +32,7 @@ struct tls_name {
 struct tls_store {
 	unsigned refs; /* atomic */
 	struct tls_certificate *certificates;
-	struct map names; /* to struct tls_name */
+	struct map names;                /* to struct tls_name */
 	const struct tls_name *fallback; /* the first host's */
 };
 
@@ -39,14 +40,15 @@ struct tls_store {
 struct tls_store *tls_store_load(const struct str *files, size_t count, struct err *err);
 struct tls_store *tls_store_ref(struct tls_store *store);
 void tls_store_unref(struct tls_store **store);
-/* Makes sure that host has a certificate: one of its own in directory when none of the files names it. The first host is
- * the fallback. */
+/* Makes sure that host has a certificate: one of its own in directory when none of the files names it. The
+ * first host is the fallback. */
 int tls_store_add_host(struct tls_store *store, struct str host, const char *directory, struct err *err);
 /* Exact, then wildcard; NULL. name in any case, U-labels or A-labels. */
 const struct tls_name *tls_store_find(const struct tls_store *store, struct str name);
 
 /* tls_file.c: reads one PEM file: certificates and keys are pushed (caller frees what is in them). */
-int tls_file_read(const char *path, STACK_OF(X509) *certificates, STACK_OF(EVP_PKEY) *keys, struct err *err);
+int tls_file_read(
+    const char *path, STACK_OF(X509) * certificates, STACK_OF(EVP_PKEY) * keys, struct err *err);
 
 /* tls_selfsigned.c: makes path (mode 0600) with a new key and certificate for host. */
 int tls_selfsigned_write(const char *path, struct str host, struct err *err);
@@ -61,7 +63,8 @@ struct tls_options {
 
 /* An SSL_CTX from options and certificates; NULL with a reason. */
 SSL_CTX *tls_ssl_ctx_new(const struct tls_options *options, struct tls_store *store, struct err *err);
-struct tls_context *tls_context_new(const struct tls_options *options, struct tls_store *store, struct err *err);
+struct tls_context *tls_context_new(
+    const struct tls_options *options, struct tls_store *store, struct err *err);
 void tls_context_free(struct tls_context **context);
 /* Takes the SSL_CTX over; handshakes from now on use it. */
 void tls_context_swap(struct tls_context *context, SSL_CTX *ssl_ctx);

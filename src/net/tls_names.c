@@ -65,8 +65,9 @@ unsigned tls_names_each(const X509 *certificate, tls_name_each *each, void *arg)
 		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
 		const char *kind = "dns";
 		struct str text;
-		if (name->type == GEN_DNS ? !text_of(name->d.dNSName, &text)
-					  : name->type != GEN_OTHERNAME || !other_name(name->d.otherName, &kind, &text))
+		if (name->type == GEN_DNS
+			? !text_of(name->d.dNSName, &text)
+			: name->type != GEN_OTHERNAME || !other_name(name->d.otherName, &kind, &text))
 			continue;
 		each(arg, kind, text);
 		count++;

@@ -8,8 +8,8 @@
 
 typedef void tls_name_each(void *arg, const char *kind, struct str value);
 
-/* Calls each for every dNSName ("dns"), id-on-xmppAddr ("xmpp") and SRVName ("srv"); returns how many. Names that hold a
- * NUL are passed over. */
+/* Calls each for every dNSName ("dns"), id-on-xmppAddr ("xmpp") and SRVName ("srv"); returns how many. Names
+ * that hold a NUL are passed over. */
 unsigned tls_names_each(const X509 *certificate, tls_name_each *each, void *arg);
 /* The first common name as tls_name_normal gives it: for certificates without any of the above. */
 bool tls_common_name(const X509 *certificate, char out[256]);

@@ -14,8 +14,8 @@
 #include "net/tls_internal.h"
 
 /*
- * Nobody but the people who accepted it vouches for this certificate: clients pin it, and a new one looks to them like
- * an attack. An early end would buy no safety and break every one of them on that day.
+ * Nobody but the people who accepted it vouches for this certificate: clients pin it, and a new one looks to
+ * them like an attack. An early end would buy no safety and break every one of them on that day.
  */
 enum { VALID_DAYS = 3650 };
 
@@ -92,8 +92,8 @@ static X509 *make_certificate(EVP_PKEY *key, struct str host)
 	X509_NAME *subject = X509_get_subject_name(certificate);
 	/* X.520: 64 characters; the name that counts is in the subjectAltName. */
 	if (host.len <= 64)
-		X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8, (const unsigned char *)host.ptr,
-		    (int)host.len, -1, 0);
+		X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8,
+		    (const unsigned char *)host.ptr, (int)host.len, -1, 0);
 	X509_set_issuer_name(certificate, subject);
 	X509_set_pubkey(certificate, key);
 	add_extension(certificate, NID_basic_constraints, "critical,CA:FALSE");
@@ -119,8 +119,8 @@ static int write_pem(const char *path, EVP_PKEY *key, X509 *certificate, struct 
 			close(fd);
 		return -1;
 	}
-	bool written = PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL) && PEM_write_X509(file, certificate) &&
-	    fflush(file) == 0 && fsync(fd) == 0;
+	bool written = PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL) &&
+		       PEM_write_X509(file, certificate) && fflush(file) == 0 && fsync(fd) == 0;
 	if (fclose(file) != 0 || !written)
 		return err_set(err, "%s: cannot write it: %s", path, strerror(errno));
 	return 0;
@@ -132,7 +132,8 @@ int tls_selfsigned_write(const char *path, struct str host, struct err *err)
 	strbuf_printf(&fresh, "%s.new", path);
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	X509 *certificate = key ? make_certificate(key, host) : NULL;
-	int rc = certificate ? write_pem(fresh.ptr, key, certificate, err) : tls_err(err, "making a certificate");
+	int rc =
+	    certificate ? write_pem(fresh.ptr, key, certificate, err) : tls_err(err, "making a certificate");
 	if (rc == 0 && rename(fresh.ptr, path) < 0)
 		rc = err_set(err, "%s: %s", path, strerror(errno));
 	if (rc < 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The journey of a stanza, in the order in which things happen. One row a stage: STAGE(token, word, story).
- * 'stanzactl explain' prints the stages that a stanza passes with what each decided; docs/STANZA.md tells the story
- * at length.
+ * 'stanzactl explain' prints the stages that a stanza passes with what each decided; docs/STANZA.md tells the
+ * story at length.
  */
 STAGE(RECEIVED, "received", "a client's stream gave a complete, well-formed element that is a stanza")
 STAGE(ADDRESSED, "addressed", "from is stamped by the server, to is prepared or filled in (RFC 6120 8.1)")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A virtual host's tables, as src/route sees them. A host's tables are immutable; a change builds new ones on worker 0,
- * swaps the pointer and frees the old ones when each worker has passed its loop.
+ * A virtual host's tables, as src/route sees them. A host's tables are immutable; a change builds new ones on
+ * worker 0, swaps the pointer and frees the old ones when each worker has passed its loop.
  */
 #pragma once
 
@@ -29,13 +29,13 @@ struct hook_table {
 struct host_tables {
 	int refs; /* atomic */
 	struct hook_table hooks[HOOK_COUNT];
-	struct map iqs[2]; /* enum iq_component; namespace -> struct iq_entry */
+	struct map iqs[2];                  /* enum iq_component; namespace -> struct iq_entry */
 	struct module_instance **instances; /* in the order of the configuration */
 	size_t instance_count;
 };
 
 struct host {
-	struct jid jid; /* heap */
+	struct jid jid;             /* heap */
 	struct host_tables *tables; /* atomic */
 	struct module_instance **instances;
 	size_t instance_count;
@@ -48,14 +48,15 @@ struct module_instance {
 	const struct conf_module *options; /* atomic; belongs to conf */
 	struct conf *conf;                 /* keeps options alive */
 	void *state;
-	int calls; /* atomic: executor calls and answers that are owed */
+	int calls;                /* atomic: executor calls and answers that are owed */
 	struct job_queue *queues; /* one for each IQ_ONE_QUEUE row of module->iqs */
 	bool started;
 };
 
 /* tables NULL: false. */
 bool host_tables_have(const struct host_tables *tables, const struct module_instance *instance);
-/* Keeps a host's present tables while work that began under them is elsewhere. Ref on a worker, unref on any. */
+/* Keeps a host's present tables while work that began under them is elsewhere. Ref on a worker, unref on any.
+ */
 struct host_tables *host_tables_ref(struct host *host);
 void host_tables_unref(struct host_tables *tables);
 

@@ -38,7 +38,8 @@ static void iq_add(struct host_tables *tables, struct module_instance *instance,
 		return;
 	}
 	struct iq_entry *entry = mem_zalloc(sizeof(*entry));
-	*entry = (struct iq_entry){iq, instance, iq->discipline == IQ_ONE_QUEUE ? &instance->queues[row] : NULL};
+	*entry =
+	    (struct iq_entry){iq, instance, iq->discipline == IQ_ONE_QUEUE ? &instance->queues[row] : NULL};
 	map_put(map, str_of(iq->ns), entry);
 }
 

@@ -35,7 +35,7 @@ static void answer(struct iq *iq, enum iq_verdict verdict)
 	stanza_unref(&stanza);
 }
 
-/* --- answers that come later ----------------------------------------------------------------------------------------- */
+/* --- answers that come later ---------------------------------------------------------------------------- */
 
 struct later {
 	struct iq iq;
@@ -76,7 +76,7 @@ void iq_finish(struct iq **iq_ptr, enum iq_verdict verdict)
 	free(later);
 }
 
-/* --- disciplines ------------------------------------------------------------------------------------------------------ */
+/* --- disciplines ---------------------------------------------------------------------------------------- */
 
 static void job_run(struct job *job)
 {
@@ -126,7 +126,8 @@ void iq_dispatch(struct host *host, enum iq_component component, struct user *us
 {
 	const struct xml *payload = stanza_payload(stanza);
 	if (!payload || !stanza->id.ptr) {
-		refuse(from, to, stanza, SE_bad_request, "an IQ get or set has an id and exactly one child element");
+		refuse(from, to, stanza, SE_bad_request,
+		    "an IQ get or set has an id and exactly one child element");
 		return;
 	}
 	const struct iq_entry *entry = host_iq(host, component, payload->ns);

@@ -36,8 +36,9 @@ static void on_timeout(struct timer *timer)
 	finish(list_entry(timer, struct request, timer), NULL);
 }
 
-void iq_request(const struct jid *from, const struct jid *to, enum stanza_type type, struct xml_writer *payload,
-    unsigned timeout_ms, void (*answered)(void *arg, struct stanza *answer), void *arg)
+void iq_request(const struct jid *from, const struct jid *to, enum stanza_type type,
+    struct xml_writer *payload, unsigned timeout_ms, void (*answered)(void *arg, struct stanza *answer),
+    void *arg)
 {
 	struct request *request = mem_zalloc(sizeof(*request));
 	char random[ID_RANDOM + 1];

@@ -36,7 +36,8 @@ static void local_presence(const struct jid *from, const struct jid *to, struct 
 static void local_message(const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	if (stanza->type == MESSAGE_HEADLINE || stanza->type == STANZA_ERROR) {
-		TRACE(STAGE_DROPPED, "a %s message to the server itself is ignored", stanza_type_text(stanza->type));
+		TRACE(STAGE_DROPPED, "a %s message to the server itself is ignored",
+		    stanza_type_text(stanza->type));
 		return;
 	}
 	struct stanza_error error = {.condition = SE_service_unavailable};

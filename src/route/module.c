@@ -55,7 +55,7 @@ struct module_instance *host_module(const struct host *host, const char *name)
 	return NULL;
 }
 
-/* --- features: derived from what the modules registered ---------------------------------------------------------------- */
+/* --- features: derived from what the modules registered ------------------------------------------------- */
 
 struct features {
 	const char **names;
@@ -86,8 +86,8 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-void host_each_feature(const struct host *host, enum iq_component component, void (*each)(void *arg, const char *feature),
-    void *arg)
+void host_each_feature(const struct host *host, enum iq_component component,
+    void (*each)(void *arg, const char *feature), void *arg)
 {
 	const struct host_tables *tables = __atomic_load_n(&host->tables, __ATOMIC_ACQUIRE);
 	struct features features = {0};

@@ -76,10 +76,10 @@ unsigned modules_session_slots(void)
 	return session_slot_count;
 }
 
-/* --- one instance ----------------------------------------------------------------------------------------------- */
+/* --- one instance --------------------------------------------------------------------------------------- */
 
-static struct module_instance *instance_new(const struct module *module, struct host *host,
-    const struct conf_module *options, struct conf *conf)
+static struct module_instance *instance_new(
+    const struct module *module, struct host *host, const struct conf_module *options, struct conf *conf)
 {
 	struct module_instance *instance = mem_zalloc(sizeof(*instance));
 	instance->module = module;
@@ -133,10 +133,12 @@ static int instance_start(struct module_instance *instance, struct err *err)
 		return err_prefix(err, "module %s: ", module->name);
 	if (module->start && module->start(instance, err) < 0) {
 		commands_leave(module);
-		return err_prefix(err, "module %s on %.*s: ", module->name, STR_FMT(host_name(instance->host)));
+		return err_prefix(
+		    err, "module %s on %.*s: ", module->name, STR_FMT(host_name(instance->host)));
 	}
 	instance->started = true;
-	LOG_DEBUG("module.started", LOG_CSTR("module", module->name), LOG_STR("host", host_name(instance->host)));
+	LOG_DEBUG(
+	    "module.started", LOG_CSTR("module", module->name), LOG_STR("host", host_name(instance->host)));
 	return 0;
 }
 
@@ -175,7 +177,7 @@ static void instance_stop(struct module_instance *instance)
 	on_stop_retry(&stopping->timer);
 }
 
-/* --- a plan: what a host will have -------------------------------------------------------------------------------- */
+/* --- a plan: what a host will have ---------------------------------------------------------------------- */
 
 struct plan {
 	struct host *host;
@@ -196,7 +198,8 @@ static struct module_instance *instance_of(struct module_instance **instances, s
 	return NULL;
 }
 
-static int plan_module(struct plan *plan, const struct conf_module *options, struct conf *conf, struct err *err)
+static int plan_module(
+    struct plan *plan, const struct conf_module *options, struct conf *conf, struct err *err)
 {
 	const struct module *module = module_named(conf_module_name(options));
 	if (!module)
@@ -297,7 +300,7 @@ static void plan_abandon(struct plan *plan)
 	plan_fini(plan);
 }
 
-/* --- putting plans into force -------------------------------------------------------------------------------------- */
+/* --- putting plans into force --------------------------------------------------------------------------- */
 
 struct retired { /* freed when every worker has passed its loop */
 	struct map *hosts;
@@ -339,8 +342,8 @@ static void migrate_here(void *arg)
 
 static void retire_instance(struct retired *retired, struct module_instance *instance)
 {
-	retired->instances = mem_realloc_array(retired->instances, retired->instance_count + 1,
-	    sizeof(*retired->instances));
+	retired->instances =
+	    mem_realloc_array(retired->instances, retired->instance_count + 1, sizeof(*retired->instances));
 	retired->instances[retired->instance_count++] = instance;
 }
 
@@ -362,15 +365,18 @@ static void plan_reload(struct plan *plan, struct conf *conf, struct retired *re
 			instance->conf = old_conf;
 			continue;
 		}
-		retired->confs = mem_realloc_array(retired->confs, retired->conf_count + 1, sizeof(*retired->confs));
+		retired->confs =
+		    mem_realloc_array(retired->confs, retired->conf_count + 1, sizeof(*retired->confs));
 		retired->confs[retired->conf_count++] = old_conf;
 	}
 }
 
 static void retire_tables(struct retired *retired, struct host *host, struct host_tables *fresh)
 {
-	retired->tables = mem_realloc_array(retired->tables, retired->table_count + 1, sizeof(*retired->tables));
-	retired->changed = mem_realloc_array(retired->changed, retired->table_count + 1, sizeof(*retired->changed));
+	retired->tables =
+	    mem_realloc_array(retired->tables, retired->table_count + 1, sizeof(*retired->tables));
+	retired->changed =
+	    mem_realloc_array(retired->changed, retired->table_count + 1, sizeof(*retired->changed));
 	retired->changed[retired->table_count] = host;
 	retired->tables[retired->table_count++] = host->tables;
 	__atomic_store_n(&host->tables, fresh, __ATOMIC_RELEASE);

@@ -11,8 +11,9 @@ void modules_offer(const struct module *const *modules);
 const struct module *module_named(const char *name);
 
 /*
- * Makes hosts and modules those of conf: starts what is new, reloads what changed, stops what is gone. < 0: nothing has
- * changed and err says why. Streams of a host that is gone are closed with host-gone by the caller.
+ * Makes hosts and modules those of conf: starts what is new, reloads what changed, stops what is gone. < 0:
+ * nothing has changed and err says why. Streams of a host that is gone are closed with host-gone by the
+ * caller.
  */
 int hosts_apply(struct conf *conf, struct err *err);
 /* Stops all modules on all hosts; no stanza may be under way any more. */

@@ -130,12 +130,13 @@ void route_post(const struct jid *from, const struct jid *to, struct stanza *sta
 	worker_post(worker_home(map_hash(jid_bare(from))), &envelope->mail);
 }
 
-void route_error(const struct jid *from, const struct jid *to, struct stanza *original,
-    const struct stanza_error *error)
+void route_error(
+    const struct jid *from, const struct jid *to, struct stanza *original, const struct stanza_error *error)
 {
 	struct stanza *answer = stanza_make_error(original, error, NULL);
 	if (!answer) {
-		TRACE(STAGE_DROPPED, "%s, and this stanza may not be answered", stanza_condition_text(error->condition));
+		TRACE(STAGE_DROPPED, "%s, and this stanza may not be answered",
+		    stanza_condition_text(error->condition));
 		return;
 	}
 	TRACE(STAGE_BOUNCED, "%s%s%s", stanza_condition_text(error->condition), error->text ? ": " : "",

@@ -17,7 +17,7 @@
 
 #define RESOURCE_MADE_LEN 16 /* 80 random bits */
 
-/* --- binding ------------------------------------------------------------------------------------------------------ */
+/* --- binding -------------------------------------------------------------------------------------------- */
 
 static struct session *session_new(struct user *user, struct str resource, const struct session_bind *bind)
 {
@@ -56,7 +56,8 @@ static bool conflict_is(struct user *user, const char *word)
 static struct session *oldest_over_limit(struct user *user)
 {
 	struct access_subject subject = {.jid = &user->jid};
-	int64_t limit = access_rule_number(conf_current(), host_name(user->host), "max_user_sessions", &subject, 10);
+	int64_t limit =
+	    access_rule_number(conf_current(), host_name(user->host), "max_user_sessions", &subject, 10);
 	if (limit == OPTION_INFINITE || (int64_t)user_session_count(user) < limit)
 		return NULL;
 	return user->sessions;
@@ -80,7 +81,8 @@ static void bind_to(struct session_bind *bind, struct user *user)
 	if (old)
 		session_close(old, "conflict", "replaced by a new connection");
 	else if ((old = oldest_over_limit(user)))
-		session_close(old, "policy-violation", "too many sessions of this user; the oldest was closed");
+		session_close(
+		    old, "policy-violation", "too many sessions of this user; the oldest was closed");
 	user->holds--;
 	struct session *session = session_new(user, resource, bind);
 	timer_stop(&user->idle);
@@ -137,7 +139,7 @@ void session_unbind(struct session **session_ptr)
 	user_settle(user);
 }
 
-/* --- presence ------------------------------------------------------------------------------------------------------ */
+/* --- presence ------------------------------------------------------------------------------------------- */
 
 static int presence_priority(const struct stanza *stanza, int *priority_r)
 {
@@ -166,9 +168,10 @@ int session_set_presence(struct session *session, struct stanza *stanza)
 	return 0;
 }
 
-/* --- delivering ----------------------------------------------------------------------------------------------------- */
+/* --- delivering ----------------------------------------------------------------------------------------- */
 
-static void spool(struct session *session, const struct jid *from, const struct jid *to, struct stanza *stanza)
+static void spool(
+    struct session *session, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	struct user *user = session->user;
 	LOG_DEBUG("session.queue_full", LOG_STR("session", jid_full(&session->jid)));
@@ -177,7 +180,8 @@ static void spool(struct session *session, const struct jid *from, const struct 
 		if (hook_run_message_offline(user->host, &event) == HOOK_STOP)
 			return;
 	}
-	struct stanza_error error = {.condition = SE_resource_constraint, .text = "the recipient's queue is full"};
+	struct stanza_error error = {
+	    .condition = SE_resource_constraint, .text = "the recipient's queue is full"};
 	route_error(from, to, stanza, &error);
 }
 
@@ -187,11 +191,13 @@ static enum hook_verdict receive_hook(struct session *session, struct hook_stanz
 		return HOOK_PASS;
 	enum hook_verdict verdict = hook_run_user_receive(session->user->host, event);
 	if (verdict == HOOK_STOP)
-		TRACE(STAGE_DROPPED, "hook user_receive: %s", event->reason ? event->reason : "a module took it");
+		TRACE(STAGE_DROPPED, "hook user_receive: %s",
+		    event->reason ? event->reason : "a module took it");
 	return verdict;
 }
 
-void session_deliver(struct session *session, const struct jid *from, const struct jid *to, struct stanza *stanza)
+void session_deliver(
+    struct session *session, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	struct hook_stanza event = {.from = from, .to = to, .stanza = stanza_ref(stanza), .session = session};
 	enum hook_verdict verdict = receive_hook(session, &event);
@@ -252,7 +258,7 @@ void session_close(struct session *session, const char *stream_condition, const 
 	session->ops->close(session->stream, stream_condition, text);
 }
 
-/* --- reading --------------------------------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------------------- */
 
 struct session *session_next(const struct session *session)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sessions from the side of the stream that holds the client (stanzad/user.h is everyone else's view). On the home worker
- * of the user.
+ * Sessions from the side of the stream that holds the client (stanzad/user.h is everyone else's view). On the
+ * home worker of the user.
  */
 #pragma once
 
@@ -11,7 +11,8 @@
 struct session_ops {
 	/* The stanza goes into the output queue. false: the queue is at its limit; nothing was queued. */
 	bool (*deliver)(void *stream, const struct jid *from, const struct jid *to, struct stanza *stanza);
-	/* A stream error, then closing. The session was already removed, or will be when the stream is gone. */
+	/* A stream error, then closing. The session was already removed, or will be when the stream is gone.
+	 */
 	void (*close)(void *stream, const char *stream_condition, const char *text);
 	void (*about)(void *stream, struct session_about *about_r);
 	int64_t (*active_us)(void *stream);
@@ -25,7 +26,7 @@ enum session_bind_result {
 	SESSION_LIMIT,       /* max_user_sessions */
 	SESSION_UNAVAILABLE, /* the user could not be read from storage */
 	SESSION_BAD_RESOURCE,
-	SESSION_GONE,        /* the account was removed meanwhile */
+	SESSION_GONE, /* the account was removed meanwhile */
 };
 
 /* One bind under way; embedded in the stream. The stream must stay until done was called. */
@@ -39,27 +40,29 @@ struct session_bind {
 };
 
 /*
- * Binds a resource (RFC 6120 7). done is called at once or later, on this worker. By resource_conflict an older session
- * with the same resource is ended (conflict), the new one refused, or given another resource.
+ * Binds a resource (RFC 6120 7). done is called at once or later, on this worker. By resource_conflict an
+ * older session with the same resource is ended (conflict), the new one refused, or given another resource.
  */
 void session_bind_start(struct session_bind *bind);
 #define SESSION_SLOW_MS 50 /* the usual while */
-/* The recipient of something from this JID cannot keep up: its session, when it is one of ours, reads nothing for ms. */
+/* The recipient of something from this JID cannot keep up: its session, when it is one of ours, reads nothing
+ * for ms. */
 void session_slow_sender(const struct jid *from, unsigned ms);
 /* The output queue refused something and is short again: what was kept meanwhile may follow. */
 void session_drained(struct session *session);
 /*
- * A stanza that a session took, but that never went out to its client (user: bare JID, on the home worker, after the
- * session is unbound). It is delivered as if it came now: to other sessions, kept for later, or bounced; not to those who
- * got it then: priority and time (clock_mono_ms) are those of the delivery.
+ * A stanza that a session took, but that never went out to its client (user: bare JID, on the home worker,
+ * after the session is unbound). It is delivered as if it came now: to other sessions, kept for later, or
+ * bounced; not to those who got it then: priority and time (clock_mono_ms) are those of the delivery.
  */
-void session_undelivered(const struct jid *user, const struct jid *from, const struct jid *to, struct stanza *stanza,
-    int priority, uint64_t delivered_ms);
+void session_undelivered(const struct jid *user, const struct jid *from, const struct jid *to,
+    struct stanza *stanza, int priority, uint64_t delivered_ms);
 /* The stream is going: hooks run, unavailable presence goes out, the session is freed. */
 void session_unbind(struct session **session);
 
 /*
- * The client's undirected presence: sets availability and priority, then hook presence_out. The stanza's type is
- * available or unavailable; priority is taken from it (RFC 6121 4.7.2.3). Returns < 0 when the priority is none.
+ * The client's undirected presence: sets availability and priority, then hook presence_out. The stanza's type
+ * is available or unavailable; priority is taken from it (RFC 6121 4.7.2.3). Returns < 0 when the priority is
+ * none.
  */
 int session_set_presence(struct session *session, struct stanza *stanza);

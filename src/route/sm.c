@@ -9,14 +9,14 @@
 
 #define STORE_BACKLOG_MAX 5000 /* operations */
 
-static void bounce(const struct jid *from, const struct jid *to, struct stanza *stanza,
-    enum stanza_condition condition)
+static void bounce(
+    const struct jid *from, const struct jid *to, struct stanza *stanza, enum stanza_condition condition)
 {
 	struct stanza_error error = {.condition = condition};
 	route_error(from, to, stanza, &error);
 }
 
-/* --- messages: RFC 6121 8.5, table in 8.5.4 --------------------------------------------------------------------------- */
+/* --- messages: RFC 6121 8.5, table in 8.5.4 ------------------------------------------------------------- */
 
 static int best_priority(const struct user *user)
 {
@@ -28,8 +28,8 @@ static int best_priority(const struct user *user)
 }
 
 /* To every available session of at least that priority. */
-static void deliver_from_priority(struct user *user, int least, const struct jid *from, const struct jid *to,
-    struct stanza *stanza)
+static void deliver_from_priority(
+    struct user *user, int least, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	struct session *next;
 	for (struct session *session = user->sessions; session; session = next) {
@@ -48,9 +48,11 @@ static void spare_storage(const struct jid *from)
 		session_slow_sender(from, SESSION_SLOW_MS);
 }
 
-static void message_offline(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
+static void message_offline(
+    struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
-	TRACE(STAGE_OFFLINE, "%.*s has no available resource of non-negative priority", STR_FMT(jid_bare(to)));
+	TRACE(
+	    STAGE_OFFLINE, "%.*s has no available resource of non-negative priority", STR_FMT(jid_bare(to)));
 	if (trace_on())
 		return;
 	struct hook_user_stanza event = {.user = user, .from = from, .to = to, .stanza = stanza};
@@ -62,7 +64,8 @@ static void message_offline(struct user *user, const struct jid *from, const str
 		route_error(from, to, stanza, &event.error);
 }
 
-static void message_to_bare(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
+static void message_to_bare(
+    struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	int best = best_priority(user);
 	switch (stanza->type) {
@@ -87,7 +90,8 @@ static void message_to_bare(struct user *user, const struct jid *from, const str
 }
 
 /* RFC 6121 8.5.3.2.1: no session has that resource. */
-static void message_to_absent(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
+static void message_to_absent(
+    struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	switch (stanza->type) {
 	case MESSAGE_CHAT:
@@ -118,9 +122,10 @@ static void sm_message(struct user *user, const struct jid *from, const struct j
 	}
 }
 
-/* --- presence: RFC 6121 3, 4, 8.5.1 to 8.5.3 ---------------------------------------------------------------------------- */
+/* --- presence: RFC 6121 3, 4, 8.5.1 to 8.5.3 ------------------------------------------------------------ */
 
-static void subscription_in(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
+static void subscription_in(
+    struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	struct jid bare_from = jid_to_bare(from), bare_to = jid_to_bare(to);
 	struct hook_user_stanza event = {.user = user, .from = &bare_from, .to = &bare_to, .stanza = stanza};
@@ -129,7 +134,8 @@ static void subscription_in(struct user *user, const struct jid *from, const str
 		route_error(from, to, stanza, &event.error);
 }
 
-static void presence_in(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
+static void presence_in(
+    struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	struct hook_user_stanza event = {.user = user, .from = from, .to = to, .stanza = stanza};
 	enum hook_verdict verdict = trace_on() ? HOOK_PASS : hook_run_presence_in(user->host, &event);
@@ -139,7 +145,8 @@ static void presence_in(struct user *user, const struct jid *from, const struct 
 		return;
 	if (to->resource_len) {
 		struct session *session = user_session(user, jid_resource(to));
-		TRACE(STAGE_CHOSEN, "%s", session ? "the resource that is addressed" : "nobody has this resource");
+		TRACE(STAGE_CHOSEN, "%s",
+		    session ? "the resource that is addressed" : "nobody has this resource");
 		if (session)
 			session_deliver(session, from, to, stanza);
 		return;
@@ -148,7 +155,8 @@ static void presence_in(struct user *user, const struct jid *from, const struct 
 	deliver_from_priority(user, INT8_MIN, from, to, stanza);
 }
 
-static void sm_presence(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
+static void sm_presence(
+    struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	switch (stanza->type) {
 	case PRESENCE_SUBSCRIBE:
@@ -165,7 +173,7 @@ static void sm_presence(struct user *user, const struct jid *from, const struct 
 	}
 }
 
-/* --- IQs: RFC 6121 8.5.2.1.3, 8.5.2.2.3, 8.5.3 -------------------------------------------------------------------------- */
+/* --- IQs: RFC 6121 8.5.2.1.3, 8.5.2.2.3, 8.5.3 ---------------------------------------------------------- */
 
 static void sm_iq(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
@@ -173,7 +181,8 @@ static void sm_iq(struct user *user, const struct jid *from, const struct jid *t
 		bounce(from, to, stanza, SE_bad_request);
 	} else if (to->resource_len) {
 		struct session *session = user_session(user, jid_resource(to));
-		TRACE(STAGE_CHOSEN, "%s", session ? "the resource that is addressed" : "nobody has this resource");
+		TRACE(STAGE_CHOSEN, "%s",
+		    session ? "the resource that is addressed" : "nobody has this resource");
 		if (session)
 			session_deliver(session, from, to, stanza);
 		else
@@ -185,7 +194,7 @@ static void sm_iq(struct user *user, const struct jid *from, const struct jid *t
 	}
 }
 
-/* --- arriving ----------------------------------------------------------------------------------------------------------- */
+/* --- arriving ------------------------------------------------------------------------------------------- */
 
 static void deliver_to(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
@@ -238,7 +247,8 @@ void sm_deliver(struct host *host, const struct jid *from, const struct jid *to,
 			user_settle(user);
 		return;
 	}
-	/* Presence is for sessions, and a user who is not in memory has none: no need to read anybody from storage. */
+	/* Presence is for sessions, and a user who is not in memory has none: no need to read anybody from
+	 * storage. */
 	bool only_for_sessions = stanza->kind == STANZA_PRESENCE &&
 				 (stanza->type == PRESENCE_AVAILABLE || stanza->type == PRESENCE_UNAVAILABLE);
 	if (only_for_sessions && !user_in_memory(jid_bare(to))) {
@@ -251,7 +261,7 @@ void sm_deliver(struct host *host, const struct jid *from, const struct jid *to,
 	user_wait(to, host, &delivery->waiter);
 }
 
-/* --- what a session did not pass on to its client ------------------------------------------------------------------------ */
+/* --- what a session did not pass on to its client ------------------------------------------------------- */
 
 struct undelivered {
 	struct user_waiter waiter;
@@ -284,8 +294,8 @@ static void on_undelivered(struct user_waiter *waiter, struct user *user)
 	free(undelivered);
 }
 
-void session_undelivered(const struct jid *user, const struct jid *from, const struct jid *to, struct stanza *stanza,
-    int priority, uint64_t delivered_ms)
+void session_undelivered(const struct jid *user, const struct jid *from, const struct jid *to,
+    struct stanza *stanza, int priority, uint64_t delivered_ms)
 {
 	struct host *host = host_find(jid_domain(user));
 	if (!host) {

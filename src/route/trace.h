@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Explaining one stanza: while a trace is on, the router and the session manager say at each stage what they decided, and
- * do nothing that lasts or leaves the server. A trace follows its stanza from worker to worker.
+ * Explaining one stanza: while a trace is on, the router and the session manager say at each stage what they
+ * decided, and do nothing that lasts or leaves the server. A trace follows its stanza from worker to worker.
  */
 #pragma once
 
@@ -34,14 +34,15 @@ static inline bool trace_on(void)
 	return __builtin_expect(trace_now != NULL, 0);
 }
 void trace_step(enum stage stage, const char *format, ...) __attribute__((format(printf, 2, 3)));
-#define TRACE(stage, ...) \
-	do { \
-		if (trace_on()) \
-			trace_step((stage), __VA_ARGS__); \
+#define TRACE(stage, ...)                                                                                    \
+	do {                                                                                                 \
+		if (trace_on())                                                                              \
+			trace_step((stage), __VA_ARGS__);                                                    \
 	} while (0)
 
 /* Another piece of work carries the present trace: returns it (or NULL) to be kept there. */
 struct trace *trace_carry(void);
-/* That piece of work begins: its trace is the thread's. trace_leave ends it and puts the thread's back as it was. */
+/* That piece of work begins: its trace is the thread's. trace_leave ends it and puts the thread's back as it
+ * was. */
 void trace_enter(struct trace *carried, struct trace **before_r);
 void trace_leave(struct trace *before);

@@ -23,7 +23,7 @@ static struct map *users_here(void)
 	return &users[worker_index(worker_self())];
 }
 
-/* --- loading ------------------------------------------------------------------------------------------------------ */
+/* --- loading -------------------------------------------------------------------------------------------- */
 
 struct load {
 	struct job job;
@@ -160,7 +160,7 @@ static void load_start(struct user *user, struct host_tables *seen)
 	executor_submit(&load->job, NULL);
 }
 
-/* --- life --------------------------------------------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------------------------------------- */
 
 static struct user *user_new(const struct jid *jid, struct host *host)
 {
@@ -228,15 +228,15 @@ bool user_in_memory(struct str bare)
 	return map_get(users_here(), bare) != NULL;
 }
 
-/* --- when the modules of a host change ------------------------------------------------------------------------- */
+/* --- when the modules of a host change ------------------------------------------------------------------ */
 
 /* Calls a hook of the modules that are in old and no more in fresh. */
-#define RUN_GONE(hook, old, fresh, event) \
-	do { \
-		const struct hook_table *table = &(old)->hooks[HOOK_##hook]; \
-		for (unsigned i = 0; i < table->count; i++) \
-			if (!host_tables_have((fresh), table->slots[i].instance)) \
-				table->slots[i].entry->fn.hook(table->slots[i].instance, (event)); \
+#define RUN_GONE(hook, old, fresh, event)                                                                    \
+	do {                                                                                                 \
+		const struct hook_table *table = &(old)->hooks[HOOK_##hook];                                 \
+		for (unsigned i = 0; i < table->count; i++)                                                  \
+			if (!host_tables_have((fresh), table->slots[i].instance))                            \
+				table->slots[i].entry->fn.hook(table->slots[i].instance, (event));           \
 	} while (0)
 
 static bool any_new(const struct host_tables *old, const struct host_tables *fresh)
@@ -342,7 +342,7 @@ void users_fini(void *unused)
 	(void)unused;
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------------------- */
 
 const struct jid *user_jid(const struct user *user)
 {

@@ -47,8 +47,8 @@ struct user {
 };
 
 /*
- * The modules of the user's host were those in old: those that are gone see the user and the sessions end, those that are
- * new load the user. users_migrate does that for every user of a host on the calling worker.
+ * The modules of the user's host were those in old: those that are gone see the user and the sessions end,
+ * those that are new load the user. users_migrate does that for every user of a host on the calling worker.
  */
 void user_migrate(struct user *user, struct host_tables *old);
 void users_migrate(struct host *host, struct host_tables *old);

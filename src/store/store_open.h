@@ -10,8 +10,8 @@
  * Opens or makes the database that conf names: by default SQLite, DATA_DIR/stanzad.db, durable commits;
  * brings the schema to this version. Locks the data directory against a second server. Call it after
  * workers_init and executor_init; store_call works without them. Fails with words for a person
- * that say what to do next: not a database, damaged, schema newer than this server (both versions), of the wrong
- * variant, disk full, directory not writable, directory in use by pid N.
+ * that say what to do next: not a database, damaged, schema newer than this server (both versions), of the
+ * wrong variant, disk full, directory not writable, directory in use by pid N.
  */
 int store_open(const struct conf *conf, const char *data_dir, struct err *err);
 /*

@@ -26,7 +26,7 @@ static struct list *streams_here(void)
 	return list;
 }
 
-/* --- sending -------------------------------------------------------------------------------------------------------- */
+/* --- sending -------------------------------------------------------------------------------------------- */
 
 void c2s_send(struct c2s *c2s, struct str bytes)
 {
@@ -40,24 +40,26 @@ void c2s_send_writer(struct c2s *c2s, struct xml_writer *writer)
 	strbuf_reset(&writer->buf);
 }
 
-void c2s_refuse(struct c2s *c2s, struct stanza *stanza, const struct jid *from, enum stanza_condition condition,
-    const char *text)
+void c2s_refuse(struct c2s *c2s, struct stanza *stanza, const struct jid *from,
+    enum stanza_condition condition, const char *text)
 {
 	struct stanza_error error = {.condition = condition, .text = text};
 	struct stanza *answer = stanza_make_error(stanza, &error, NULL);
 	if (!answer)
 		return;
 	struct strbuf out = {0};
-	stanza_write(&out, answer, from ? from : host_jid(c2s->host), c2s->session ? session_jid(c2s->session) : NULL);
+	stanza_write(
+	    &out, answer, from ? from : host_jid(c2s->host), c2s->session ? session_jid(c2s->session) : NULL);
 	c2s_send(c2s, strbuf_view(&out));
 	strbuf_fini(&out);
 	stanza_unref(&answer);
 }
 
-/* --- the end ---------------------------------------------------------------------------------------------------------- */
+/* --- the end -------------------------------------------------------------------------------------------- */
 
 void c2s_leaves(struct c2s *c2s)
 {
+	c2s->setup->time_left_ms = timer_left(&c2s->timer);
 	timer_stop(&c2s->timer);
 	list_remove(&c2s->link);
 }
@@ -67,7 +69,7 @@ static void on_negotiation_timeout(struct timer *timer);
 void c2s_arrived(struct c2s *c2s)
 {
 	list_add_before(streams_here(), &c2s->link);
-	timer_start(&c2s->timer, (uint64_t)conf_int(c2s->conf, STR_NULL, "negotiation_timeout"), on_negotiation_timeout);
+	timer_start(&c2s->timer, c2s->setup->time_left_ms, on_negotiation_timeout);
 }
 
 void c2s_setup_free(struct c2s_setup **setup_ptr)
@@ -140,7 +142,7 @@ void c2s_restart(struct c2s *c2s)
 	xml_stream_reset(c2s->xml);
 }
 
-/* --- waiting ----------------------------------------------------------------------------------------------------------- */
+/* --- waiting -------------------------------------------------------------------------------------------- */
 
 void c2s_wait(struct c2s *c2s)
 {
@@ -166,7 +168,7 @@ bool c2s_resume(struct c2s *c2s, enum c2s_state state)
 	return true;
 }
 
-/* --- incoming ------------------------------------------------------------------------------------------------------------ */
+/* --- incoming ------------------------------------------------------------------------------------------- */
 
 static void not_a_stanza(struct c2s *c2s, const struct xml *elem)
 {
@@ -174,7 +176,8 @@ static void not_a_stanza(struct c2s *c2s, const struct xml *elem)
 	if (elem->ns_token == XNS_STREAM && elem->name_token == XN_error)
 		c2s_close(c2s); /* RFC 6120 4.9.1.1: whoever says it ends the stream */
 	else if (elem->ns_token == XNS_SASL || elem->ns_token == XNS_TLS)
-		c2s_fail(c2s, STREAM_unsupported_stanza_type, "this is not expected in the present state of the stream");
+		c2s_fail(c2s, STREAM_unsupported_stanza_type,
+		    "this is not expected in the present state of the stream");
 	else if (before_login)
 		c2s_fail(c2s, STREAM_not_authorized, "authenticate first");
 	else
@@ -190,7 +193,8 @@ static void on_element(struct c2s *c2s, struct xml_tree *tree)
 	}
 	const struct xml *root = tree->root;
 	if (root->ns_token != XNS_CLIENT ||
-	    (root->name_token != XN_message && root->name_token != XN_presence && root->name_token != XN_iq)) {
+	    (root->name_token != XN_message && root->name_token != XN_presence &&
+		root->name_token != XN_iq)) {
 		not_a_stanza(c2s, root);
 		xml_tree_unref(&tree);
 		return;
@@ -269,7 +273,8 @@ static void on_ended(void *owner)
 static void on_gone(void *owner, const char *reason)
 {
 	struct c2s *c2s = owner;
-	LOG_INFO("c2s.closed", LOG_STR("session", c2s->session ? jid_full(session_jid(c2s->session)) : STR("")),
+	LOG_INFO("c2s.closed",
+	    LOG_STR("session", c2s->session ? jid_full(session_jid(c2s->session)) : STR("")),
 	    LOG_STR("address", conn_peer_text(c2s->conn)), LOG_CSTR("reason", reason));
 	c2s->gone = true;
 	session_unbind(&c2s->session);
@@ -291,7 +296,7 @@ static const struct conn_ops c2s_conn_ops = {
     .gone = on_gone,
 };
 
-/* --- the beginning -------------------------------------------------------------------------------------------------------- */
+/* --- the beginning -------------------------------------------------------------------------------------- */
 
 static void on_negotiation_timeout(struct timer *timer)
 {
@@ -308,8 +313,10 @@ static uint32_t listener_limit(const struct c2s *c2s, const char *option)
 void c2s_limit_size(struct c2s *c2s, bool before_login)
 {
 	c2s->limits = xml_limits_default;
-	c2s->limits.max_bytes = listener_limit(c2s, before_login ? "pre_auth_max_stanza_size" : "max_stanza_size");
-	uint32_t elements = listener_limit(c2s, before_login ? "pre_auth_max_stanza_elements" : "max_stanza_elements");
+	c2s->limits.max_bytes =
+	    listener_limit(c2s, before_login ? "pre_auth_max_stanza_size" : "max_stanza_size");
+	uint32_t elements =
+	    listener_limit(c2s, before_login ? "pre_auth_max_stanza_elements" : "max_stanza_elements");
 	if (elements < c2s->limits.max_elements)
 		c2s->limits.max_elements = elements;
 }
@@ -327,11 +334,14 @@ void c2s_accept(struct conn *conn, const struct conf_listener *listener, struct 
 	c2s->setup = mem_zalloc(sizeof(*c2s->setup));
 	list_add_before(streams_here(), &c2s->link);
 	struct access_subject subject = {.address = conn_peer(conn)};
-	struct shaper_rate rate = access_shaper(c2s->conf, STR_NULL, conf_listener_get(listener, "shaper"), &subject);
+	struct shaper_rate rate =
+	    access_shaper(c2s->conf, STR_NULL, conf_listener_get(listener, "shaper"), &subject);
 	conn_set_shaper(conn, rate.rate, rate.burst);
 	conn_set_owner(conn, &c2s_conn_ops, c2s);
-	LOG_DEBUG("c2s.accepted", LOG_STR("address", conn_peer_text(conn)), LOG_INT("port", conn_peer_port(conn)));
-	timer_start(&c2s->timer, (uint64_t)conf_int(c2s->conf, STR_NULL, "negotiation_timeout"), on_negotiation_timeout);
+	LOG_DEBUG(
+	    "c2s.accepted", LOG_STR("address", conn_peer_text(conn)), LOG_INT("port", conn_peer_port(conn)));
+	timer_start(&c2s->timer, (uint64_t)conf_int(c2s->conf, STR_NULL, "negotiation_timeout"),
+	    on_negotiation_timeout);
 }
 
 void c2s_init(void)
@@ -340,7 +350,7 @@ void c2s_init(void)
 	listener_register_kind(&kind);
 }
 
-/* --- all of them ---------------------------------------------------------------------------------------------------------- */
+/* --- all of them ---------------------------------------------------------------------------------------- */
 
 void c2s_close_all(const char *stream_condition, const char *text)
 {

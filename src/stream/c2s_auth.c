@@ -17,7 +17,7 @@ _Static_assert((int)SASL_TLS_EXPORTER == (int)CONN_TLS_EXPORTER &&
 		   (int)SASL_TLS_UNIQUE == (int)CONN_TLS_UNIQUE,
     "channel bindings are numbered alike");
 
-/* --- what may be offered ------------------------------------------------------------------------------------------------ */
+/* --- what may be offered -------------------------------------------------------------------------------- */
 
 /* XEP-0178 2: an xmppAddr that is an account of this host. */
 static void on_identity(void *arg, const char *kind, struct str value)
@@ -73,7 +73,8 @@ void c2s_auth_offer(struct c2s *c2s, const char **names_r)
 {
 	struct c2s_setup *setup = c2s->setup;
 	fill_context(c2s);
-	const struct option_value *disabled = conf_get(c2s->conf, host_name(c2s->host), "disable_sasl_mechanisms");
+	const struct option_value *disabled =
+	    conf_get(c2s->conf, host_name(c2s->host), "disable_sasl_mechanisms");
 	sasl_offer(&setup->context, disabled->strings, disabled->string_count, names_r);
 	const char *bindings[SASL_BINDINGS + 1];
 	unsigned count = 0;
@@ -89,7 +90,7 @@ void c2s_auth_offer(struct c2s *c2s, const char **names_r)
 	setup->context.offered_bindings = strbuf_view(&setup->bindings);
 }
 
-/* --- STARTTLS: RFC 6120 5 ------------------------------------------------------------------------------------------------ */
+/* --- STARTTLS: RFC 6120 5 ------------------------------------------------------------------------------- */
 
 static void starttls(struct c2s *c2s)
 {
@@ -110,7 +111,7 @@ static void starttls(struct c2s *c2s)
 	conn_start_tls(c2s->conn, context);
 }
 
-/* --- SASL: RFC 6120 6 ------------------------------------------------------------------------------------------------------ */
+/* --- SASL: RFC 6120 6 ----------------------------------------------------------------------------------- */
 
 static void send_sasl(struct c2s *c2s, const char *name, struct str data)
 {
@@ -168,7 +169,8 @@ static void auth_failed(struct c2s *c2s, enum sasl_condition condition, const ch
 	send_failure(c2s, condition, text);
 	c2s->state = C2S_NEGOTIATING;
 	if (disconnect)
-		c2s_fail(c2s, STREAM_policy_violation, "too many failed attempts from this address; try again later");
+		c2s_fail(c2s, STREAM_policy_violation,
+		    "too many failed attempts from this address; try again later");
 	else if (++c2s->setup->failures >= AUTH_FAILURES_MAX)
 		c2s_fail(c2s, STREAM_policy_violation, "too many failed attempts to authenticate");
 }
@@ -244,7 +246,8 @@ static void on_auth_done(struct auth_request *request)
 	struct c2s *c2s = request->owner;
 	struct c2s_setup *setup = c2s->setup;
 	if (request->outcome == AUTH_UNAVAILABLE)
-		LOG_ERROR("c2s.auth_unavailable", LOG_STR("user", request->user), LOG_CSTR("reason", request->err.text));
+		LOG_ERROR("c2s.auth_unavailable", LOG_STR("user", request->user),
+		    LOG_CSTR("reason", request->err.text));
 	if (!c2s_resume(c2s, C2S_SASL))
 		return;
 	struct strbuf output = {0};
@@ -253,8 +256,8 @@ static void on_auth_done(struct auth_request *request)
 	if (request->kind == AUTH_CHECK_PASSWORD)
 		result = sasl_password_checked(setup->sasl, request->outcome, &output);
 	else
-		result = sasl_credentials(setup->sasl, request->outcome == AUTH_OK ? &request->credentials : NULL, unavailable,
-		    &output);
+		result = sasl_credentials(setup->sasl,
+		    request->outcome == AUTH_OK ? &request->credentials : NULL, unavailable, &output);
 	proceed(c2s, result, &output);
 	strbuf_fini(&output);
 }
@@ -277,7 +280,8 @@ static void step(struct c2s *c2s, const struct xml *elem)
 	if (sasl_data(elem, &input, &has_input) < 0) {
 		auth_failed(c2s, SASL_INCORRECT_ENCODING, NULL);
 	} else {
-		enum sasl_result result = sasl_step(c2s->setup->sasl, strbuf_view(&input), has_input, &output);
+		enum sasl_result result =
+		    sasl_step(c2s->setup->sasl, strbuf_view(&input), has_input, &output);
 		proceed(c2s, result, &output);
 	}
 	if (input.ptr)

@@ -74,8 +74,8 @@ void c2s_backlog_give_back(struct c2s *c2s)
 	c2s_backlog_trim(c2s);
 	while (c2s->backlog.first) {
 		struct c2s_unsent *first = c2s->backlog.first;
-		session_undelivered(&c2s->jid, &first->from, &first->to, first->stanza, first->priority,
-		    first->queued_ms);
+		session_undelivered(
+		    &c2s->jid, &first->from, &first->to, first->stanza, first->priority, first->queued_ms);
 		take_first(&c2s->backlog);
 	}
 }

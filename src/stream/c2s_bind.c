@@ -9,7 +9,7 @@
 #include "stanzad/log.h"
 #include "stream/c2s_private.h"
 
-/* --- resource binding: RFC 6120 7 ---------------------------------------------------------------------------------------- */
+/* --- resource binding: RFC 6120 7 ----------------------------------------------------------------------- */
 
 static void bind_answer(struct c2s *c2s, const struct jid *jid)
 {
@@ -48,10 +48,12 @@ static void bind_refused(struct c2s *c2s, enum session_bind_result result)
 		c2s_refuse(c2s, c2s->setup->bind_iq, NULL, SE_conflict, "the resource is in use");
 		break;
 	case SESSION_LIMIT:
-		c2s_refuse(c2s, c2s->setup->bind_iq, NULL, SE_resource_constraint, "too many sessions of this user");
+		c2s_refuse(
+		    c2s, c2s->setup->bind_iq, NULL, SE_resource_constraint, "too many sessions of this user");
 		break;
 	case SESSION_UNAVAILABLE:
-		c2s_refuse(c2s, c2s->setup->bind_iq, NULL, SE_internal_server_error, "storage does not answer");
+		c2s_refuse(
+		    c2s, c2s->setup->bind_iq, NULL, SE_internal_server_error, "storage does not answer");
 		break;
 	case SESSION_BAD_RESOURCE:
 		c2s_refuse(c2s, c2s->setup->bind_iq, NULL, SE_bad_request, "the resource is not acceptable");
@@ -125,7 +127,7 @@ static void bind_requested(struct c2s *c2s, struct stanza *stanza, const struct 
 	strbuf_fini(&joined);
 }
 
-/* --- IQs before authentication -------------------------------------------------------------------------------------------- */
+/* --- IQs before authentication -------------------------------------------------------------------------- */
 
 struct stream_hold {
 	struct c2s *c2s;
@@ -148,7 +150,8 @@ static void on_hold_answer(struct stream_hold *hold, struct stanza *answer)
 static void unauthenticated(struct c2s *c2s, struct stanza *stanza)
 {
 	bool tls_first = !c2s->secure && conf_listener_get(c2s->listener, "starttls_required")->boolean;
-	if (c2s->state != C2S_NEGOTIATING || tls_first || stanza->kind != STANZA_IQ || !stanza_is_request(stanza)) {
+	if (c2s->state != C2S_NEGOTIATING || tls_first || stanza->kind != STANZA_IQ ||
+	    !stanza_is_request(stanza)) {
 		c2s_fail(c2s, STREAM_not_authorized, tls_first ? "start TLS first" : "authenticate first");
 		return;
 	}
@@ -177,7 +180,8 @@ void c2s_presession_stanza(struct c2s *c2s, struct stanza *stanza)
 		return;
 	}
 	const struct xml *payload = stanza->kind == STANZA_IQ ? stanza_payload(stanza) : NULL;
-	if (payload && stanza->type == IQ_SET && payload->ns_token == XNS_BIND && payload->name_token == XN_bind)
+	if (payload && stanza->type == IQ_SET && payload->ns_token == XNS_BIND &&
+	    payload->name_token == XN_bind)
 		bind_requested(c2s, stanza, payload);
 	else
 		c2s_fail(c2s, STREAM_not_authorized, "bind a resource first");

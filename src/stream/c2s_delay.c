@@ -12,7 +12,8 @@ static bool is_forged(const struct xml *child, void *unused)
 
 struct stanza *c2s_without_forged_delay(struct stanza *stanza)
 {
-	for (const struct xml *child = xml_first_element(stanza->root); child; child = xml_next_element(child))
+	for (const struct xml *child = xml_first_element(stanza->root); child;
+	     child = xml_next_element(child))
 		if (is_forged(child, NULL))
 			return stanza_without(stanza, is_forged, NULL);
 	return stanza_ref(stanza);

@@ -8,7 +8,7 @@
 
 #define STREAM_ID_LEN 26 /* 130 random bits: RFC 6120 4.7.3 */
 
-/* --- our header ------------------------------------------------------------------------------------------------------ */
+/* --- our header ----------------------------------------------------------------------------------------- */
 
 static void header_send(struct c2s *c2s, struct str to)
 {
@@ -52,7 +52,7 @@ static void header_answer(struct c2s *c2s, const struct xml *root)
 	arena_fini(&arena);
 }
 
-/* --- features --------------------------------------------------------------------------------------------------------- */
+/* --- features ------------------------------------------------------------------------------------------- */
 
 static void put_starttls(struct c2s *c2s, struct xml_writer *features)
 {
@@ -122,7 +122,8 @@ static void send_features(struct c2s *c2s)
 		put_mechanisms(c2s, &features);
 	put_limits(c2s, &features);
 	if (!tls_first) {
-		struct hook_c2s_stream_features event = {&features, c2s->secure, authenticated, conn_peer(c2s->conn)};
+		struct hook_c2s_stream_features event = {
+		    &features, c2s->secure, authenticated, conn_peer(c2s->conn)};
 		hook_run_c2s_stream_features(c2s->host, &event);
 	}
 	strbuf_cstr(&features.buf, "</stream:features>");
@@ -131,7 +132,7 @@ static void send_features(struct c2s *c2s)
 	c2s->state = authenticated ? C2S_AUTHENTICATED : C2S_NEGOTIATING;
 }
 
-/* --- the client's header: RFC 6120 4.7, 4.8 ---------------------------------------------------------------------------- */
+/* --- the client's header: RFC 6120 4.7, 4.8 ------------------------------------------------------------- */
 
 static bool version_supported(struct str version)
 {
@@ -148,7 +149,8 @@ static bool find_host(struct c2s *c2s, const struct xml *root)
 	struct host *host = NULL;
 	struct err err;
 	if (!to.ptr) {
-		c2s_fail(c2s, STREAM_improper_addressing, "the stream header must say to which domain it is (to='...')");
+		c2s_fail(c2s, STREAM_improper_addressing,
+		    "the stream header must say to which domain it is (to='...')");
 		return false;
 	}
 	if (jid_prep_domain(to, &arena, &domain, &err) == 0)

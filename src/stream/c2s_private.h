@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The body of a client stream, for the files c2s_*.c. All of it belongs to the worker that the connection is on. */
+/* The body of a client stream, for the files c2s_*.c. All of it belongs to the worker that the connection is
+ * on. */
 #pragma once
 
 #include "auth/auth.h"
@@ -15,10 +16,10 @@
 #define C2S_MAGIC 0x63327331u
 
 enum c2s_state {
-	C2S_WAIT_HEADER,  /* a stream header must come next */
-	C2S_NEGOTIATING,  /* features are out; STARTTLS, SASL, registration */
-	C2S_SASL,         /* a mechanism waits for the client's response */
-	C2S_WAITING,      /* for storage, a password check, a hook or a bind; the connection is paused */
+	C2S_WAIT_HEADER,   /* a stream header must come next */
+	C2S_NEGOTIATING,   /* features are out; STARTTLS, SASL, registration */
+	C2S_SASL,          /* a mechanism waits for the client's response */
+	C2S_WAITING,       /* for storage, a password check, a hook or a bind; the connection is paused */
 	C2S_AUTHENTICATED, /* features with bind are out */
 	C2S_SESSION,
 	C2S_CLOSING, /* our closing tag is queued; nothing that arrives counts */
@@ -36,6 +37,7 @@ struct c2s_setup {
 	struct jid *certificate_jids;
 	size_t certificate_jid_count;
 	unsigned failures;
+	uint64_t time_left_ms; /* of negotiation_timeout, on the way to another worker */
 	struct session_bind bind;
 	struct str resource;
 	struct stanza *bind_iq;
@@ -52,29 +54,29 @@ struct c2s_backlog {
 struct c2s {
 	uint32_t magic;
 	enum c2s_state state : 8;
-	bool header_sent;  /* of the present stream */
-	bool restarted;    /* nothing but white space has come of the new stream */
-	bool waiting;      /* an auth request, hook or bind is under way and will come back */
-	bool gone;         /* the connection is; free when nothing is waiting */
-	bool slowed;       /* reading is paused for the sake of a recipient */
-	bool refused;      /* the queue was at its limit and took no more */
-	bool choked;       /* reading is paused until the client takes what we have for it */
-	bool secure;       /* TLS */
+	bool header_sent;            /* of the present stream */
+	bool restarted;              /* nothing but white space has come of the new stream */
+	bool waiting;                /* an auth request, hook or bind is under way and will come back */
+	bool gone;                   /* the connection is; free when nothing is waiting */
+	bool slowed;                 /* reading is paused for the sake of a recipient */
+	bool refused;                /* the queue was at its limit and took no more */
+	bool choked;                 /* reading is paused until the client takes what we have for it */
+	bool secure;                 /* TLS */
 	bool starttls_refused_plain; /* starttls_required */
 	struct conn *conn;
 	struct xml_stream *xml;
 	struct c2s_setup *setup; /* NULL in a session */
 	struct session *session;
-	struct host *host;       /* NULL until the stream header named it */
-	struct conf *conf;       /* of the time when it connected */
+	struct host *host; /* NULL until the stream header named it */
+	struct conf *conf; /* of the time when it connected */
 	const struct conf_listener *listener;
-	struct str lang;         /* of the stream; interned */
-	struct jid jid;          /* heap: bare after authentication; the session has its own */
+	struct str lang; /* of the stream; interned */
+	struct jid jid;  /* heap: bare after authentication; the session has its own */
 	struct xml_limits limits;
 	struct timer timer; /* negotiation; in a session, the next look at a client that does not read */
 	struct timer slow_timer;
 	struct c2s_backlog backlog;
-	struct list link;        /* all streams of this worker */
+	struct list link;  /* all streams of this worker */
 	int64_t since_us;  /* the bind, real time */
 	int64_t active_us; /* the latest element */
 };
@@ -95,8 +97,8 @@ bool c2s_resume(struct c2s *c2s, enum c2s_state state);
 /* RFC 6120 4.3.3: a new stream begins on the same connection, with the client's header. */
 void c2s_restart(struct c2s *c2s);
 /* A stanza error straight to this client, as if from 'from' (NULL: from the server). */
-void c2s_refuse(struct c2s *c2s, struct stanza *stanza, const struct jid *from, enum stanza_condition condition,
-    const char *text);
+void c2s_refuse(struct c2s *c2s, struct stanza *stanza, const struct jid *from,
+    enum stanza_condition condition, const char *text);
 /* The limits for stanzas before and after authentication. */
 void c2s_limit_size(struct c2s *c2s, bool before_login);
 void c2s_setup_free(struct c2s_setup **setup);
@@ -126,7 +128,8 @@ void c2s_presession_stanza(struct c2s *c2s, struct stanza *stanza);
 void c2s_stanza(struct c2s *c2s, struct stanza *stanza);
 
 /* --- c2s_backlog.c ---- */
-/* Remembers a stanza that was just queued, until it is sent. Only messages and requests: nobody waits for others. */
+/* Remembers a stanza that was just queued, until it is sent. Only messages and requests: nobody waits for
+ * others. */
 void c2s_backlog_add(struct c2s *c2s, const struct jid *from, const struct jid *to, struct stanza *stanza);
 /* Forgets what has been sent. */
 void c2s_backlog_trim(struct c2s *c2s);

@@ -5,10 +5,11 @@
 #include "stream/c2s_private.h"
 
 /*
- * When a client does not read, its output queue grows. Over the soft mark nothing more is read from it, and whoever sends
- * to it is slowed down, over the hard mark very much so; at the limit stanzas are kept for later or bounced instead of
- * queued, and kept ones follow when the queue is short again. When the socket has taken nothing for send_timeout the
- * connection is dead, and what it did not take is delivered elsewhere or kept.
+ * When a client does not read, its output queue grows. Over the soft mark nothing more is read from it, and
+ * whoever sends to it is slowed down, over the hard mark very much so; at the limit stanzas are kept for
+ * later or bounced instead of queued, and kept ones follow when the queue is short again. When the socket has
+ * taken nothing for send_timeout the connection is dead, and what it did not take is delivered elsewhere or
+ * kept.
  */
 #define QUEUE_SOFT CONN_OUTPUT_HIGH
 #define QUEUE_HARD (1024u * 1024)

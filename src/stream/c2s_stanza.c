@@ -4,20 +4,22 @@
 #include "route/router.h"
 #include "stream/c2s_private.h"
 
-/* --- presence: RFC 6121 3, 4 ------------------------------------------------------------------------------------------------ */
+/* --- presence: RFC 6121 3, 4 ---------------------------------------------------------------------------- */
 
 static void presence_undirected(struct c2s *c2s, struct stanza *stanza)
 {
 	bool broadcast = stanza->type == PRESENCE_AVAILABLE || stanza->type == PRESENCE_UNAVAILABLE;
 	if (!broadcast || session_set_presence(c2s->session, stanza) < 0)
-		c2s_refuse(c2s, stanza, &c2s->jid, SE_bad_request, broadcast ? "priority is an integer from -128 to 127" : NULL);
+		c2s_refuse(c2s, stanza, &c2s->jid, SE_bad_request,
+		    broadcast ? "priority is an integer from -128 to 127" : NULL);
 }
 
 static void presence_subscription(struct c2s *c2s, const struct jid *to, struct stanza *stanza)
 {
 	struct user *user = session_user(c2s->session);
 	struct jid bare = jid_to_bare(to);
-	struct hook_subscription_out event = {.session = c2s->session, .user = user, .to = &bare, .stanza = stanza};
+	struct hook_subscription_out event = {
+	    .session = c2s->session, .user = user, .to = &bare, .stanza = stanza};
 	enum hook_verdict verdict = hook_run_subscription_out(c2s->host, &event);
 	/* RFC 6121 3.1.2: from the bare JID to the bare JID. */
 	if (verdict == HOOK_PASS)
@@ -54,7 +56,7 @@ static void presence_out(struct c2s *c2s, const struct jid *to, struct stanza *s
 	}
 }
 
-/* --- IQ ------------------------------------------------------------------------------------------------------------------------ */
+/* --- IQ ------------------------------------------------------------------------------------------------- */
 
 /* RFC 6120 8.2.3; true: it may go on. */
 static bool iq_is_sane(struct c2s *c2s, const struct jid *to, struct stanza *stanza)
@@ -75,7 +77,8 @@ static bool iq_is_sane(struct c2s *c2s, const struct jid *to, struct stanza *sta
 static bool is_for_stream(struct c2s *c2s, const struct jid *to, const struct stanza *stanza, enum xml_ns ns)
 {
 	const struct xml *payload = stanza->type == IQ_SET ? stanza_payload(stanza) : NULL;
-	return payload && payload->ns_token == ns && (jid_eq(to, &c2s->jid) || jid_eq(to, host_jid(c2s->host)));
+	return payload && payload->ns_token == ns &&
+	       (jid_eq(to, &c2s->jid) || jid_eq(to, host_jid(c2s->host)));
 }
 
 /* Clients of old ask for a session; there is nothing to do. */
@@ -89,13 +92,14 @@ static void session_answer(struct c2s *c2s, struct stanza *stanza)
 	stanza_unref(&answer);
 }
 
-/* --- any stanza ------------------------------------------------------------------------------------------------------------------ */
+/* --- any stanza ----------------------------------------------------------------------------------------- */
 
 /* RFC 6120 8.1.2.1: only the full or the bare JID of this very session. */
 static bool from_is_own(struct c2s *c2s, const struct stanza *stanza)
 {
 	struct str from = xml_attr(stanza->root, "from");
-	if (!from.ptr || str_eq(from, jid_full(session_jid(c2s->session))) || str_eq(from, jid_bare(&c2s->jid)))
+	if (!from.ptr || str_eq(from, jid_full(session_jid(c2s->session))) ||
+	    str_eq(from, jid_bare(&c2s->jid)))
 		return true;
 	struct arena arena = {0};
 	struct jid jid;

@@ -46,7 +46,8 @@ enum stream_condition stream_condition_of_xml(int xml_result)
 
 void stream_error_write(struct strbuf *out, enum stream_condition condition, const char *text)
 {
-	strbuf_printf(out, "<stream:error><%s xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>", names[condition]);
+	strbuf_printf(
+	    out, "<stream:error><%s xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>", names[condition]);
 	if (text) {
 		strbuf_cstr(out, "<text xmlns='urn:ietf:params:xml:ns:xmpp-streams' xml:lang='en'>");
 		xml_escape(out, str_of(text));

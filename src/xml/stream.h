@@ -21,10 +21,10 @@ enum xml_stream_result {
 	XML_STREAM_NOT_WELL_FORMED = -1, /* RFC 6120 4.9.3.13 not-well-formed */
 	XML_STREAM_RESTRICTED = -2,      /* 4.9.3.18 restricted-xml: comment, instruction, DTD, entity */
 	XML_STREAM_BAD_PREFIX = -3,      /* 4.9.3.2 bad-namespace-prefix: undeclared or reserved prefix */
-	XML_STREAM_ENCODING = -4,        /* 4.9.3.22 unsupported-encoding: declaration names another encoding */
-	XML_STREAM_TOO_LARGE = -5,       /* 4.9.3.14 policy-violation: more than max_bytes */
-	XML_STREAM_TOO_DEEP = -6,        /* policy-violation: max_depth */
-	XML_STREAM_TOO_MANY_ATTRS = -7,  /* policy-violation: max_attrs, or 128 prefixes in scope */
+	XML_STREAM_ENCODING = -4,  /* 4.9.3.22 unsupported-encoding: declaration names another encoding */
+	XML_STREAM_TOO_LARGE = -5, /* 4.9.3.14 policy-violation: more than max_bytes */
+	XML_STREAM_TOO_DEEP = -6,  /* policy-violation: max_depth */
+	XML_STREAM_TOO_MANY_ATTRS = -7,    /* policy-violation: max_attrs, or 128 prefixes in scope */
 	XML_STREAM_TOO_MANY_ELEMENTS = -8, /* policy-violation: max_elements */
 	XML_STREAM_STRAY_TEXT = -9,        /* 4.9.3.1 bad-format: text between stanzas */
 };

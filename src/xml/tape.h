@@ -23,7 +23,7 @@ enum tape_result {
 	TAPE_NEXT, /* a token is done, go on */
 	TAPE_MORE, /* the bytes end within a token or between two */
 	TAPE_DONE, /* the element is complete */
-	/* < 0: enum xml_stream_result */
+		   /* < 0: enum xml_stream_result */
 };
 
 struct tape_span {

@@ -231,7 +231,8 @@ static void put_child(struct xml_writer *writer, const struct xml *child)
 		xml_put(writer, child);
 }
 
-struct stanza *stanza_without(struct stanza *base, bool (*drop)(const struct xml *child, void *arg), void *arg)
+struct stanza *stanza_without(
+    struct stanza *base, bool (*drop)(const struct xml *child, void *arg), void *arg)
 {
 	struct xml_writer inner = {.default_ns = NS_CLIENT};
 	struct strbuf bytes = {0};

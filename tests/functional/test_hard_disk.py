@@ -53,7 +53,8 @@ def test_messages(server, disk, cast_for):
             full.unlink()
             wait.until(lambda: romeo.iq("set", f"<query xmlns='{ns.PRIVATE}'><p xmlns='urn:p'/></query>")
                        .get("type") == "result", "writing works again")
-        romeo.send(f"<message to='{juliet.bare}' id='m{number}' type='chat'><body>{number} {'x' * 8000}</body></message>")
+        romeo.send(f"<message to='{juliet.bare}' id='m{number}' type='chat'>"
+                   f"<body>{number} {'x' * 8000}</body></message>")
         if number % 10 == 5:
             witness.ping()
             romeo.message(witness.full, "still here")

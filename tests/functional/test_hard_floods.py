@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Floods from one address: it is held back, the rest of the world is not. Addresses come by the PROXY protocol, since the
-machine's own are not limited."""
+"""
+Floods from one address: it is held back, the rest of the world is not. Addresses come by the PROXY
+protocol, since the machine's own are not limited.
+"""
 import pytest
 
 from harness import ns, wait

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything at once on two workers: for the sanitizers, above all the one that looks for races.
-
-Clients chat, come and go, are kicked, change their rosters and leave messages for those who are away, while accounts are
-made and removed and the configuration is put in force again and again. The counts say how much, not how long.
+"""
+Everything at once on two workers: for the sanitizers, above all the one that looks for races. Clients
+chat, come and go, are kicked, change their rosters and leave messages for those who are away, while
+accounts are made and removed and the configuration is put in force again and again. The counts say how
+much, not how long.
 """
 import concurrent.futures
 import os

@@ -29,10 +29,10 @@
 #include "test_store.h"
 
 #define THREADS 2
-#define QUIET_TURNS 10        /* without anything new: nothing more will come by itself */
-#define SETTLE_PATIENCE_S 30  /* on the clock on the wall; then it is an endless loop */
-#define SOCKET_BUFFER 16384   /* of the server's side: a client that does not read is noticed soon */
-#define SHOWN 1000            /* bytes of what came instead of the expected */
+#define QUIET_TURNS 10       /* without anything new: nothing more will come by itself */
+#define SETTLE_PATIENCE_S 30 /* on the clock on the wall; then it is an endless loop */
+#define SOCKET_BUFFER 16384  /* of the server's side: a client that does not read is noticed soon */
+#define SHOWN 1000           /* bytes of what came instead of the expected */
 #define PASSWORD "secret"
 
 struct sim_client {
@@ -75,9 +75,9 @@ static bool client_writes(struct sim_client *client)
 	bool any = false;
 	ssize_t n;
 
-	while (client->written < client->out.len &&
-	       (n = send(client->fd, client->out.ptr + client->written, client->out.len - client->written,
-		    MSG_NOSIGNAL)) > 0) {
+	while (
+	    client->written < client->out.len && (n = send(client->fd, client->out.ptr + client->written,
+						      client->out.len - client->written, MSG_NOSIGNAL)) > 0) {
 		client->written += (size_t)n;
 		any = true;
 	}
@@ -399,8 +399,9 @@ struct sim_client *sim_login(const char *jid)
 	sim_send(client, SIM_HEADER);
 	must(client, "</stream:features>");
 	if (resource.len) {
-		sim_sendf(client, "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>"
-				  "<resource>%.*s</resource></bind></iq>",
+		sim_sendf(client,
+		    "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>"
+		    "<resource>%.*s</resource></bind></iq>",
 		    STR_FMT(resource));
 		must(client, "</iq>");
 	}
@@ -412,7 +413,8 @@ void sim_befriend(struct sim_client *a, const char *a_jid, struct sim_client *b,
 {
 	sim_sendf(a, "<presence type='subscribe' to='%s'/>", b_jid);
 	must(b, "type='subscribe'");
-	sim_sendf(b, "<presence type='subscribed' to='%s'/><presence type='subscribe' to='%s'/>", a_jid, a_jid);
+	sim_sendf(
+	    b, "<presence type='subscribed' to='%s'/><presence type='subscribe' to='%s'/>", a_jid, a_jid);
 	must(a, "type='subscribe'");
 	sim_sendf(a, "<presence type='subscribed' to='%s'/>", b_jid);
 	must(b, "type='subscribed'");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Simulation: the server without main. One worker, real streams, sessions, modules, executor and store; the clients are
- * the other ends of socket pairs, and time stands still unless sim_advance moves it. So a test says exactly when
- * something happens, however long it takes on the clock on the wall.
+ * Simulation: the server without main. One worker, real streams, sessions, modules, executor and store; the
+ * clients are the other ends of socket pairs, and time stands still unless sim_advance moves it. So a test
+ * says exactly when something happens, however long it takes on the clock on the wall.
  *
  *   sim_start("", "modules: {mod_roster: {}, mod_ping: {}}\n");
  *   struct sim_client *alice = sim_login("alice@sim.example/desk");
@@ -17,17 +17,20 @@
 #include "tap.h"
 
 #define SIM_START_US INT64_C(1767225600000000) /* 2026-01-01T00:00:00Z: when each simulation starts */
-#define SIM_HEADER "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' "         \
-		   "to='sim.example' version='1.0'>"
+#define SIM_HEADER                                                                                           \
+	"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' "              \
+	"to='sim.example' version='1.0'>"
 
 struct sim_client;
 
 /*
- * Serves sim.example from an empty database in a fresh directory. listener: more options of the c2s listener, each
- * behind a comma (", send_timeout: 5 s"); rest: further top-level lines of the configuration, modules among them.
+ * Serves sim.example from an empty database in a fresh directory. listener: more options of the c2s listener,
+ * each behind a comma (", send_timeout: 5 s"); rest: further top-level lines of the configuration, modules
+ * among them.
  */
 void sim_start(const char *listener, const char *rest);
-/* Another configuration, as stanzactl reload_config puts it in force; streams keep the listener that they came by. */
+/* Another configuration, as stanzactl reload_config puts it in force; streams keep the listener that they
+ * came by. */
 void sim_reload(const char *listener, const char *rest);
 /* Ends all streams and frees everything, clients included. */
 void sim_stop(void);
@@ -35,8 +38,8 @@ void sim_stop(void);
 /* A connection, from a Unix socket or from that IP address; nothing is sent. Freed by sim_stop. */
 struct sim_client *sim_client(void);
 struct sim_client *sim_client_from(const char *address);
-/* The account is made when it is not there (password "secret"); then SASL PLAIN. A resource is bound when the JID has
- * one. What the server said so far is read. */
+/* The account is made when it is not there (password "secret"); then SASL PLAIN. A resource is bound when the
+ * JID has one. What the server said so far is read. */
 struct sim_client *sim_login(const char *jid);
 /* An authenticated client that has not bound yet. */
 void sim_authenticate(struct sim_client *client, const char *user, const char *password);
@@ -80,6 +83,7 @@ bool sim_closed(struct sim_client *client);
 size_t sim_unsent(struct sim_client *client);
 
 /* As TAP lines. */
-#define expect(client, text) tap_check(sim_expect((client), (text)), __FILE__, __LINE__, #client " gets " #text)
+#define expect(client, text)                                                                                 \
+	tap_check(sim_expect((client), (text)), __FILE__, __LINE__, #client " gets " #text)
 #define nothing(client) tap_check(sim_nothing(client), __FILE__, __LINE__, #client " gets nothing")
 #define closed(client) tap_check(sim_closed(client), __FILE__, __LINE__, #client " is closed")

@@ -204,7 +204,7 @@ static void test_listeners(void)
 	ok(conf_listener_get(listener, "use_proxy_protocol")->boolean);
 	is_int(conf_listener_get(listener, "send_timeout")->integer, 20000);
 	is_int(conf_listener_get(listener, "backlog")->integer, 128);
-	is_int(conf_listener_get(listener, "pre_auth_max_stanza_size")->integer, 8192);
+	is_int(conf_listener_get(listener, "pre_auth_max_stanza_size")->integer, 16384);
 	conf_unref(&conf);
 }
 

@@ -263,8 +263,8 @@ static void test_describe(void)
 	struct peer peer;
 
 	peer_open(&peer);
-	peer_say(&peer,
-	    "{\"id\":1,\"describe\":true}\n{\"id\":2,\"describe\":\"note\"}\n{\"id\":3,\"describe\":\"no\"}\n");
+	peer_say(&peer, "{\"id\":1,\"describe\":true}\n{\"id\":2,\"describe\":\"note\"}\n{\"id\":3,"
+			"\"describe\":\"no\"}\n");
 	json_t *answer = peer_answer(&peer);
 	is_int(json_array_size(json_object_get(answer, "result")), 4);
 	json_decref(answer);
@@ -313,10 +313,9 @@ static void test_one_after_another(void)
 	strbuf_reset(&gate.order);
 	gate_set(false);
 	peer_open(&peer);
-	peer_say(&peer,
-	    "{\"id\":1,\"command\":\"wait\",\"arguments\":[\"a\",\"h\"]}\n"
-	    "{\"id\":2,\"command\":\"note\",\"arguments\":[\"1\"]}\n"
-	    "{\"id\":3,\"command\":\"note\",\"arguments\":[\"2\"],\"concurrent\":true}\n");
+	peer_say(&peer, "{\"id\":1,\"command\":\"wait\",\"arguments\":[\"a\",\"h\"]}\n"
+			"{\"id\":2,\"command\":\"note\",\"arguments\":[\"1\"]}\n"
+			"{\"id\":3,\"command\":\"note\",\"arguments\":[\"2\"],\"concurrent\":true}\n");
 	ok(turn_until_inside(1));
 	is_int(control_load(), 1);
 	is_text(strbuf_view(&gate.order), "");
@@ -337,13 +336,12 @@ static void test_beside_each_other(void)
 	gate_set(false);
 	gate.most = 0;
 	peer_open(&peer);
-	peer_say(&peer,
-	    "{\"id\":1,\"command\":\"wait\",\"arguments\":[\"a\",\"h\"],\"concurrent\":true}\n"
-	    "{\"id\":2,\"command\":\"wait\",\"arguments\":[\"b\",\"h\"],\"concurrent\":true}\n"
-	    "{\"id\":3,\"command\":\"wait\",\"arguments\":[\"A\",\"h\"],\"concurrent\":true}\n"
-	    "{\"id\":4,\"command\":\"wait\",\"arguments\":[\"c\",\"h\"],\"concurrent\":true}\n"
-	    "{\"id\":5,\"command\":\"wait\",\"arguments\":[\"d\",\"h\"]}\n"
-	    "{\"id\":6,\"command\":\"wait\",\"arguments\":[\"e\",\"h\"],\"concurrent\":true}\n");
+	peer_say(&peer, "{\"id\":1,\"command\":\"wait\",\"arguments\":[\"a\",\"h\"],\"concurrent\":true}\n"
+			"{\"id\":2,\"command\":\"wait\",\"arguments\":[\"b\",\"h\"],\"concurrent\":true}\n"
+			"{\"id\":3,\"command\":\"wait\",\"arguments\":[\"A\",\"h\"],\"concurrent\":true}\n"
+			"{\"id\":4,\"command\":\"wait\",\"arguments\":[\"c\",\"h\"],\"concurrent\":true}\n"
+			"{\"id\":5,\"command\":\"wait\",\"arguments\":[\"d\",\"h\"]}\n"
+			"{\"id\":6,\"command\":\"wait\",\"arguments\":[\"e\",\"h\"],\"concurrent\":true}\n");
 	ok(turn_until_inside(3));
 	is_int(control_load(), 3);
 	gate_set(true);
@@ -399,9 +397,8 @@ static void test_client_dies(void)
 	gate_set(false);
 	strbuf_reset(&gate.order);
 	peer_open(&peer);
-	peer_say(&peer,
-	    "{\"id\":1,\"command\":\"wait\",\"arguments\":[\"a\",\"h\"]}\n"
-	    "{\"id\":2,\"command\":\"note\",\"arguments\":[\"never\"]}\n");
+	peer_say(&peer, "{\"id\":1,\"command\":\"wait\",\"arguments\":[\"a\",\"h\"]}\n"
+			"{\"id\":2,\"command\":\"note\",\"arguments\":[\"never\"]}\n");
 	ok(turn_until_inside(1));
 	peer_close(&peer);
 	peer_open(&other);
@@ -555,9 +552,8 @@ static void test_close(void)
 	strbuf_reset(&gate.order);
 	peer_open(&idle);
 	peer_open(&peer);
-	peer_say(&peer,
-	    "{\"id\":1,\"command\":\"wait\",\"arguments\":[\"a\",\"h\"]}\n"
-	    "{\"id\":2,\"command\":\"note\",\"arguments\":[\"never\"]}\n");
+	peer_say(&peer, "{\"id\":1,\"command\":\"wait\",\"arguments\":[\"a\",\"h\"]}\n"
+			"{\"id\":2,\"command\":\"note\",\"arguments\":[\"never\"]}\n");
 	ok(turn_until_inside(1));
 	control_close();
 	is_end(&idle);

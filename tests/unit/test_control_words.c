@@ -12,8 +12,7 @@ static void is_words(const char *line, const char *want)
 	size_t i;
 
 	ok(words != NULL);
-	json_array_foreach(words, i, word)
-		strbuf_printf(&joined, "%s|", json_string_value(word));
+	json_array_foreach(words, i, word) strbuf_printf(&joined, "%s|", json_string_value(word));
 	is_text(strbuf_view(&joined), want);
 	json_decref(words);
 	strbuf_fini(&joined);

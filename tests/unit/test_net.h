@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tests of src/net share: a worker on this thread, an owner that records what happens to it, socket pairs. */
+/* What the tests of src/net share: a worker on this thread, an owner that records what happens to it, socket
+ * pairs. */
 #pragma once
 
 #include <errno.h>
@@ -17,7 +18,8 @@ struct owner {
 	struct conn *conn; /* NULL once it is gone */
 	int peer;          /* the other end, in non-blocking mode */
 	struct strbuf got;
-	size_t use;        /* received uses at most that many bytes of a call, and pauses when there are more; 0: all */
+	size_t
+	    use; /* received uses at most that many bytes of a call, and pauses when there are more; 0: all */
 	unsigned received, secured, ended, drained, gone, moved;
 	char reason[160];
 	void (*on_received)(struct owner *owner, struct str bytes);
@@ -66,7 +68,8 @@ static inline void owner_gone(void *arg, const char *reason)
 	snprintf(owner->reason, sizeof(owner->reason), "%s", reason);
 }
 
-static const struct conn_ops owner_ops = {owner_received, owner_secured, owner_ended, owner_drained, .gone = owner_gone};
+static const struct conn_ops owner_ops = {
+    owner_received, owner_secured, owner_ended, owner_drained, .gone = owner_gone};
 
 static inline void owner_open(struct owner *owner)
 {
@@ -92,14 +95,14 @@ static inline bool in_time(void)
 }
 
 /* Turns the loop until the condition holds; false when it never does. */
-#define turn_until(condition) \
-	({ \
-		bool held_; \
-		while (!(held_ = (condition)) && in_time()) { \
-			worker_turn(); \
-			sched_yield(); \
-		} \
-		held_; \
+#define turn_until(condition)                                                                                \
+	({                                                                                                   \
+		bool held_;                                                                                  \
+		while (!(held_ = (condition)) && in_time()) {                                                \
+			worker_turn();                                                                       \
+			sched_yield();                                                                       \
+		}                                                                                            \
+		held_;                                                                                       \
 	})
 
 /* Enough turns for whatever is going to happen without anybody's doing. */

@@ -35,11 +35,14 @@ static bool found(const struct tls_store *store, const char *name, const struct 
 
 static void test_names(void)
 {
-	struct issued plain = issue("ignored.example", "DNS:Example.COM,DNS:xn--bcher-kva.example", NULL, false, false, 9);
+	struct issued plain =
+	    issue("ignored.example", "DNS:Example.COM,DNS:xn--bcher-kva.example", NULL, false, false, 9);
 	struct issued wild = issue("w", "DNS:*.example.com", NULL, false, false, 9);
-	struct issued xmpp = issue("x", "otherName:1.3.6.1.5.5.7.8.5;UTF8:im.example.net,"
-					"otherName:1.3.6.1.5.5.7.8.7;IA5:_xmpp-client.srv.example.net,"
-					"otherName:1.3.6.1.5.5.7.8.5;UTF8:user@mail.example.net", NULL, false, false, 9);
+	struct issued xmpp = issue("x",
+	    "otherName:1.3.6.1.5.5.7.8.5;UTF8:im.example.net,"
+	    "otherName:1.3.6.1.5.5.7.8.7;IA5:_xmpp-client.srv.example.net,"
+	    "otherName:1.3.6.1.5.5.7.8.5;UTF8:user@mail.example.net",
+	    NULL, false, false, 9);
 	struct issued old = issue("old.example", NULL, NULL, false, false, 9);
 
 	write_pem("1.pem", &plain, NULL, &plain);
@@ -51,7 +54,10 @@ static void test_names(void)
 		printf("# %s\n", err.text);
 	ok(found(store, "example.com", &plain));
 	ok(found(store, "EXAMPLE.com.", &plain));
-	ok(found(store, "b\xc3\xbc" "cher.example", &plain));
+	ok(found(store,
+	    "b\xc3\xbc"
+	    "cher.example",
+	    &plain));
 	ok(found(store, "conference.example.com", &wild));
 	ok(found(store, "a.conference.example.com", NULL));
 	ok(found(store, "im.example.net", &xmpp));
@@ -171,7 +177,11 @@ static void test_self_signed(void)
 	struct strbuf path = {0};
 
 	is_int(tls_store_add_host(store, STR("chat.example"), certs, &err), 0);
-	is_int(tls_store_add_host(store, STR("b\xc3\xbc" "cher.example"), certs, &err), 0);
+	is_int(tls_store_add_host(store,
+		   STR("b\xc3\xbc"
+		       "cher.example"),
+		   certs, &err),
+	    0);
 	is_int(tls_store_add_host(store, STR("127.0.0.1"), certs, &err), 0);
 	is_int(tls_store_add_host(store, STR("../../evil"), certs, &err), 0);
 	strbuf_printf(&path, "%s/chat.example.pem", certs);
@@ -213,8 +223,9 @@ static void test_self_signed_names(void)
 	struct strbuf names = {0};
 
 	is_int(tls_store_add_host(store, STR("names.example"), file_name("certs"), &err), 0);
-	is_int(tls_names_each(tls_store_find(store, STR("names.example"))->certificates[TLS_KEY_EC]->leaf, count_kinds,
-		   &names), 2);
+	is_int(tls_names_each(tls_store_find(store, STR("names.example"))->certificates[TLS_KEY_EC]->leaf,
+		   count_kinds, &names),
+	    2);
 	is_text(strbuf_view(&names), "dns=names.example xmpp=names.example ");
 	strbuf_fini(&names);
 	tls_store_unref(&store);

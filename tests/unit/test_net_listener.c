@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Listeners as the configuration lists them: ports, Unix sockets, PROXY headers, limits, direct TLS, reload. */
+/* Listeners as the configuration lists them: ports, Unix sockets, PROXY headers, limits, direct TLS, reload.
+ */
 #include "net/listener.h"
 
 #include <arpa/inet.h>
@@ -70,7 +71,8 @@ static unsigned free_port(void)
 }
 
 /* Applies a configuration; the previous one is let go. */
-static int apply(bool all_or_nothing, struct err *err, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static int apply(bool all_or_nothing, struct err *err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 static int apply(bool all_or_nothing, struct err *err, const char *format, ...)
 {
@@ -141,7 +143,9 @@ static void test_port(void)
 	struct strbuf back = {0};
 	unsigned port = free_port(), before = accepted_count;
 
-	is_int(apply(true, &err, "listen: [{port: %u, ip: 127.0.0.1, module: ejabberd_c2s, starttls: true}]\n", port), 0);
+	is_int(apply(true, &err,
+		   "listen: [{port: %u, ip: 127.0.0.1, module: ejabberd_c2s, starttls: true}]\n", port),
+	    0);
 	strbuf_reset(&back);
 	strbuf_printf(&back, "ejabberd_c2s 127.0.0.1 %u;", port);
 	is_cstr(list(), back.ptr);
@@ -175,15 +179,18 @@ static void test_reload(void)
 	int first = connect_port("127.0.0.1", one);
 	ok(accepted(before));
 	ok(!accepted_starttls);
-	ok(apply(true, &err, "listen: [{port: %u, ip: 127.0.0.1, module: ejabberd_c2s},"
-			     "{port: %u, ip: 127.0.0.1, module: ejabberd_c2s}]\n", two, ntohs(address.sin_port)) < 0);
+	ok(apply(true, &err,
+	       "listen: [{port: %u, ip: 127.0.0.1, module: ejabberd_c2s},"
+	       "{port: %u, ip: 127.0.0.1, module: ejabberd_c2s}]\n",
+	       two, ntohs(address.sin_port)) < 0);
 	ok(strstr(err.text, "cannot listen on port"));
 	list();
 	is_int(listed, 1);
 	is_int(connect_port("127.0.0.1", two), -1);
-	ok(apply(false, &err, "listen: [{port: %u, ip: 127.0.0.1, module: ejabberd_c2s},"
-			      "{port: %u, ip: 127.0.0.1, module: ejabberd_c2s, starttls: true},"
-			      "{port: %u, ip: 127.0.0.1, module: ejabberd_c2s}]\n",
+	ok(apply(false, &err,
+	       "listen: [{port: %u, ip: 127.0.0.1, module: ejabberd_c2s},"
+	       "{port: %u, ip: 127.0.0.1, module: ejabberd_c2s, starttls: true},"
+	       "{port: %u, ip: 127.0.0.1, module: ejabberd_c2s}]\n",
 	       ntohs(address.sin_port), one, two) < 0);
 	list();
 	is_int(listed, 2);
@@ -391,7 +398,8 @@ static void test_direct_tls_behind_proxy(void)
 	drop(&fd);
 }
 
-static void on_certificate(void *arg, struct str host, const char *file, int64_t not_after_s, bool self_signed)
+static void on_certificate(
+    void *arg, struct str host, const char *file, int64_t not_after_s, bool self_signed)
 {
 	unsigned *count = arg;
 
@@ -409,11 +417,15 @@ static void test_contexts(void)
 
 	tls_each_certificate(on_certificate, &count);
 	is_int(count, 1);
-	ok(apply(true, &err, "listen: [{port: 'unix:a', module: ejabberd_c2s, tls: true, protocol_options: [nonsense]}]\n") < 0);
+	ok(apply(true, &err,
+	       "listen: [{port: 'unix:a', module: ejabberd_c2s, tls: true, protocol_options: "
+	       "[nonsense]}]\n") < 0);
 	ok(strstr(err.text, "listener unix:a: 'nonsense' is no word of protocol_options"));
 	ok(strstr(list(), "proxy.sock"));
-	is_int(apply(true, &err, "c2s_protocol_options: [no_tlsv1_2]\nlisten: [{port: 'unix:a', module: ejabberd_c2s, "
-				 "tls: true, protocol_options: [nonsense]}]\n"), 0);
+	is_int(apply(true, &err,
+		   "c2s_protocol_options: [no_tlsv1_2]\nlisten: [{port: 'unix:a', module: ejabberd_c2s, "
+		   "tls: true, protocol_options: [nonsense]}]\n"),
+	    0);
 	ok(apply(true, &err, "certfiles: [/nonexistent/a.pem]\nlisten: []\n") < 0);
 	ok(strstr(list(), "unix:"));
 }

@@ -81,20 +81,41 @@ static void test_v1_malformed(void)
 
 static void test_v2(void)
 {
-	is_int(parse(STR(V2 "\x21\x11\0\x0c" "\xc0\0\2\1" "\xc6\x33\x64\2" "\x12\x67" "\x14\x66" "<stream")), 0);
+	is_int(parse(STR(V2 "\x21\x11\0\x0c"
+			    "\xc0\0\2\1"
+			    "\xc6\x33\x64\2"
+			    "\x12\x67"
+			    "\x14\x66"
+			    "<stream")),
+	    0);
 	is_int(header.length, 28);
 	is_source("192.0.2.1", 4711);
-	is_int(parse(STR(V2 "\x21\x21\0\x24" "\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1" "\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\2"
-			    "\x12\x67" "\x14\x66")), 0);
+	is_int(parse(STR(V2 "\x21\x21\0\x24"
+			    "\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1"
+			    "\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\2"
+			    "\x12\x67"
+			    "\x14\x66")),
+	    0);
 	is_int(header.length, 52);
 	is_source("2001:db8::1", 4711);
-	is_int(parse(STR(V2 "\x21\x11\0\x12" "\xc0\0\2\1" "\xc6\x33\x64\2" "\x12\x67" "\x14\x66" "\4\0\3abc")), 0);
+	is_int(parse(STR(V2 "\x21\x11\0\x12"
+			    "\xc0\0\2\1"
+			    "\xc6\x33\x64\2"
+			    "\x12\x67"
+			    "\x14\x66"
+			    "\4\0\3abc")),
+	    0);
 	is_int(header.length, 34);
 	is_source("192.0.2.1", 4711);
 	is_int(parse(STR(V2 "\x20\0\0\0")), 0);
 	is_int(header.length, 16);
 	ok(!header.named);
-	is_int(parse(STR(V2 "\x20\x11\0\x0c" "\xc0\0\2\1" "\xc6\x33\x64\2" "\x12\x67" "\x14\x66")), 0);
+	is_int(parse(STR(V2 "\x20\x11\0\x0c"
+			    "\xc0\0\2\1"
+			    "\xc6\x33\x64\2"
+			    "\x12\x67"
+			    "\x14\x66")),
+	    0);
 	ok(!header.named);
 	is_int(parse(STR(V2 "\x21\0\0\0")), 0);
 	ok(!header.named);
@@ -104,9 +125,21 @@ static void test_v2_malformed(void)
 {
 	ok(parse(STR(V2 "\x11")) < 0);
 	ok(parse(STR(V2 "\x22")) < 0);
-	ok(parse(STR(V2 "\x21\x11\0\x0b" "\xc0\0\2\1" "\xc6\x33\x64\2" "\x12\x67" "\x14")) < 0);
-	ok(parse(STR(V2 "\x21\x21\0\x0c" "\xc0\0\2\1" "\xc6\x33\x64\2" "\x12\x67" "\x14\x66")) < 0);
-	ok(parse(STR(V2 "\x21\x12\0\x0c" "\xc0\0\2\1" "\xc6\x33\x64\2" "\x12\x67" "\x14\x66")) < 0);
+	ok(parse(STR(V2 "\x21\x11\0\x0b"
+			"\xc0\0\2\1"
+			"\xc6\x33\x64\2"
+			"\x12\x67"
+			"\x14")) < 0);
+	ok(parse(STR(V2 "\x21\x21\0\x0c"
+			"\xc0\0\2\1"
+			"\xc6\x33\x64\2"
+			"\x12\x67"
+			"\x14\x66")) < 0);
+	ok(parse(STR(V2 "\x21\x12\0\x0c"
+			"\xc0\0\2\1"
+			"\xc6\x33\x64\2"
+			"\x12\x67"
+			"\x14\x66")) < 0);
 	ok(parse(STR(V2 "\x21\x11\xff\xff")) < 0);
 	ok(parse(STR("\r\n\r\n\0\r\nQUIx")) < 0);
 }
@@ -127,7 +160,8 @@ static void beginnings(struct str whole)
 
 	for (size_t len = 0; len < whole.len; len++) {
 		char *exact = mem_exact(whole.ptr, len);
-		right &= parse((struct str){exact, len}) == PROXY_MORE && header.length == (size_t)0xeeeeeeeeeeeeeeee;
+		right &= parse((struct str){exact, len}) == PROXY_MORE &&
+			 header.length == (size_t)0xeeeeeeeeeeeeeeee;
 		free(exact);
 	}
 	ok(right);
@@ -137,7 +171,12 @@ static void beginnings(struct str whole)
 static void test_beginnings(void)
 {
 	beginnings(STR("PROXY TCP4 192.0.2.1 198.51.100.2 4711 5222\r\n"));
-	beginnings(STR(V2 "\x21\x11\0\x12" "\xc0\0\2\1" "\xc6\x33\x64\2" "\x12\x67" "\x14\x66" "\4\0\3abc"));
+	beginnings(STR(V2 "\x21\x11\0\x12"
+			  "\xc0\0\2\1"
+			  "\xc6\x33\x64\2"
+			  "\x12\x67"
+			  "\x14\x66"
+			  "\4\0\3abc"));
 }
 
 int main(void)

@@ -25,7 +25,8 @@ static void setup(void)
 
 	directory_make();
 	authority = issue("Test CA", NULL, NULL, true, false, 30);
-	server = issue("localhost", "DNS:localhost,otherName:1.3.6.1.5.5.7.8.5;UTF8:localhost", &authority, false, false, 20);
+	server = issue("localhost", "DNS:localhost,otherName:1.3.6.1.5.5.7.8.5;UTF8:localhost", &authority,
+	    false, false, 20);
 	write_pem("ca.pem", &authority, NULL, NULL);
 	files[0] = str_of(write_pem("server.pem", &server, &authority, &server));
 	store = tls_store_load(files, 1, &err);
@@ -69,7 +70,8 @@ static void check_bindings(struct conn *conn, SSL *ssl)
 	unsigned len = 0;
 	size_t finished;
 
-	SSL_export_keying_material(ssl, want, 32, "EXPORTER-Channel-Binding", 24, (const unsigned char *)"", 0, 1);
+	SSL_export_keying_material(
+	    ssl, want, 32, "EXPORTER-Channel-Binding", 24, (const unsigned char *)"", 0, 1);
 	compare_binding(conn, CONN_TLS_EXPORTER, want, 32);
 	X509_digest(SSL_get0_peer_certificate(ssl), EVP_sha256(), want, &len);
 	compare_binding(conn, CONN_TLS_SERVER_END_POINT, want, len);
@@ -95,7 +97,8 @@ static void handshake_with(int version, const char *name)
 	is_cstr(conn_tls_version(owner.conn), name);
 	is_cstr(conn_tls_cipher(owner.conn), SSL_get_cipher_name(ssl));
 	is_text(conn_tls_server_name(owner.conn), "localhost");
-	ok(SSL_get0_peer_certificate(ssl) && X509_cmp(SSL_get0_peer_certificate(ssl), server.certificate) == 0);
+	ok(SSL_get0_peer_certificate(ssl) &&
+	    X509_cmp(SSL_get0_peer_certificate(ssl), server.certificate) == 0);
 	check_bindings(owner.conn, ssl);
 	client_send(ssl, "hello", 5);
 	client_read(ssl, &back, 5);
@@ -148,8 +151,8 @@ static void test_old_versions(void)
 static void test_protocol_options(void)
 {
 	struct err err;
-	struct tls_context *context =
-	    context_with(&(struct tls_options){.protocol_options = STR("no_sslv3|cipher_server_preference | no_tlsv1_3")});
+	struct tls_context *context = context_with(
+	    &(struct tls_options){.protocol_options = STR("no_sslv3|cipher_server_preference | no_tlsv1_3")});
 	struct owner owner;
 	SSL *ssl = start(&owner, context);
 
@@ -160,10 +163,12 @@ static void test_protocol_options(void)
 	tls_context_free(&context);
 	ok(!tls_context_new(&(struct tls_options){.protocol_options = STR("no_tlsv9")}, store, &err));
 	is_cstr(err.text, "'no_tlsv9' is no word of protocol_options");
-	ok(!tls_context_new(&(struct tls_options){.protocol_options = STR("no_tlsv1_2|no_tlsv1_3")}, store, &err));
+	ok(!tls_context_new(
+	    &(struct tls_options){.protocol_options = STR("no_tlsv1_2|no_tlsv1_3")}, store, &err));
 	ok(!tls_context_new(&(struct tls_options){.ciphers = STR("NOSUCHCIPHER")}, store, &err));
 	ok(!tls_context_new(&(struct tls_options){.dhfile = STR("/nonexistent")}, store, &err));
-	ok(!tls_context_new(&(struct tls_options){.cafile = STR("/nonexistent"), .verify = true}, store, &err));
+	ok(!tls_context_new(
+	    &(struct tls_options){.cafile = STR("/nonexistent"), .verify = true}, store, &err));
 }
 
 static void test_ciphers(void)
@@ -358,8 +363,8 @@ static void on_identity(void *arg, const char *kind, struct str value)
 	strbuf_printf(arg, "%s=%.*s ", kind, STR_FMT(value));
 }
 
-static unsigned identities_of(struct tls_context *context, const struct issued *client, struct strbuf *text,
-    bool *verified_r)
+static unsigned identities_of(
+    struct tls_context *context, const struct issued *client, struct strbuf *text, bool *verified_r)
 {
 	struct owner owner;
 	SSL *ssl = start(&owner, context);
@@ -379,11 +384,13 @@ static unsigned identities_of(struct tls_context *context, const struct issued *
 
 static void test_client_certificates(void)
 {
-	static const char names[] = "otherName:1.3.6.1.5.5.7.8.5;UTF8:juliet@capulet.lit,DNS:capulet.lit,"
-				    "otherName:1.3.6.1.5.5.7.8.7;IA5:_xmpp-server.capulet.lit,email:juliet@example.org";
+	static const char names[] =
+	    "otherName:1.3.6.1.5.5.7.8.5;UTF8:juliet@capulet.lit,DNS:capulet.lit,"
+	    "otherName:1.3.6.1.5.5.7.8.7;IA5:_xmpp-server.capulet.lit,email:juliet@example.org";
 	char cafile[128];
 	snprintf(cafile, sizeof(cafile), "%s", file_name("ca.pem"));
-	struct tls_context *context = context_with(&(struct tls_options){.cafile = str_of(cafile), .verify = true});
+	struct tls_context *context =
+	    context_with(&(struct tls_options){.cafile = str_of(cafile), .verify = true});
 	struct tls_context *silent = context_with(&(struct tls_options){0});
 	struct issued trusted = issue("juliet", names, &authority, false, false, 5);
 	struct issued stranger = issue("mercutio", names, NULL, false, false, 5);

@@ -61,8 +61,8 @@ static inline void add_extension(X509 *certificate, int nid, const char *value)
 }
 
 /* names: OpenSSL's syntax for subjectAltName, or NULL. issuer NULL: self-signed. rsa: else P-256. */
-static inline struct issued issue(const char *common_name, const char *names, const struct issued *issuer, bool ca, bool rsa,
-    long days)
+static inline struct issued issue(
+    const char *common_name, const char *names, const struct issued *issuer, bool ca, bool rsa, long days)
 {
 	static long serial = 1;
 	struct issued made = {X509_new(), rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256")};
@@ -90,8 +90,8 @@ static inline void issued_free(struct issued *issued)
 }
 
 /* Any of them may be NULL. */
-static inline const char *write_pem(const char *name, const struct issued *certificate, const struct issued *chain,
-    const struct issued *key)
+static inline const char *write_pem(
+    const char *name, const struct issued *certificate, const struct issued *chain, const struct issued *key)
 {
 	const char *path = file_name(name);
 	FILE *file = fopen(path, "w");

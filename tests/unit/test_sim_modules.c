@@ -186,7 +186,8 @@ static void test_ping_goes(void)
 static void test_modules_come(void)
 {
 	begin("modules: {}\n");
-	sim_reload("", "modules: {mod_roster: {}, mod_offline: {}, mod_last: {}, mod_ping: {send_pings: true}}\n");
+	sim_reload(
+	    "", "modules: {mod_roster: {}, mod_offline: {}, mod_last: {}, mod_ping: {send_pings: true}}\n");
 	sim_send(alice, "<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>");
 	expect(alice, "<query xmlns='jabber:iq:roster'");
 	expect(alice, "</iq>");
@@ -406,8 +407,9 @@ static struct sim_client *ask_for_account(const char *address, const char *name)
 	struct sim_client *client = sim_client_from(address);
 	sim_send(client, SIM_HEADER);
 	expect(client, "</stream:features>");
-	sim_sendf(client, "<iq type='set' id='r'><query xmlns='jabber:iq:register'><username>%s</username>"
-			  "<password>secret</password></query></iq>",
+	sim_sendf(client,
+	    "<iq type='set' id='r'><query xmlns='jabber:iq:register'><username>%s</username>"
+	    "<password>secret</password></query></iq>",
 	    name);
 	return client;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Clients that do not read: whoever sends to them is slowed down, nothing is lost silently, and there is an end. */
+/* Clients that do not read: whoever sends to them is slowed down, nothing is lost silently, and there is an
+ * end. */
 #include "sim.h"
 #include "stanzad/user.h"
 #include "stream/c2s.h"
@@ -97,7 +98,8 @@ static void test_sender_is_slowed(void)
 static void test_bystanders_go_on(void)
 {
 	begin("", "");
-	struct sim_client *carol = sim_login("carol@sim.example/desk"), *dave = sim_login("dave@sim.example/desk");
+	struct sim_client *carol = sim_login("carol@sim.example/desk"),
+			  *dave = sim_login("dave@sim.example/desk");
 	sim_deaf(bob, true);
 	send_messages(alice, "bob@sim.example/desk", MESSAGES, BODY);
 	pass(200);

@@ -179,8 +179,9 @@ static bool is_named(const struct xml *child, void *arg)
 
 static void test_without(void)
 {
-	struct stanza *base = parse("<message xmlns:n='urn:n' type='chat' id='&lt;' n:a='1'>x<n:b c='d'>y</n:b>&amp;"
-				    "<body>z</body><n:b/></message>"),
+	struct stanza *base = parse(
+			  "<message xmlns:n='urn:n' type='chat' id='&lt;' n:a='1'>x<n:b c='d'>y</n:b>&amp;"
+			  "<body>z</body><n:b/></message>"),
 		      *less = stanza_without(base, is_named, "b");
 
 	stanza_unref(&base);

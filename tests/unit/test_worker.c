@@ -20,14 +20,15 @@ static void begin(unsigned count)
 		abort();
 }
 
-/* --- order ------------------------------------------------------------------------------------------------------ */
+/* --- order ---------------------------------------------------------------------------------------------- */
 
 struct letter {
 	struct mail mail;
 	unsigned sender, number;
 };
 
-static unsigned received[WORKERS][WORKERS + 1]; /* by receiver and sender; the last sender is a thread of its own */
+static unsigned received[WORKERS]
+			[WORKERS + 1]; /* by receiver and sender; the last sender is a thread of its own */
 static unsigned out_of_order, wrong_thread, letters_left;
 
 static void on_letter(struct mail *mail)
@@ -88,7 +89,7 @@ static void test_order_of_mail(void)
 	workers_fini();
 }
 
-/* --- a reply for every letter: each side sleeps in between ------------------------------------------------------------ */
+/* --- a reply for every letter: each side sleeps in between ---------------------------------------------- */
 
 struct ball {
 	struct mail mail;
@@ -116,7 +117,7 @@ static void test_nobody_sleeps_over_mail(void)
 	workers_fini();
 }
 
-/* --- mail must not keep a worker from its sockets ----------------------------------------------------------------------- */
+/* --- mail must not keep a worker from its sockets ------------------------------------------------------- */
 
 static struct io *watched;
 static bool readable;
@@ -157,7 +158,7 @@ static void test_mail_without_end(void)
 	close(ends[1]);
 }
 
-/* --- deferred ------------------------------------------------------------------------------------------------------------ */
+/* --- deferred ------------------------------------------------------------------------------------------- */
 
 struct task {
 	struct deferred deferred;
@@ -195,7 +196,7 @@ static void test_deferred(void)
 	workers_fini();
 }
 
-/* --- on every worker ----------------------------------------------------------------------------------------------------- */
+/* --- on every worker ------------------------------------------------------------------------------------ */
 
 static unsigned visits[WORKERS], finished_on = WORKERS;
 

@@ -138,7 +138,8 @@ static void test_namespaces(void)
 		 "n0:e='1'/>}");
 	is_parsed(HEADER "<stream:error><x/></stream:error>", XNS_CLIENT, XML_STREAM_MORE,
 	    ROOT "{<error xmlns='http://etherx.jabber.org/streams'><x xmlns='jabber:client'/></error>}");
-	is_parsed("<s:stream xmlns:p='jabber:server' xmlns:s='http://etherx.jabber.org/streams'><p:a><p:b/></p:a>",
+	is_parsed(
+	    "<s:stream xmlns:p='jabber:server' xmlns:s='http://etherx.jabber.org/streams'><p:a><p:b/></p:a>",
 	    XNS_SERVER, XML_STREAM_MORE, ROOT "{<a><b/></a>}");
 	/* Another default namespace. */
 	is_parsed("<stream xmlns='http://etherx.jabber.org/streams'><message "

@@ -4,10 +4,10 @@
 #include "stanzad/module.h"
 
 /* Namespaces that are no module's: the core answers for them. */
-static const char *const server_features[] = {"http://jabber.org/protocol/disco#info",
-    "http://jabber.org/protocol/disco#items", NULL};
-static const char *const user_features[] = {"http://jabber.org/protocol/disco#info",
-    "http://jabber.org/protocol/disco#items", NULL};
+static const char *const server_features[] = {
+    "http://jabber.org/protocol/disco#info", "http://jabber.org/protocol/disco#items", NULL};
+static const char *const user_features[] = {
+    "http://jabber.org/protocol/disco#info", "http://jabber.org/protocol/disco#items", NULL};
 
 static void put_feature(void *arg, const char *feature)
 {
@@ -27,7 +27,7 @@ static void put_identity(struct xml_writer *reply, const char *category, const c
 	xml_close(reply);
 }
 
-/* --- contact addresses: XEP-0157 ----------------------------------------------------------------------------------------- */
+/* --- contact addresses: XEP-0157 ------------------------------------------------------------------------ */
 
 /* server_info: a list of {modules: all | [...], name: "abuse-addresses", urls: [...]}. */
 static bool applies(const struct option_node *entry)
@@ -43,7 +43,8 @@ static bool applies(const struct option_node *entry)
 
 static void put_contact(struct xml_writer *reply, const struct option_node *entry)
 {
-	const struct option_node *name = option_node_get(entry, "name"), *urls = option_node_get(entry, "urls");
+	const struct option_node *name = option_node_get(entry, "name"),
+				 *urls = option_node_get(entry, "urls");
 	if (!name || !urls || !applies(entry))
 		return;
 	xml_open(reply, "field", NULL);
@@ -67,7 +68,7 @@ static void put_contacts(struct module_instance *instance, struct xml_writer *re
 	xml_close(reply);
 }
 
-/* --- disco#info: XEP-0030 3 -------------------------------------------------------------------------------------------------- */
+/* --- disco#info: XEP-0030 3 ----------------------------------------------------------------------------- */
 
 static void info_server(struct iq *iq)
 {
@@ -135,7 +136,7 @@ static enum iq_verdict on_info(struct iq *iq)
 	return finish(iq, &event, false);
 }
 
-/* --- disco#items: XEP-0030 4 -------------------------------------------------------------------------------------------------- */
+/* --- disco#items: XEP-0030 4 ---------------------------------------------------------------------------- */
 
 static void put_item(struct xml_writer *reply, struct str jid)
 {
@@ -181,14 +182,18 @@ static enum iq_verdict on_items(struct iq *iq)
 static const struct option options[] = {
     {"name", OPTION_STRING, "stanzad", "The server's name, as service discovery tells it."},
     {"extra_domains", OPTION_DOMAINS, "[]", "Further domains to list among the server's items."},
-    {"server_info", OPTION_ANY, "[]", "Contact addresses (XEP-0157): a list of maps with modules, name and urls."},
+    {"server_info", OPTION_ANY, "[]",
+	"Contact addresses (XEP-0157): a list of maps with modules, name and urls."},
     {0},
 };
 
 static const struct module_iq iqs[] = {
     {.ns = "http://jabber.org/protocol/disco#info", .component = IQ_LOCAL, .handler = on_info},
     {.ns = "http://jabber.org/protocol/disco#items", .component = IQ_LOCAL, .handler = on_items},
-    {.ns = "http://jabber.org/protocol/disco#info", .component = IQ_SM, .handler = on_info, .needs_user = true},
+    {.ns = "http://jabber.org/protocol/disco#info",
+	.component = IQ_SM,
+	.handler = on_info,
+	.needs_user = true},
     {
 	.ns = "http://jabber.org/protocol/disco#items",
 	.component = IQ_SM,

@@ -31,8 +31,8 @@ struct offline_pump {
 	size_t taken_count;
 	struct offline_held held;
 	struct timer timer;
-	bool reading;   /* storage has op */
-	bool orphan;    /* the module left the user's host: it ends when storage is done */
+	bool reading; /* storage has op */
+	bool orphan;  /* the module left the user's host: it ends when storage is done */
 };
 
 /* --- on a storage thread ---------------------------------------------------------------------- */

@@ -22,8 +22,8 @@ static enum iq_verdict on_ping(struct iq *iq)
 /* --- pinging clients that say nothing: one for each session ------------------------------------ */
 
 /*
- * It outlives its session while an answer is awaited, and perhaps the module on this host: so it looks for its
- * session and for the present options whenever it is its turn.
+ * It outlives its session while an answer is awaited, and perhaps the module on this host: so it looks for
+ * its session and for the present options whenever it is its turn.
  */
 struct watch {
 	struct timer timer;
@@ -125,8 +125,8 @@ static enum hook_verdict on_closed(struct module_instance *instance, struct hook
 
 static const struct option options[] = {
     {"send_pings", OPTION_BOOL, "false", "Ping clients that have been silent for ping_interval."},
-    {"ping_interval", OPTION_DURATION, "60 s", "How long a client may be silent before it is pinged.", NULL, 1000,
-	INT64_C(86400000) * 30},
+    {"ping_interval", OPTION_DURATION, "60 s", "How long a client may be silent before it is pinged.", NULL,
+	1000, INT64_C(86400000) * 30},
     {"ping_ack_timeout", OPTION_DURATION, "32 s", "How long to wait for the answer.", NULL, 1000, 3600000},
     {"timeout_action", OPTION_ENUM, "none", "What to do when no answer comes: nothing, or close the session.",
 	"none|kill"},

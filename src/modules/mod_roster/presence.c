@@ -249,8 +249,8 @@ static void on_probe(const struct hook_user_stanza *event)
 }
 
 /*
- * An address that returns an error is told nothing more. What comes back to the bare JID is about a request for a
- * subscription, as long as one waits for an answer, or about a probe, which is nobody's: 4.3.
+ * An address that returns an error is told nothing more. What comes back to the bare JID is about a request
+ * for a subscription, as long as one waits for an answer, or about a probe, which is nobody's: 4.3.
  */
 static enum hook_verdict on_error(const struct hook_user_stanza *event)
 {

@@ -16,9 +16,9 @@ struct roster_item {
 	struct str request; /* what the contact's pending request holds: XML under jabber:client */
 	uint32_t group_count;
 	enum roster_subscription subscription : 8;
-	bool listed;     /* in the roster that clients see; false: only a request of the contact is kept here */
-	bool ask;        /* an own request is pending: ask='subscribe' */
-	bool approved;   /* pre-approved */
+	bool listed;   /* in the roster that clients see; false: only a request of the contact is kept here */
+	bool ask;      /* an own request is pending: ask='subscribe' */
+	bool approved; /* pre-approved */
 	bool pending_in; /* the contact's request waits for an answer */
 };
 
