@@ -2,6 +2,7 @@
 #include "net/tls.h"
 
 #include <openssl/err.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -22,6 +23,8 @@ struct host {
 	char *name;
 };
 
+/* Guards all that follows: STARTTLS looks for its context on whichever worker it comes. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct tls_store *current;
 static struct cached *contexts;
 static struct host *hosts; /* in the order of the file */
@@ -80,6 +83,21 @@ static void contexts_decide(bool commit)
 	}
 }
 
+static int enact(struct tls_store *store, const struct conf *conf, struct err *err)
+{
+	pthread_mutex_lock(&lock);
+	int rc = contexts_prepare(store, err);
+	contexts_decide(rc == 0);
+	if (rc == 0) {
+		tls_store_unref(&current);
+		current = store;
+		hosts_free(&hosts);
+		hosts = hosts_dup(conf);
+	}
+	pthread_mutex_unlock(&lock);
+	return rc;
+}
+
 int tls_apply(const struct conf *conf, const char *data_dir, struct err *err)
 {
 	const struct option_value *files = conf_get(conf, STR_NULL, "certfiles");
@@ -88,17 +106,10 @@ int tls_apply(const struct conf *conf, const char *data_dir, struct err *err)
 		return -1;
 	int rc = add_hosts(store, conf, data_dir, err);
 	if (rc == 0)
-		rc = contexts_prepare(store, err);
-	contexts_decide(rc == 0);
-	if (rc < 0) {
+		rc = enact(store, conf, err);
+	if (rc < 0)
 		tls_store_unref(&store);
-		return rc;
-	}
-	tls_store_unref(&current);
-	current = store;
-	hosts_free(&hosts);
-	hosts = hosts_dup(conf);
-	return 0;
+	return rc;
 }
 
 static void cached_free(struct cached *cached)
@@ -182,30 +193,39 @@ static bool same_options(const struct tls_options *a, const struct tls_options *
 	       str_eq(str_of(a->alpn), str_of(b->alpn));
 }
 
+/* Takes what it keeps: *cached is NULL then. */
+static struct tls_context *find_or_make(struct cached **cached, struct err *err)
+{
+	for (struct cached *at = contexts; at; at = at->next)
+		if (same_options(&at->options, &(*cached)->options))
+			return at->context;
+	struct tls_context *context = tls_context_new(&(*cached)->options, current, err);
+	if (!context)
+		return NULL;
+	(*cached)->context = context;
+	(*cached)->next = contexts;
+	contexts = *cached;
+	*cached = NULL;
+	return context;
+}
+
 struct tls_context *tls_context_get(
     const struct conf *conf, const struct conf_listener *listener, const char *alpn, struct err *err)
 {
 	struct cached *cached = cached_new(conf, listener, alpn);
-	for (struct cached *at = contexts; at; at = at->next) {
-		if (same_options(&at->options, &cached->options)) {
-			cached_free(cached);
-			return at->context;
-		}
-	}
-	cached->context = tls_context_new(&cached->options, current, err);
-	if (!cached->context) {
+	pthread_mutex_lock(&lock);
+	struct tls_context *context = find_or_make(&cached, err);
+	pthread_mutex_unlock(&lock);
+	if (cached)
 		cached_free(cached);
-		return NULL;
-	}
-	cached->next = contexts;
-	contexts = cached;
-	return cached->context;
+	return context;
 }
 
 void tls_each_certificate(
     void (*each)(void *arg, struct str host, const char *file, int64_t not_after_s, bool self_signed),
     void *arg)
 {
+	pthread_mutex_lock(&lock);
 	for (struct host *host = hosts; host; host = host->next) {
 		const struct tls_name *name = tls_store_find(current, str_of(host->name));
 		for (unsigned type = 0; name && type < TLS_KEY_TYPES; type++) {
@@ -218,4 +238,5 @@ void tls_each_certificate(
 			    certificate->self_signed);
 		}
 	}
+	pthread_mutex_unlock(&lock);
 }

@@ -27,11 +27,12 @@ void tls_fini(void);
  * for, but not required, with tls_verify or a cafile; the CAs are those of the cafile, else of ca_file, else
  * the system's. alpn (static storage): the protocol that a client must have among those it offers, if it
  * offers any; NULL: not looked at. After tls_apply; the context is cached, refreshed by tls_apply, and
- * borrowed until tls_fini. NULL with a reason. Worker 0.
+ * borrowed until tls_fini. NULL with a reason. Any worker.
  */
 struct tls_context *tls_context_get(
     const struct conf *conf, const struct conf_listener *listener, const char *alpn, struct err *err);
-/* The certificate that each served host uses. not_after_s: seconds since 1970. Worker 0. */
+/* The certificate that each served host uses. not_after_s: seconds since 1970. Any thread;
+ * each must not call back. */
 void tls_each_certificate(
     void (*each)(void *arg, struct str host, const char *file, int64_t not_after_s, bool self_signed),
     void *arg);

@@ -16,7 +16,7 @@ from harness.client import Client, StreamEnd
 from harness.settings import Settings
 
 pytestmark = pytest.mark.only("stanzad")
-ROUNDS = int(os.environ.get("STANZAD_TEST_LOAD", "12"))
+ROUNDS = int(os.environ.get("STANZAD_TEST_LOAD", "20"))
 USERS = [f"user{number}" for number in range(8)]
 AWAY = [f"away{number}" for number in range(4)]
 

@@ -87,7 +87,8 @@ def test_reload_during_a_log_in(own_server, cast_for):
              romeo.presence, romeo.ping]
     for number, step in enumerate(steps):
         step()
-        assert rewrite(server, lambda config, n=number: config.update(loglevel=("info", "debug")[n % 2])).returncode == 0
+        level = ("info", "debug")[number % 2]
+        assert rewrite(server, lambda config, level=level: config.update(loglevel=level)).returncode == 0
     romeo.ping()
 
 
