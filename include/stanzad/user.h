@@ -52,7 +52,7 @@ void session_deliver(
 void session_close(struct session *session, const char *stream_condition, const char *text);
 
 struct session_about {
-	struct str address; /* "127.0.0.1" */
+	struct str address; /* "127.0.0.1"; until the next session_about on this thread */
 	unsigned port;
 	const char *connection; /* ejabberd's words: c2s, c2s_tls, ... */
 	int64_t since_us;       /* real time of the bind */

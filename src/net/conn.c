@@ -174,23 +174,17 @@ void conn_watch(struct conn *conn)
 void conn_set_peer(struct conn *conn, const struct sockaddr *peer)
 {
 	memset(&conn->peer, 0, sizeof(conn->peer));
-	snprintf(conn->peer_text, sizeof(conn->peer_text), "unix");
 	conn->peer.any.sa_family = AF_UNIX;
 	if (peer->sa_family == AF_INET) {
 		memcpy(&conn->peer.in4, peer, sizeof(conn->peer.in4));
-		inet_ntop(AF_INET, &conn->peer.in4.sin_addr, conn->peer_text, sizeof(conn->peer_text));
 	} else if (peer->sa_family == AF_INET6) {
 		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)peer;
-		memcpy(&conn->peer.in6, in6, sizeof(conn->peer.in6));
-		if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-			struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_port = in6->sin6_port};
-			memcpy(&in4.sin_addr, in6->sin6_addr.s6_addr + 12, 4);
-			memset(&conn->peer, 0, sizeof(conn->peer));
-			conn->peer.in4 = in4;
-			inet_ntop(AF_INET, &in4.sin_addr, conn->peer_text, sizeof(conn->peer_text));
+		if (!IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+			memcpy(&conn->peer.in6, in6, sizeof(conn->peer.in6));
 			return;
 		}
-		inet_ntop(AF_INET6, &in6->sin6_addr, conn->peer_text, sizeof(conn->peer_text));
+		conn->peer.in4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = in6->sin6_port};
+		memcpy(&conn->peer.in4.sin_addr, in6->sin6_addr.s6_addr + 12, 4);
 	}
 }
 
@@ -256,7 +250,15 @@ const struct sockaddr *conn_peer(const struct conn *conn)
 
 struct str conn_peer_text(const struct conn *conn)
 {
-	return str_of(conn->peer_text);
+	static _Thread_local char text[INET6_ADDRSTRLEN];
+	const struct sockaddr *peer = &conn->peer.any;
+	if (peer->sa_family == AF_INET)
+		inet_ntop(AF_INET, &conn->peer.in4.sin_addr, text, sizeof(text));
+	else if (peer->sa_family == AF_INET6)
+		inet_ntop(AF_INET6, &conn->peer.in6.sin6_addr, text, sizeof(text));
+	else
+		return STR("unix");
+	return str_of(text);
 }
 
 unsigned conn_peer_port(const struct conn *conn)

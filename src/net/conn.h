@@ -122,7 +122,8 @@ bool conn_peer_verified(const struct conn *conn);
 /* The peer; after a PROXY header the address that it names. An IPv4-mapped address is AF_INET; AF_UNIX has no
  * path. */
 const struct sockaddr *conn_peer(const struct conn *conn);
-struct str conn_peer_text(const struct conn *conn); /* "192.0.2.1" or "unix"; NUL-terminated */
+/* "192.0.2.1" or "unix"; NUL-terminated, until the thread asks again. */
+struct str conn_peer_text(const struct conn *conn);
 unsigned conn_peer_port(const struct conn *conn);
 
 /*

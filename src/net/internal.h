@@ -115,7 +115,6 @@ struct conn {
 		struct sockaddr_in in4;
 		struct sockaddr_in6 in6;
 	} peer;
-	char peer_text[INET6_ADDRSTRLEN];
 };
 
 /* The calling worker's. */
