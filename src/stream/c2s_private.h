@@ -62,7 +62,6 @@ struct c2s {
 	bool refused;                /* the queue was at its limit and took no more */
 	bool choked;                 /* reading is paused until the client takes what we have for it */
 	bool secure;                 /* TLS */
-	bool starttls_refused_plain; /* starttls_required */
 	struct conn *conn;
 	struct xml_stream *xml;
 	struct c2s_setup *setup; /* NULL in a session */
