@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "main/catalog.h"
 
+#include "base/version.h"
 #include "conf/conf.h"
 #include "modules/modules.h"
 #include "route/modules_life.h"
 #include "stream/c2s.h"
 
-void catalog_register(void)
+void catalog_register(const char *data_dir)
 {
 	static const struct option none[] = {{0}};
 	for (size_t i = 0; modules_builtin[i]; i++) {
@@ -14,5 +15,9 @@ void catalog_register(void)
 		conf_register_module(modules_builtin[i]->name, options ? options : none, CONF_AVAILABLE);
 	}
 	modules_offer(modules_builtin);
+	conf_set_keyword("VERSION", STANZAD_VERSION);
+	conf_set_keyword("SEMVER", STANZAD_VERSION);
+	conf_set_keyword("DATABASE_PATH", data_dir);
+	conf_set_keyword("LOG_PATH", data_dir);
 	c2s_init();
 }

@@ -2,5 +2,5 @@
 /* Everything that is compiled in: modules, listeners, their options. */
 #pragma once
 
-/* Tells conf and route what there is. Once, before anything else. */
-void catalog_register(void);
+/* Tells conf and route what there is, and conf what its keywords mean. Once, before anything else. */
+void catalog_register(const char *data_dir);

@@ -116,7 +116,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	tune_memory();
-	catalog_register();
+	catalog_register(options.data_dir);
 	if (form)
 		return print_options(form);
 	if (only_check)

@@ -111,18 +111,28 @@ void server_stop(bool restart)
 
 /* --- configuration -------------------------------------------------------------------------------------- */
 
+/* ejabberd's finer words; everything else log_level_parse knows. */
+static struct str log_word(struct str word)
+{
+	if (str_is(word, "emergency") || str_is(word, "alert"))
+		return STR("critical");
+	return str_is(word, "notice") ? STR("warning") : word;
+}
+
 static int log_configure(const struct conf *conf, struct err *err)
 {
 	enum log_level level;
-	if (log_level_parse(conf_str(conf, STR_NULL, "loglevel"), &level) == 0)
-		log_set_level(level);
-	log_set_format(
-	    str_is(conf_str(conf, STR_NULL, "log_format"), "json") ? LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT);
 	struct str path = conf_str(conf, STR_NULL, "log_file");
 	char *file = path.len ? str_dup(path) : NULL;
 	int rc = log_set_file(file, err);
 	free(file);
-	return rc;
+	if (rc < 0)
+		return -1;
+	if (log_level_parse(log_word(conf_str(conf, STR_NULL, "loglevel")), &level) == 0)
+		log_set_level(level);
+	bool json = str_is(conf_str(conf, STR_NULL, "log_format"), "json");
+	log_set_format(json ? LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT);
+	return 0;
 }
 
 /*
@@ -207,6 +217,30 @@ static void close_gone(void *arg)
 	c2s_close_gone_hosts();
 }
 
+static void tell_restart(const struct conf *old, const struct conf *conf, struct strbuf *out)
+{
+	size_t position = 0;
+	const char *name;
+	while ((name = conf_next_restart_change(old, conf, &position))) {
+		strbuf_printf(out, "option '%s' has changed: that counts after a restart\n", name);
+		LOG_WARNING("config.needs_restart", LOG_CSTR("option", name));
+	}
+}
+
+/* The log goes first: what cannot be opened must be known before anything has changed. */
+static int reload_to(struct conf *conf, struct strbuf *out, struct err *err)
+{
+	struct conf *old = conf_ref(conf_current());
+	struct err ignored;
+	int rc = log_configure(conf, err);
+	if (rc == 0 && (rc = apply(conf, old, err)) < 0)
+		log_configure(old, &ignored);
+	if (rc == 0)
+		tell_restart(old, conf, out);
+	conf_unref(&old);
+	return rc;
+}
+
 int server_reload(struct strbuf *out)
 {
 	struct conf *conf = NULL;
@@ -217,9 +251,7 @@ int server_reload(struct strbuf *out)
 	report_write(&report, out);
 	report_log(&report);
 	if (rc == 0)
-		rc = apply(conf, conf_current(), &err);
-	if (rc == 0)
-		rc = log_configure(conf, &err);
+		rc = reload_to(conf, out, &err);
 	if (err.text[0])
 		strbuf_printf(out, "%s\n", err.text);
 	if (rc == 0) {

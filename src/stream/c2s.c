@@ -259,11 +259,6 @@ static size_t on_received(void *owner, const char *bytes, size_t len)
 	return c2s->state == C2S_CLOSING ? len : (size_t)(next - bytes);
 }
 
-static void on_secured(void *owner)
-{
-	(void)owner;
-}
-
 static void on_ended(void *owner)
 {
 	struct c2s *c2s = owner;
@@ -288,7 +283,6 @@ static void on_gone(void *owner, const char *reason)
 
 static const struct conn_ops c2s_conn_ops = {
     .received = on_received,
-    .secured = on_secured,
     .ended = on_ended,
     .drained = c2s_drained,
     .emptied = c2s_emptied,

@@ -150,3 +150,24 @@ def test_roster_module_comes_and_goes(server, cast):
         wait.until(lambda: [each.get("jid") for each in romeo.iq("get", query).iter(f"{{{ns.ROSTER}}}item")]
                    == ["friar@example.com"], "the roster is back")
     romeo.ping()
+
+
+def test_log_file_that_cannot_be_opened_changes_nothing(server, cast):
+    rewrite(server, lambda config: (config["hosts"].append("new.example"),
+                                    config.update(log_file="/no/such/folder/log")))
+    assert server.ctl("reload_config").returncode != 0
+    assert not opens(cast, "new.example")
+    cast.client("romeo").login()
+
+
+def test_what_needs_a_restart_is_named(server):
+    rewrite(server, lambda config: config.update(workers=1))
+    assert "workers" in server.ask("reload_config")
+
+
+def test_finer_log_levels(server, cast):
+    """'notice' is above 'info': the log-in is not logged."""
+    rewrite(server, lambda config: config.update(loglevel="notice"))
+    server.ask("reload_config")
+    cast.client("romeo").online()
+    assert "c2s.bound" not in server.process.text()
