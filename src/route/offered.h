@@ -4,9 +4,16 @@
 
 #include "stanzad/module.h"
 
-/* The modules that can be used, NULL-terminated; before the first hosts_apply. */
+/* Those that are there at the start, NULL-terminated; before the first hosts_apply. */
 void modules_offer(const struct module *const *modules);
 void modules_offer_end(void);
+/*
+ * One that comes while the server runs; its abi and size are checked. It must stay where it is until
+ * offered_remove. < 0 with err: there is one of that name.
+ */
+int offered_add(const struct module *module, struct err *err);
+/* < 0 with err: it runs on a host, or is still stopping there. */
+int offered_remove(const struct module *module, struct err *err);
 /* By name; NULL. */
 const struct module *module_named(const char *name);
 
@@ -15,7 +22,8 @@ const struct module *module_named(const char *name);
 int module_use(const struct module *module, struct err *err);
 void module_unuse(const struct module *module);
 
-/* The place of a module's state in a user's or session's slots; -1 when it has none. */
+/* The place of a module's state in a user's or session's own slots; -1 when it has none there: it asked for
+ * none, or came after the start (route/slots.h). Any thread. */
 int module_user_slot(const struct module *module);
 int module_session_slot(const struct module *module);
 unsigned modules_user_slots(void);
