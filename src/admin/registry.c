@@ -10,6 +10,11 @@ static struct {
 	pthread_rwlock_t lock;
 	const struct command **rows; /* ordered by name */
 	size_t count;
+	struct held {
+		const struct command *command;
+		unsigned holds;
+	} * held;
+	size_t held_count;
 } registry = {.lock = PTHREAD_RWLOCK_INITIALIZER};
 
 static char plain(char c)
@@ -108,6 +113,66 @@ const struct command *command_find(struct str name)
 	const struct command *command = there ? registry.rows[at] : NULL;
 	pthread_rwlock_unlock(&registry.lock);
 	return command;
+}
+
+/* --- commands that somebody is about to run, or runs --------------------------------------------------- */
+
+static struct held *held_of(const struct command *command)
+{
+	for (size_t i = 0; i < registry.held_count; i++)
+		if (registry.held[i].command == command)
+			return &registry.held[i];
+	return NULL;
+}
+
+static void hold(const struct command *command)
+{
+	struct held *held = held_of(command);
+
+	if (!held) {
+		registry.held =
+		    mem_realloc_array(registry.held, registry.held_count + 1, sizeof(*registry.held));
+		held = &registry.held[registry.held_count++];
+		*held = (struct held){.command = command};
+	}
+	held->holds++;
+}
+
+const struct command *command_hold(struct str name)
+{
+	bool there;
+
+	pthread_rwlock_wrlock(&registry.lock);
+	size_t at = place_of(name, &there);
+	const struct command *command = there ? registry.rows[at] : NULL;
+	if (command)
+		hold(command);
+	pthread_rwlock_unlock(&registry.lock);
+	return command;
+}
+
+void command_release(const struct command *command)
+{
+	pthread_rwlock_wrlock(&registry.lock);
+	struct held *held = held_of(command);
+	if (--held->holds == 0)
+		*held = registry.held[--registry.held_count];
+	if (registry.held_count == 0) {
+		free(registry.held);
+		registry.held = NULL;
+	}
+	pthread_rwlock_unlock(&registry.lock);
+}
+
+bool command_is_running(const struct command *commands)
+{
+	bool running = false;
+
+	pthread_rwlock_rdlock(&registry.lock);
+	for (const struct command *command = commands; command && command->name; command++)
+		running |= held_of(command) != NULL;
+	pthread_rwlock_unlock(&registry.lock);
+	return running;
 }
 
 void commands_each(void (*each)(void *arg, const struct command *command), void *arg)

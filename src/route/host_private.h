@@ -16,7 +16,10 @@ struct iq_entry {
 	int refs; /* atomic: its instance, each table and each call that is under way */
 	struct module_iq iq;
 	struct module_instance *instance;
-	struct job_queue queue; /* IQ_ONE_QUEUE */
+	struct job_queue queue; /* IQ_ONE_QUEUE, IQ_PARALLEL */
+	unsigned pending;       /* atomic: requests that wait, run or are owed an answer */
+	unsigned faults;        /* atomic: bits by enum iq_fault, those that were logged as errors */
+	const char *module;     /* its name, behind ns: the module itself may be gone */
 	char ns[];
 };
 struct iq_entry *iq_entry_ref(struct iq_entry *entry);
@@ -81,6 +84,7 @@ struct module_instance {
 	int64_t *metrics; /* atomic; one for each row of module->metrics */
 	bool started;
 	bool in_force; /* the host's tables know it */
+	bool left;     /* .leave was, or is about to be called */
 };
 
 /* Its hooks are in these tables. tables NULL: false. */

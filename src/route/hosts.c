@@ -7,6 +7,7 @@
 #include "loop/worker.h"
 #include "route/host_tables.h"
 #include "route/instance.h"
+#include "route/iq_owed.h"
 #include "route/offered.h"
 #include "route/user_private.h"
 #include "stanzad/log.h"
@@ -442,6 +443,7 @@ void hosts_fini(void)
 		free(current);
 		current = NULL;
 	}
+	owed_fini();
 	modules_offer_end();
 }
 

@@ -3,10 +3,12 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "loop/timer.h"
 #include "route/hosts.h"
+#include "route/iq_owed.h"
 #include "route/offered.h"
 #include "stanzad/log.h"
 
@@ -16,8 +18,12 @@
 
 static struct iq_entry *entry_new(struct module_instance *instance, const struct module_iq *iq)
 {
-	struct iq_entry *entry = mem_zalloc(sizeof(*entry) + strlen(iq->ns) + 1);
+	const char *module = instance->module->name;
+	size_t ns_size = strlen(iq->ns) + 1;
+	struct iq_entry *entry = mem_zalloc(sizeof(*entry) + ns_size + strlen(module) + 1);
 	strcpy(entry->ns, iq->ns);
+	entry->module = strcpy(entry->ns + ns_size, module);
+	entry->queue.width = iq->discipline == IQ_PARALLEL ? JOB_QUEUE_WIDE : 1;
 	entry->refs = 1;
 	entry->iq = *iq;
 	entry->iq.ns = entry->ns;
@@ -345,6 +351,7 @@ static int start(struct module_instance *instance, struct err *err)
 		return err_prefix(err, "module %s", module->name);
 	if (register_rows(instance, err) == 0 && (!module->start || module->start(instance, err) >= 0))
 		return 0;
+	module_leave(module);
 	module_unuse(module);
 	return err_prefix(err, "module %s on %.*s", module->name, STR_FMT(host_name(instance->host)));
 }
@@ -390,9 +397,13 @@ int instance_reload(struct module_instance *instance, const struct conf_module *
 
 void instance_stop(struct module_instance *instance)
 {
-	module_unuse(instance->module);
+	if (!instance->left)
+		module_leave(instance->module);
+	owed_silence(instance);
 	if (instance->module->stop)
 		instance->module->stop(instance);
+	owed_reclaim(instance);
+	module_unuse(instance->module);
 	LOG_DEBUG("module.stopped", LOG_CSTR("module", instance->module->name),
 	    LOG_STR("host", host_name(instance->host)));
 	instance_free(instance);
@@ -402,12 +413,22 @@ void instance_stop(struct module_instance *instance)
 struct stopping {
 	struct timer timer;
 	struct module_instance *instance;
+	uint64_t grace_ends_ms; /* 0: it is over */
 };
+
+static bool instance_is_called(const struct module_instance *instance)
+{
+	return __atomic_load_n(&instance->calls, __ATOMIC_ACQUIRE) > 0 || module_is_called(instance->module);
+}
 
 static void on_stop_check(struct timer *timer)
 {
 	struct stopping *stopping = list_entry(timer, struct stopping, timer);
-	if (__atomic_load_n(&stopping->instance->calls, __ATOMIC_ACQUIRE) > 0) {
+	if (stopping->grace_ends_ms && clock_mono_ms() >= stopping->grace_ends_ms) {
+		stopping->grace_ends_ms = 0;
+		owed_abandon(stopping->instance);
+	}
+	if (instance_is_called(stopping->instance)) {
 		timer_start(timer, STOP_CHECK_MS, on_stop_check);
 		return;
 	}
@@ -419,6 +440,9 @@ void instance_leave(struct module_instance *instance)
 {
 	struct stopping *stopping = mem_zalloc(sizeof(*stopping));
 	stopping->instance = instance;
+	stopping->grace_ends_ms = clock_mono_ms() + IQ_LEAVE_MS;
+	instance->left = true;
+	module_leave(instance->module);
 	if (instance->module->leave)
 		instance->module->leave(instance);
 	on_stop_check(&stopping->timer);

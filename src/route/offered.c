@@ -10,7 +10,8 @@
 
 static struct offered {
 	const struct module *module;
-	unsigned running; /* instances */
+	unsigned running;   /* instances */
+	unsigned instances; /* with those that are stopping */
 } * offered;
 static size_t offered_count;
 
@@ -88,9 +89,11 @@ static void slot_leave(struct slots *slots, const struct module *module)
 int offered_remove(const struct module *module, struct err *err)
 {
 	struct offered *row = offered_of(module);
-	if (row->running)
-		return err_set(err, "module %s still runs on %u host%s", module->name, row->running,
-		    row->running == 1 ? "" : "s");
+	if (row->instances)
+		return err_set(err, "module %s still runs on %u host%s", module->name, row->instances,
+		    row->instances == 1 ? "" : "s");
+	if (command_is_running(module->commands))
+		return err_set(err, "a command of module %s is still running", module->name);
 	slot_leave(&user_slots, module);
 	slot_leave(&session_slots, module);
 	*row = offered[--offered_count];
@@ -123,14 +126,25 @@ int module_use(const struct module *module, struct err *err)
 	if (module->commands && row->running == 0 && command_register(module->commands, err) < 0)
 		return -1;
 	row->running++;
+	row->instances++;
 	return 0;
 }
 
-void module_unuse(const struct module *module)
+void module_leave(const struct module *module)
 {
 	struct offered *row = offered_of(module);
 	if (--row->running == 0 && module->commands)
 		command_unregister(module->commands);
+}
+
+bool module_is_called(const struct module *module)
+{
+	return offered_of(module)->running == 0 && command_is_running(module->commands);
+}
+
+void module_unuse(const struct module *module)
+{
+	offered_of(module)->instances--;
 }
 
 void modules_offer_end(void)

@@ -12,14 +12,18 @@ void modules_offer_end(void);
  * offered_remove. < 0 with err: there is one of that name.
  */
 int offered_add(const struct module *module, struct err *err);
-/* < 0 with err: it runs on a host, or is still stopping there. */
+/* < 0 with err: it runs on a host, is still stopping there, or a command of it is being run. */
 int offered_remove(const struct module *module, struct err *err);
 /* By name; NULL. */
 const struct module *module_named(const char *name);
 
-/* An instance more, or one less: a module's commands are there as long as it runs on any host. < 0: a
- * command's name is taken. */
+/*
+ * An instance starts: a module's commands are there as long as one of it runs on any host. < 0: a command's name
+ * is taken. It leaves, and then has stopped; module_is_called: it was the last, and a command is still being run.
+ */
 int module_use(const struct module *module, struct err *err);
+void module_leave(const struct module *module);
+bool module_is_called(const struct module *module);
 void module_unuse(const struct module *module);
 
 /* The place of a module's state in a user's or session's own slots; -1 when it has none there: it asked for
