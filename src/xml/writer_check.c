@@ -30,6 +30,6 @@ int xml_writer_check(const struct xml_writer *writer, struct err *err)
 	if (writer->misuse)
 		return err_set(err, "%s", writer->misuse);
 	if (writer->depth)
-		return err_set(err, "%u elements are not closed", (unsigned)writer->depth);
+		return err_set(err, "elements left open: %u", (unsigned)writer->depth);
 	return writer->raw ? parse_again(writer, err) : 0;
 }
