@@ -16,11 +16,11 @@
 #include "route/session.h"
 #include "stanzad/log.h"
 
-#define QUEUE_MAX 1000       /* stanzas that wait for a stream */
-#define QUEUE_SLOW 500       /* above it their senders are slowed down */
-#define OPENING_MAX 256      /* streams that one worker opens at a time */
-#define ITEM_WAIT_MS 60000   /* how long a stanza may wait for a stream */
-#define REST_FIRST_MS 1000   /* after the first failure; doubled each time up to s2s_max_retry_delay */
+#define QUEUE_MAX 1000     /* stanzas that wait for a stream */
+#define QUEUE_SLOW 500     /* above it their senders are slowed down */
+#define OPENING_MAX 256    /* streams that one worker opens at a time */
+#define ITEM_WAIT_MS 60000 /* how long a stanza may wait for a stream */
+#define REST_FIRST_MS 1000 /* after the first failure; doubled each time up to s2s_max_retry_delay */
 #define TEXT_SIZE 200
 
 struct s2s_link {
@@ -106,9 +106,8 @@ static void queue_join(struct s2s_queue *queue, struct s2s_queue *first)
 	*first = (struct s2s_queue){0};
 }
 
-static void bounce(
-    const struct jid *from, const struct jid *to, struct stanza *stanza, enum stanza_condition condition,
-    const char *text)
+static void bounce(const struct jid *from, const struct jid *to, struct stanza *stanza,
+    enum stanza_condition condition, const char *text)
 {
 	struct stanza_error error = {.condition = condition, .text = text};
 	route_error(from, to, stanza, &error);
@@ -271,7 +270,7 @@ static void link_take(struct s2s_link *link, struct s2s_item *item)
 	s2s_queue_add(&link->queue, item);
 	if (link->state == S2S_LINK_OPEN)
 		link_flush(link);
-	else if (link->queue.count == 1)
+	else if (link->state == S2S_LINK_OPENING && link->queue.count == 1)
 		watch_expiry(link);
 }
 
@@ -342,16 +341,15 @@ static const char *refusal(const struct jid *from, struct str remote, enum stanz
 	return s2s_allowed(local, remote) ? NULL : "this server may not talk to that one";
 }
 
-static struct s2s_link *link_for(const struct jid *from, struct str remote, struct err *err,
-    enum stanza_condition *condition_r)
+static struct s2s_link *link_for(
+    const struct jid *from, struct str remote, struct err *err, enum stanza_condition *condition_r)
 {
 	struct s2s_link *link = link_find(jid_domain(from), remote);
 	const char *text = refusal(from, remote, condition_r);
 	if (!text && link && link->state == S2S_LINK_RESTING && !rested(link)) {
 		*condition_r = link->condition;
 		text = link->text;
-	} else if (!text && manager()->opening >= OPENING_MAX &&
-		   (!link || link->state == S2S_LINK_RESTING)) {
+	} else if (!text && manager()->opening >= OPENING_MAX && (!link || link->state == S2S_LINK_RESTING)) {
 		*condition_r = SE_resource_constraint;
 		text = "streams to too many servers are being opened";
 		session_slow_sender(from, SESSION_SLOW_MS);
@@ -367,14 +365,13 @@ static void deliver_home(const struct jid *from, const struct jid *to, struct st
 {
 	enum stanza_condition condition;
 	struct err err;
-	bool fresh = !link_find(jid_domain(from), jid_domain(to));
 	struct s2s_link *link = link_for(from, jid_domain(to), &err, &condition);
 	if (!link) {
 		bounce(from, to, stanza, condition, err.text);
 		return;
 	}
 	link_take(link, item_new(from, to, stanza));
-	if (fresh || link->state == S2S_LINK_RESTING)
+	if (link->state == S2S_LINK_NEW || link->state == S2S_LINK_RESTING)
 		link_open(link);
 }
 
@@ -446,8 +443,8 @@ void s2s_links_each(void (*each)(void *arg, const struct s2s_link_about *about),
 	const struct s2s_link *link;
 	uint32_t position = 0;
 	while ((link = map_next(&manager()->links, &position, NULL))) {
-		struct s2s_link_about about = {link->local, link->remote, link->state, link->ops, link->stream,
-		    link->queue.count, link->since_ms, link->text};
+		struct s2s_link_about about = {link->local, link->remote, link->state, link->ops,
+		    link->stream, link->queue.count, link->since_ms, link->text};
 		each(arg, &about);
 	}
 }

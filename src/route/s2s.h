@@ -44,9 +44,9 @@ struct s2s_stream_ops {
 };
 
 /*
- * Called on the link's worker when a stream is needed: leads to s2s_link_opened or s2s_link_failed, now or later.
- * cancel is called on the same worker when that is no longer wanted: nothing may be reported after it. opening
- * is the opener's own word.
+ * Called on the link's worker when a stream is needed: leads to s2s_link_opened or s2s_link_failed, now or
+ * later. cancel is called on the same worker when that is no longer wanted: nothing may be reported after it.
+ * opening is the opener's own word.
  */
 struct s2s_opener {
 	void *(*open)(struct s2s_link *link);
@@ -60,14 +60,15 @@ struct str s2s_link_remote(const struct s2s_link *link);
 
 /* The stream that was asked for is authenticated: it gets what waits, and what comes. */
 void s2s_link_opened(struct s2s_link *link, const struct s2s_stream_ops *ops, void *stream);
-/* There is none to be had: what waits goes back with this error, and for a growing while what comes, too. text:
- * copied. */
+/* There is none to be had: what waits goes back with this error, and for a growing while what comes, too.
+ * text: copied. */
 void s2s_link_failed(struct s2s_link *link, enum stanza_condition condition, const char *text);
 /* The stream's output has room again. */
 void s2s_link_drained(struct s2s_link *link);
 /*
  * The stream ended. unsent: what it took and certainly did not deliver; it goes to the next stream, which is
- * opened when there is anything (the queue is empty afterwards). The link may be freed: the stream forgets it.
+ * opened when there is anything (the queue is empty afterwards). The link may be freed: the stream forgets
+ * it.
  */
 void s2s_link_ended(struct s2s_link *link, struct s2s_queue *unsent);
 
@@ -76,14 +77,15 @@ void s2s_link_ended(struct s2s_link *link, struct s2s_queue *unsent);
  * the pair when there is none open, on the worker that is the pair's home. NULL: there is one, or this is not
  * the home.
  */
-struct s2s_link *s2s_offer(struct str local, struct str remote, const struct s2s_stream_ops *ops, void *stream);
+struct s2s_link *s2s_offer(
+    struct str local, struct str remote, const struct s2s_stream_ops *ops, void *stream);
 /* The worker that is the home of a pair. */
 struct worker *s2s_home(struct str local, struct str remote);
 
 /* May this server talk to that one: s2s_access, by the rules of local's host. Any worker. */
 bool s2s_allowed(struct str local, struct str remote);
 
-enum s2s_link_state { S2S_LINK_OPENING, S2S_LINK_OPEN, S2S_LINK_RESTING };
+enum s2s_link_state { S2S_LINK_NEW, S2S_LINK_OPENING, S2S_LINK_OPEN, S2S_LINK_RESTING };
 struct s2s_link_about {
 	struct str local, remote; /* until the link changes */
 	enum s2s_link_state state;
@@ -95,8 +97,8 @@ struct s2s_link_about {
 };
 /* Every link of the calling worker. */
 void s2s_links_each(void (*each)(void *arg, const struct s2s_link_about *about), void *arg);
-/* Ends the streams of links to remote (empty: all), and lets the next stanza try at once. Returns how many were
- * open. */
+/* Ends the streams of links to remote (empty: all), and lets the next stanza try at once. Returns how many
+ * were open. */
 unsigned s2s_links_close(struct str remote, const char *stream_condition, const char *text);
 /* Frees everything of the calling worker; nothing is bounced any more. After the streams are gone. */
 void s2s_fini(void *unused);
