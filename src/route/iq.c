@@ -48,8 +48,8 @@ static struct stanza *result_of(const struct iq *iq, struct err *err)
 {
 	struct stanza *result = NULL;
 	struct strbuf bytes = {0};
-	if (iq->reply->tag_open || iq->reply->stack.len) {
-		err_set(err, "elements are left open");
+	if (!xml_writer_complete(iq->reply)) {
+		xml_writer_check(iq->reply, err);
 		return NULL;
 	}
 	strbuf_cstr(&bytes, "<iq type='result' id='");
@@ -126,9 +126,10 @@ void iq_answer(struct iq *iq, enum iq_verdict verdict)
 	}
 }
 
-/* What a handler returned. owed NULL: nothing was copied. */
-static void returned(struct iq *iq, struct owed *owed, enum iq_verdict verdict)
+/* What a handler returned. */
+static void returned(struct iq *iq, enum iq_verdict verdict)
 {
+	struct owed *owed = iq->call->owed; /* NULL: nothing was copied */
 	bool later = owed && owed_is_kept(owed);
 	if (later && verdict != IQ_LATER)
 		iq_fault(entry_of(iq), IQ_FAULT_BOTH, NULL);
@@ -142,13 +143,23 @@ static void returned(struct iq *iq, struct owed *owed, enum iq_verdict verdict)
 		iq_answer(iq, verdict);
 }
 
+static void call_handler(struct iq *iq, struct iq_call *call)
+{
+	struct xml_writer reply = {.default_ns = NS_CLIENT};
+	iq->reply = &reply;
+	iq->call = call;
+	returned(iq, call->entry->iq.handler(iq));
+	xml_writer_fini(&reply);
+}
+
 /* --- disciplines ---------------------------------------------------------------------------------------- */
 
 static void job_run(struct job *job)
 {
 	struct owed *owed = list_entry(job, struct owed, job);
+	struct iq iq = owed->iq;
 	if (!owed_is_closed(owed))
-		returned(&owed->iq, owed, owed->call.entry->iq.handler(&owed->iq));
+		call_handler(&iq, &owed->call);
 }
 
 static void job_done(struct job *job)
@@ -170,15 +181,10 @@ static void run_elsewhere(const struct iq *iq, struct iq_entry *entry)
 
 static void run_here(struct iq *iq, struct iq_entry *entry)
 {
-	struct xml_writer reply = {.default_ns = NS_CLIENT};
 	struct iq_call call = {.entry = entry};
-	iq->reply = &reply;
-	iq->call = &call;
-	enum iq_verdict verdict = entry->iq.handler(iq);
-	returned(iq, call.owed, verdict);
+	call_handler(iq, &call);
 	if (call.owed)
 		owed_unref(call.owed);
-	xml_writer_fini(&reply);
 }
 
 /* False: it has too much to do already. */
