@@ -5,6 +5,9 @@
  */
 #pragma once
 
+#include <pthread.h>
+
+#include "base/list.h"
 #include "base/map.h"
 #include "conf/conf.h"
 #include "loop/executor.h"
@@ -82,8 +85,12 @@ struct module_instance {
 	struct instance_route **routes;
 	size_t route_count;
 	int64_t *metrics; /* atomic; one for each row of module->metrics */
-	bool started;
+	struct job_queue jobs; /* of module_run */
+	pthread_mutex_t timers_lock;
+	struct list timers; /* struct module_timer, of all workers */
+	bool timers_ended;
 	bool in_force; /* the host's tables know it */
+	bool failed;   /* .start did: no further function of it is called */
 	bool left;     /* .leave was, or is about to be called */
 };
 
