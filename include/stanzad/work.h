@@ -20,8 +20,8 @@ void module_post(struct module_instance *instance, struct str bare, module_work 
 
 /*
  * Calls run(instance, arg) on a thread of the executor, where it may block (files, scripts, store_call), and then
- * done(instance, arg) back on the calling worker: each once, never from inside this call. When the server has ended
- * so far that there is no executor any more, both are called at once. done may be NULL. On a worker. The jobs of an instance start in order and run side by side, but leave one
- * thread of the executor to others.
+ * done(instance, arg) back on the calling worker: each once, never from inside this call. When the server has
+ * ended so far that there is no executor any more, both are called at once. done may be NULL. On a worker. The
+ * jobs of an instance start in order and run side by side, but leave one thread of the executor to others.
  */
 void module_run(struct module_instance *instance, module_work *run, module_work *done, void *arg);
