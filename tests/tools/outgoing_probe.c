@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connects to a domain and tells each step. With --tls it goes on to TLS, as if the stream were there already. */
+/* Connects to a domain and tells each step. With --tls it goes on to TLS, as if the stream were there
+ * already. */
 #include <stdio.h>
 #include <stdlib.h>
 
