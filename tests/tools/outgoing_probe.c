@@ -34,12 +34,14 @@ static void on_gone(void *owner, const char *reason)
 {
 	probe.conn = NULL;
 	say("gone", reason);
-	if (probe.outgoing && !probe.reject) {
+	if (probe.outgoing)
 		outgoing_next(probe.outgoing, reason);
-		return;
-	}
-	if (!probe.outgoing)
+	else
 		workers_stop();
+}
+
+static void on_rejected_gone(void *owner, const char *reason)
+{
 }
 
 static const char *verdict(int rc, const struct err *err)
@@ -65,7 +67,7 @@ static void on_secured(void *owner)
 }
 
 static const struct conn_ops conn_ops = {.received = on_received, .secured = on_secured, .gone = on_gone};
-static const struct conn_ops rejected_ops = {.received = on_received, .gone = on_gone};
+static const struct conn_ops rejected_ops = {.received = on_received, .gone = on_rejected_gone};
 
 static void start_tls(struct conn *conn)
 {

@@ -2,6 +2,7 @@
 /* TLS between servers: both ends are ours. What a certificate is worth: its chain, its names, DANE. */
 #include <openssl/sha.h>
 
+#include "conf_load.h"
 #include "net/dns.h"
 #include "net/tls_match.h"
 #include "test_net_tls.h"
@@ -442,6 +443,60 @@ static void test_dane_of_the_authority(void)
 	issued_free(&public);
 }
 
+static struct conf *conf_with(const char *rest)
+{
+	struct strbuf text = {0};
+
+	strbuf_printf(&text,
+	    "hosts: [montague.example, capulet.example]\ncertfiles: [%s/montague.pem, %s/capulet.pem]\n"
+	    "ca_file: %s/ca.pem\nlisten: [{port: 5269, module: ejabberd_s2s_in}]\n%s",
+	    directory, directory, directory, rest);
+	struct conf *conf = must_load(text.ptr);
+	strbuf_fini(&text);
+	return conf;
+}
+
+static void shakes_with(struct tls_context *client, struct tls_context *server)
+{
+	ok(shake(client, server, "montague.example", "xmpp-server"));
+	is_cstr(chain_of(&near), "ok");
+	is_cstr(chain_of(&far), "ok");
+	pair_close();
+}
+
+/* From options: one context for equal ones, and a reload reaches those that are held. */
+static void test_contexts(void)
+{
+	struct conf *conf =
+	    conf_with("host_config: {montague.example: {s2s_ciphers: [ECDHE-ECDSA-AES256-GCM-SHA384]}}\n");
+	struct conf *strict = conf_with("s2s_protocol_options: [no_tlsv1_3]\n");
+	struct conf *broken = conf_with("s2s_ciphers: [NOTHING]\n");
+	struct err err;
+
+	is_int(tls_apply(conf, directory, &err), 0);
+	struct tls_context *client = tls_outgoing_context_get(conf, STR("capulet.example"), &err);
+	struct tls_context *other = tls_outgoing_context_get(conf, STR("montague.example"), &err);
+	struct tls_context *server = tls_context_get(conf, conf_listener_at(conf, 0), "xmpp-server", &err);
+	ok(client && other && server && client != other && client != server);
+	ok(client == tls_outgoing_context_get(conf, STR("capulet.example"), &err));
+	ok(server == tls_context_get(conf, conf_listener_at(conf, 0), "xmpp-server", &err));
+	shakes_with(client, server);
+	is_int(tls_apply(conf, directory, &err), 0);
+	shakes_with(client, server);
+	struct tls_context *old = tls_context_get(strict, conf_listener_at(strict, 0), "xmpp-server", &err);
+	ok(old && old != server);
+	ok(shake(client, old, "montague.example", "xmpp-server"));
+	is_cstr(conn_tls_version(near.conn), "TLSv1.2");
+	pair_close();
+	ok(tls_outgoing_context_get(broken, STR("capulet.example"), &err) == NULL);
+	is_cstr(err.text, "ciphers: no cipher match");
+	ok(tls_context_get(broken, conf_listener_at(broken, 0), NULL, &err) == NULL);
+	tls_fini();
+	conf_unref(&conf);
+	conf_unref(&strict);
+	conf_unref(&broken);
+}
+
 int main(void)
 {
 	start_worker();
@@ -457,6 +512,7 @@ int main(void)
 	run(test_unprintable);
 	run(test_dane_of_the_certificate);
 	run(test_dane_of_the_authority);
+	run(test_contexts);
 	teardown();
 	stop_worker();
 	return tap_done();
