@@ -195,11 +195,8 @@ static int configure(struct ub_ctx *ctx, struct err *err)
 	const char *hosts = setup.hosts_file ? setup.hosts_file : "/etc/hosts";
 	if (*hosts && ub_ctx_hosts(ctx, hosts) != 0)
 		LOG_INFO("dns.no_hosts_file", LOG_CSTR("file", hosts));
-	/*
-	 * libunbound says of itself that these do not exist; where people use them their own DNS server
-	 * knows.
-	 */
 	int rc = ub_ctx_async(ctx, 1);
+	/* libunbound takes these for reserved; where people use them, their own DNS server knows. */
 	if (rc == 0)
 		rc = ub_ctx_zone_remove(ctx, "test.");
 	if (rc == 0)
@@ -255,8 +252,11 @@ static struct resolver *resolver_new(struct err *err)
 struct resolver *resolver_get(struct err *err)
 {
 	pthread_mutex_lock(&lock);
-	if (!current)
+	if (!current) {
 		current = resolver_new(err);
+		if (!current)
+			LOG_ERROR("dns.not_started", LOG_CSTR("reason", err->text));
+	}
 	struct resolver *resolver = current;
 	if (resolver)
 		__atomic_add_fetch(&resolver->refs, 1, __ATOMIC_RELAXED);
