@@ -140,7 +140,8 @@ int conn_peer_chain(const struct conn *conn, struct err *err);
  * Whether it was made out for domain, a prepared JID domain: id-on-xmppAddr, SRV-ID _xmpp-server, DNS-ID,
  * where a left-most label may be "*"; for an address the iPAddress. The common name does not count. Says
  * nothing about who made it out. RFC 6120 13.7.1, RFC 6125 6.4, XEP-0178. < 0 with the names that it does
- * have.
+ * have. A target that DNSSEC vouches for (dns_target.secure) may be asked about in place of the domain: RFC
+ * 7712 5.1.
  */
 int conn_peer_matches(const struct conn *conn, struct str domain, struct err *err);
 /*

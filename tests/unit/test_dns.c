@@ -290,7 +290,7 @@ static void test_cancel(void)
 
 		answers = 0;
 		snprintf(names[i], sizeof(names[i]), "cancel%d.example", i);
-		snprintf(target.host, sizeof(target.host), "%s", names[i]);
+		snprintf(target.host, sizeof(target.host), "%.63s", names[i]);
 		query = dns_service(str_of(names[i]), &how, on_service, &query);
 		host_query = dns_host(&target, &how, on_host, &host_query);
 		for (int turn = 0; turn < i * 4; turn++)
