@@ -23,10 +23,12 @@
 #include "loop/worker.h"
 #include "main/report.h"
 #include "main/welcome.h"
+#include "net/dns.h"
 #include "net/listener.h"
 #include "net/tls.h"
 #include "route/hosts.h"
 #include "route/iq_request.h"
+#include "route/module_file.h"
 #include "route/s2s.h"
 #include "route/user_private.h"
 #include "store/store_open.h"
@@ -194,7 +196,7 @@ static int apply(struct conf *conf, struct conf *old, struct err *err)
 	struct err ignored;
 	if (tls_apply(conf, server.options.data_dir, err) < 0)
 		return -1;
-	if (hosts_apply(conf, err) < 0)
+	if (dns_apply(conf, err) < 0 || hosts_apply(conf, err) < 0)
 		goto undo_tls;
 	struct conf *previous = conf_install(conf_ref(conf));
 	if (listeners_apply(conf, true, err) == 0) {
@@ -207,8 +209,10 @@ static int apply(struct conf *conf, struct conf *old, struct err *err)
 		retire(failed);
 	}
 undo_tls:
-	if (old)
+	if (old) {
 		tls_apply(old, server.options.data_dir, &ignored);
+		dns_apply(old, &ignored);
+	}
 	return -1;
 }
 
@@ -264,6 +268,7 @@ int server_reload(struct strbuf *out)
 	}
 	conf_report_fini(&report);
 	conf_unref(&conf);
+	module_files_sweep();
 	tell_systemd("READY=1");
 	return rc;
 }
@@ -366,6 +371,7 @@ static void finish(void)
 	workers_visit(iq_requests_fini, NULL);
 	workers_visit(s2s_fini, NULL);
 	workers_visit(users_fini, NULL);
+	dns_fini();
 	workers_fini();
 	hosts_fini();
 	tls_fini();
@@ -409,6 +415,7 @@ int server_run(const struct server_options *options)
 		LOG_CRITICAL("server.not_started", LOG_CSTR("reason", err.text));
 		return 1;
 	}
+	module_files_sweep();
 	LOG_INFO("server.started", LOG_INT("pid", getpid()), LOG_INT("workers", worker_count()),
 	    LOG_CSTR("data_dir", options->data_dir));
 	tell_systemd("READY=1");
