@@ -177,7 +177,7 @@ static void spool(
 {
 	struct user *user = session->user;
 	LOG_DEBUG("session.queue_full", LOG_STR("session", jid_full(&session->jid)));
-	if (stanza->kind == STANZA_MESSAGE && stanza->type != STANZA_ERROR) {
+	if (stanza->kind == STANZA_MESSAGE && stanza->type != STANZA_ERROR && storage_has_room(from)) {
 		struct hook_user_stanza event = {.user = user, .from = from, .to = to, .stanza = stanza};
 		if (hook_run_message_offline(user->host, &event) == HOOK_STOP)
 			return;
@@ -248,6 +248,12 @@ void session_slow_sender(const struct jid *from, unsigned ms)
 	struct slow_mail *slow = mem_zalloc(sizeof(*slow));
 	*slow = (struct slow_mail){{.receive = on_slow_mail}, envelope_new(from, from, NULL), ms};
 	worker_post(home, &slow->mail);
+}
+
+bool session_cannot_slow(const struct jid *from)
+{
+	struct str domain = jid_domain(from);
+	return host_find(domain) ? !from->resource_len : local_route_serves(domain);
 }
 
 void session_drained(struct session *session)

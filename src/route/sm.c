@@ -39,13 +39,14 @@ static void deliver_from_priority(
 	}
 }
 
-/* When storage cannot keep up, whoever makes it write is slowed down: what waits for it is in memory. */
-static void spare_storage(const struct jid *from)
+bool storage_has_room(const struct jid *from)
 {
 	struct store_stats store;
 	store_stats(&store);
-	if (store.waiting > STORE_BACKLOG_MAX)
-		session_slow_sender(from, SESSION_SLOW_MS);
+	if (store.waiting <= STORE_BACKLOG_MAX)
+		return true;
+	session_slow_sender(from, SESSION_SLOW_MS);
+	return !session_cannot_slow(from);
 }
 
 static void message_offline(
@@ -57,10 +58,9 @@ static void message_offline(
 		return;
 	struct hook_user_stanza event = {.user = user, .from = from, .to = to, .stanza = stanza};
 	event.error.condition = SE_service_unavailable;
-	enum hook_verdict verdict = hook_run_message_offline(user->host, &event);
-	if (verdict == HOOK_STOP)
-		spare_storage(from);
-	else
+	if (!storage_has_room(from))
+		bounce(from, to, stanza, SE_resource_constraint);
+	else if (hook_run_message_offline(user->host, &event) != HOOK_STOP)
 		route_error(from, to, stanza, &event.error);
 }
 
