@@ -2,10 +2,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "base/mem.h"
 #include "modules/mod_caps/caps.h"
 #include "route/host_private.h"
 #include "stanzad/log.h"
+#include "stanzad/mem.h"
 
 #define NS_DISCO_INFO "http://jabber.org/protocol/disco#info"
 #define NS_CAPS "http://jabber.org/protocol/caps"

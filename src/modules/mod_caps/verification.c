@@ -3,9 +3,9 @@
 
 #include "auth/digest.h"
 #include "base/codec.h"
-#include "base/mem.h"
 #include "modules/mod_caps/caps.h"
 #include "stanzad/form.h"
+#include "stanzad/mem.h"
 
 #define NS_DISCO_INFO "http://jabber.org/protocol/disco#info"
 #define NS_DATA "jabber:x:data"
