@@ -4,7 +4,7 @@
 #include "base/version.h"
 #include "conf/conf.h"
 #include "modules/modules.h"
-#include "route/modules_life.h"
+#include "route/offered.h"
 #include "stream/c2s.h"
 
 void catalog_register(const char *data_dir)

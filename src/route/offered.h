@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The modules that can be used, and what they share over all hosts: commands, slots. Worker 0. */
+#pragma once
+
+#include "stanzad/module.h"
+
+/* The modules that can be used, NULL-terminated; before the first hosts_apply. */
+void modules_offer(const struct module *const *modules);
+void modules_offer_end(void);
+/* By name; NULL. */
+const struct module *module_named(const char *name);
+
+/* An instance more, or one less: a module's commands are there as long as it runs on any host. < 0: a
+ * command's name is taken. */
+int module_use(const struct module *module, struct err *err);
+void module_unuse(const struct module *module);
+
+/* The place of a module's state in a user's or session's slots; -1 when it has none. */
+int module_user_slot(const struct module *module);
+int module_session_slot(const struct module *module);
+unsigned modules_user_slots(void);
+unsigned modules_session_slots(void);
