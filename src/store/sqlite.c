@@ -14,8 +14,27 @@
 /* The log is checkpointed between commits; inside of one only when it has grown to this regardless. */
 #define CHECKPOINT_PAGES_FORCED 16000
 
+/* What brackets operations: prepared once, since there are several of them to each. */
+enum bracket {
+	BEGIN_READ,
+	BEGIN_WRITE,
+	COMMIT,
+	SAVE,
+	KEEP,
+	BRACKETS,
+};
+
+static const char *const bracket_sql[BRACKETS] = {
+    [BEGIN_READ] = "BEGIN",
+    [BEGIN_WRITE] = "BEGIN IMMEDIATE",
+    [COMMIT] = "COMMIT",
+    [SAVE] = "SAVEPOINT op",
+    [KEEP] = "RELEASE op",
+};
+
 struct driver_connection {
 	sqlite3 *handle;
+	sqlite3_stmt *brackets[BRACKETS]; /* NULL until they are used */
 	enum driver_failure failure;
 	int log_pages;
 };
@@ -149,6 +168,8 @@ static void connection_close(struct driver_connection **connection)
 {
 	if (!*connection)
 		return;
+	for (unsigned i = 0; i < BRACKETS; i++)
+		sqlite3_finalize((*connection)->brackets[i]);
 	sqlite3_close_v2((*connection)->handle);
 	free(*connection);
 	*connection = NULL;
@@ -201,9 +222,21 @@ static void examine(struct driver_connection *connection, struct strbuf *finding
 	sqlite3_finalize(statement);
 }
 
+static int run_bracket(struct driver_connection *connection, enum bracket which, struct err *err)
+{
+	sqlite3_stmt **statement = &connection->brackets[which];
+
+	if (!*statement && sqlite3_prepare_v3(connection->handle, bracket_sql[which], -1,
+			       SQLITE_PREPARE_PERSISTENT, statement, NULL) != SQLITE_OK)
+		return fail(connection, err);
+	int result = sqlite3_step(*statement) == SQLITE_DONE ? 0 : fail(connection, err);
+	sqlite3_reset(*statement);
+	return result;
+}
+
 static int begin(struct driver_connection *connection, bool write, struct err *err)
 {
-	return script(connection, write ? "BEGIN IMMEDIATE" : "BEGIN", err);
+	return run_bracket(connection, write ? BEGIN_WRITE : BEGIN_READ, err);
 }
 
 static void rollback(struct driver_connection *connection)
@@ -214,7 +247,7 @@ static void rollback(struct driver_connection *connection)
 
 static int commit(struct driver_connection *connection, struct err *err)
 {
-	if (script(connection, "COMMIT", err) == 0)
+	if (run_bracket(connection, COMMIT, err) == 0)
 		return 0;
 	rollback(connection);
 	return -1;
@@ -222,12 +255,12 @@ static int commit(struct driver_connection *connection, struct err *err)
 
 static int save(struct driver_connection *connection, struct err *err)
 {
-	return script(connection, "SAVEPOINT op", err);
+	return run_bracket(connection, SAVE, err);
 }
 
 static int keep(struct driver_connection *connection, struct err *err)
 {
-	return script(connection, "RELEASE op", err);
+	return run_bracket(connection, KEEP, err);
 }
 
 static int undo(struct driver_connection *connection, struct err *err)
