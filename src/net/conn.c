@@ -14,7 +14,6 @@
 #include "net/internal.h"
 
 #define WORKERS_MAX 256
-#define NOT_SENT_MAX (128 * 1024)
 
 static struct net_worker *net_workers[WORKERS_MAX];
 
@@ -142,6 +141,7 @@ static void conn_ready(void *arg, unsigned events)
 {
 	struct conn *conn = arg;
 	assert(conn->magic == CONN_MAGIC);
+	conn->dry = false;
 	/* The loop has stopped watching when the socket is in error: ask again, or learn the error by using
 	 * it. */
 	if (events == (IO_READ | IO_WRITE))
@@ -196,10 +196,10 @@ struct conn *conn_new(int fd, const struct sockaddr *peer)
 	conn->magic = CONN_MAGIC;
 	conn->fd = fd;
 	conn->turn.run = conn_turn;
-	/* What the client does not take waits in our queue, where it is counted, and not in the kernel's. */
-	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &(int){NOT_SENT_MAX}, sizeof(int));
-	if (!peer)
+	if (!peer) {
 		getpeername(fd, (struct sockaddr *)&name, &len);
+		setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &(int){NET_NOT_SENT_MAX}, sizeof(int));
+	}
 	conn_set_peer(conn, peer ? peer : (struct sockaddr *)&name);
 	conn_watch(conn);
 	conn_schedule(conn);

@@ -51,8 +51,8 @@ enum {
 
 /*
  * Takes over a connected stream socket on the calling worker (accepted here by listeners; by others for
- * control sockets and tests). peer NULL: what the kernel says. Set the owner at once; input is presented from
- * the loop only.
+ * control sockets and tests). peer NULL: what the kernel says, and the socket gets the options that others
+ * inherit from their listener. Set the owner at once; input is presented from the loop only.
  */
 struct conn *conn_new(int fd, const struct sockaddr *peer);
 void conn_set_owner(struct conn *conn, const struct conn_ops *ops, void *owner);

@@ -15,7 +15,8 @@ void conn_start_tls(struct conn *conn, struct tls_context *context)
 		return;
 	assert(conn->tls_state == CONN_TLS_NONE);
 	conn->ssl = tls_context_ssl(context);
-	SSL_set_fd(conn->ssl, conn->fd);
+	BIO *bio = conn_bio_new(conn);
+	SSL_set_bio(conn->ssl, bio, bio);
 	SSL_set_app_data(conn->ssl, conn->tls_name);
 	SSL_set_accept_state(conn->ssl);
 	conn->tls_state = CONN_TLS_DUE;
@@ -40,6 +41,13 @@ bool conn_is_tls(const struct conn *conn)
 void conn_tls_begin(struct conn *conn)
 {
 	conn->tls_state = CONN_TLS_HANDSHAKE;
+}
+
+/* What an earlier call left would be taken for this one's. */
+static void forget_errors(void)
+{
+	if (ERR_peek_error())
+		ERR_clear_error();
 }
 
 static void tls_fail(struct conn *conn, const char *what)
@@ -93,7 +101,7 @@ static void handshake_done(struct conn *conn)
 
 void conn_tls_handshake(struct conn *conn)
 {
-	ERR_clear_error();
+	forget_errors();
 	errno = 0;
 	int rc = SSL_do_handshake(conn->ssl);
 	int error = errno;
@@ -105,7 +113,7 @@ void conn_tls_handshake(struct conn *conn)
 
 ssize_t conn_tls_recv(struct conn *conn, char *bytes, size_t room)
 {
-	ERR_clear_error();
+	forget_errors();
 	errno = 0;
 	int rc = SSL_read(conn->ssl, bytes, (int)room);
 	if (rc > 0) {
@@ -148,7 +156,7 @@ void conn_tls_flush(struct conn *conn)
 	while (conn->out_bytes) {
 		size_t len;
 		const char *bytes = next_record(conn, &len);
-		ERR_clear_error();
+		forget_errors();
 		errno = 0;
 		int rc = SSL_write(conn->ssl, bytes, (int)len);
 		if (rc <= 0) {
@@ -171,9 +179,9 @@ void conn_tls_shutdown(struct conn *conn)
 {
 	if (conn->tls_state != CONN_TLS_SECURE || conn->tls_broken)
 		return;
-	ERR_clear_error();
+	forget_errors();
 	SSL_shutdown(conn->ssl);
-	ERR_clear_error();
+	forget_errors();
 }
 
 void conn_tls_fini(struct conn *conn)
