@@ -188,13 +188,32 @@ static void request_done(struct job *job)
 	request->done(request);
 }
 
+/* Without a way to another thread and back, when the account is in memory and no key has to be derived. */
+static bool is_at_hand(struct auth_request *request)
+{
+	const struct auth_policy *policy = &request->policy;
+	const struct auth_backend *only = policy->chain_len == 1 ? policy->chain[0] : NULL;
+
+	if (!only || !only->peek || request->kind != AUTH_GET_CREDENTIALS || policy->store_plain)
+		return false;
+	if (!only->peek(policy, request->user, &request->credentials, &request->outcome))
+		return false;
+	if (request->hash == AUTH_HASHES || !request->credentials.plain)
+		return true;
+	auth_credentials_fini(&request->credentials);
+	return false;
+}
+
 void auth_submit(struct auth_request *request)
 {
 	request->job = (struct job){.run = run_request, .done = request_done};
 	request->credentials = (struct auth_credentials){0};
 	request->err.text[0] = '\0';
 	auth_policy_current(request->host, &request->policy);
-	executor_submit(&request->job, lane_of(request));
+	if (is_at_hand(request))
+		executor_skip(&request->job);
+	else
+		executor_submit(&request->job, lane_of(request));
 }
 
 /* Blocking calls

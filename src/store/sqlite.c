@@ -2,8 +2,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -164,6 +166,49 @@ static int configure(struct driver_connection *connection, enum driver_mode mode
 	return script(connection, "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864", err);
 }
 
+/* --- reading what is in memory only --------------------------------------------------------------------- */
+
+static _Thread_local bool hurried;
+static bool can_hurry; /* atomic; since the first connection */
+
+/* What SQLite reads files with. */
+static ssize_t hurried_pread(int fd, void *bytes, size_t len, off_t at)
+{
+	struct iovec part = {bytes, len};
+	if (!hurried)
+		return pread(fd, bytes, len, at);
+	ssize_t n = preadv2(fd, &part, 1, at, RWF_NOWAIT);
+	if (n < 0 && errno == EOPNOTSUPP)
+		__atomic_store_n(&can_hurry, false, __ATOMIC_RELAXED);
+	return n;
+}
+
+static void install_pread(void)
+{
+	static const char *const names[] = {"pread", "pread64"};
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+
+	for (size_t i = 0; i < 2 && vfs && vfs->iVersion >= 3; i++)
+		if (vfs->xGetSystemCall(vfs, names[i]) &&
+		    vfs->xSetSystemCall(vfs, names[i], (sqlite3_syscall_ptr)hurried_pread) == SQLITE_OK)
+			can_hurry = true;
+}
+
+static bool hurry(struct driver_connection *connection)
+{
+	if (!__atomic_load_n(&can_hurry, __ATOMIC_RELAXED))
+		return false;
+	sqlite3_busy_timeout(connection->handle, 0);
+	hurried = true;
+	return true;
+}
+
+static void wait_again(struct driver_connection *connection)
+{
+	hurried = false;
+	sqlite3_busy_timeout(connection->handle, BUSY_MS);
+}
+
 static void connection_close(struct driver_connection **connection)
 {
 	if (!*connection)
@@ -181,8 +226,10 @@ static int connection_open(
 {
 	int flags =
 	    SQLITE_OPEN_NOMUTEX | (mode == DRIVER_INSPECT ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct driver_connection *connection;
 
+	pthread_once(&once, install_pread);
 	*connection_r = NULL;
 	if (mode == DRIVER_WRITE && file_make(target, err) < 0)
 		return -1;
@@ -408,6 +455,8 @@ const struct driver driver_sqlite = {
     .keep = keep,
     .undo = undo,
     .in_transaction = in_transaction,
+    .hurry = hurry,
+    .wait = wait_again,
     .upkeep = upkeep,
     .prepare = prepare,
     .finish = finish,
