@@ -6,8 +6,8 @@
 
 /*
  * All functions but peek and methods block and run on executor threads or on those of commands; user is a
- * prepared local part, a password is prepared and not empty. One that is NULL: this back end cannot do it. With AUTH_UNAVAILABLE err
- * says why.
+ * prepared local part, a password is prepared and not empty. One that is NULL: this back end cannot do it.
+ * With AUTH_UNAVAILABLE err says why.
  */
 struct auth_backend {
 	const char *name; /* the word in auth_method */
