@@ -7,7 +7,9 @@
 #include "base/mem.h"
 #include "loop/internal.h"
 
-#define EVENTS_MAX 1024 /* that are told in one turn */
+/* Told in one turn. What a message was made of is touched again when the turn's output is flushed: with more of
+ * them it would have left the processor's caches by then. */
+#define EVENTS_MAX 64
 
 struct io {
 	void (*ready)(void *arg, unsigned events); /* NULL: freed */
