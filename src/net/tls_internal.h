@@ -54,7 +54,7 @@ int tls_file_read(
 int tls_selfsigned_write(const char *path, struct str host, struct err *err);
 
 struct tls_options {
-	struct str ciphers;          /* OpenSSL's syntax; empty: its default */
+	struct str ciphers;          /* OpenSSL's syntax; empty: its default, in 1.3 AES-128 first */
 	struct str protocol_options; /* ejabberd's words, separated by '|' */
 	struct str dhfile, cafile;   /* empty: none */
 	bool verify;                 /* ask for a certificate, accept none too */
