@@ -188,7 +188,7 @@ void conn_set_peer(struct conn *conn, const struct sockaddr *peer)
 	}
 }
 
-struct conn *conn_new(int fd, const struct sockaddr *peer)
+struct conn *conn_adopt(int fd, const struct sockaddr *peer)
 {
 	struct conn *conn = mem_zalloc(sizeof(*conn));
 	struct sockaddr_storage name = {.ss_family = AF_UNIX};
@@ -196,14 +196,18 @@ struct conn *conn_new(int fd, const struct sockaddr *peer)
 	conn->magic = CONN_MAGIC;
 	conn->fd = fd;
 	conn->turn.run = conn_turn;
-	if (!peer) {
+	if (!peer)
 		getpeername(fd, (struct sockaddr *)&name, &len);
-		setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &(int){NET_NOT_SENT_MAX}, sizeof(int));
-	}
 	conn_set_peer(conn, peer ? peer : (struct sockaddr *)&name);
 	conn_watch(conn);
 	conn_schedule(conn);
 	return conn;
+}
+
+struct conn *conn_new(int fd, const struct sockaddr *peer)
+{
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &(int){NET_NOT_SENT_MAX}, sizeof(int));
+	return conn_adopt(fd, peer);
 }
 
 void conn_set_owner(struct conn *conn, const struct conn_ops *ops, void *owner)

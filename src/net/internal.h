@@ -132,6 +132,8 @@ void conn_fail_errno(struct conn *conn, const char *what, int error);
 void conn_update(struct conn *conn);
 void conn_watch(struct conn *conn);
 void conn_set_peer(struct conn *conn, const struct sockaddr *peer);
+/* conn_new for a socket that has its options from its listener. */
+struct conn *conn_adopt(int fd, const struct sockaddr *peer);
 void conn_linger_begin(struct conn *conn);
 
 /* conn_move.c */
