@@ -79,6 +79,7 @@ struct module_instance {
 	struct instance_route **routes;
 	size_t route_count;
 	int64_t *metrics; /* atomic; one for each row of module->metrics */
+	struct instance_watcher *watcher; /* NULL: nobody waits for its end */
 	bool started;
 	bool in_force; /* the host's tables know it */
 };

@@ -445,8 +445,20 @@ void hosts_fini(void)
 		free(current);
 		current = NULL;
 	}
+	instances_stop_left();
 	module_files_fini();
 	modules_offer_end();
+}
+
+const char *host_module_needed_by(const struct host *host, const char *name)
+{
+	for (size_t i = 0; i < host->instances.count; i++) {
+		const struct module *module = host->instances.list[i]->module;
+		for (const char *const *need = module->needs; need && *need; need++)
+			if (strcmp(*need, name) == 0)
+				return module->name;
+	}
+	return NULL;
 }
 
 void hosts_each(void (*each)(void *arg, struct host *host), void *arg)

@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "loop/timer.h"
+#include "loop/worker.h"
 #include "route/hosts.h"
 #include "route/offered.h"
 #include "stanzad/log.h"
@@ -388,38 +389,104 @@ int instance_reload(struct module_instance *instance, const struct conf_module *
 	return result;
 }
 
-void instance_stop(struct module_instance *instance)
+unsigned instance_calls(const struct module_instance *instance)
 {
-	module_unuse(instance->module);
-	if (instance->module->stop)
-		instance->module->stop(instance);
-	LOG_DEBUG("module.stopped", LOG_CSTR("module", instance->module->name),
-	    LOG_STR("host", host_name(instance->host)));
-	instance_free(instance);
+	int calls = __atomic_load_n(&instance->calls, __ATOMIC_ACQUIRE);
+	return calls > 0 ? (unsigned)calls : 0;
 }
 
-/* Stopping waits until no call on another thread and no owed answer is left. */
-struct stopping {
+void instance_watch(struct module_instance *instance, struct instance_watcher *watcher)
+{
+	watcher->instance = instance;
+	instance->watcher = watcher;
+}
+
+void instance_unwatch(struct instance_watcher *watcher)
+{
+	if (watcher->instance)
+		watcher->instance->watcher = NULL;
+	watcher->instance = NULL;
+}
+
+void instance_stop(struct module_instance *instance)
+{
+	struct instance_watcher *watcher = instance->watcher;
+	const struct module *module = instance->module;
+	if (module->stop)
+		module->stop(instance);
+	LOG_DEBUG("module.stopped", LOG_CSTR("module", module->name),
+	    LOG_STR("host", host_name(instance->host)));
+	instance_free(instance);
+	module_unuse(module);
+	if (watcher) {
+		watcher->instance = NULL;
+		watcher->stopped(watcher);
+	}
+}
+
+/*
+ * Stopping waits until no call on another thread and no owed answer is left, and then until every worker has
+ * passed its loop: whoever gave the last answer may still be on the way out of the module.
+ */
+struct leaving {
+	struct list link;
 	struct timer timer;
 	struct module_instance *instance;
 };
 
+static struct list left = {&left, &left};
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void leaving_end(struct leaving *leaving)
+{
+	struct module_instance *instance = leaving->instance;
+	list_remove(&leaving->link);
+	free(leaving);
+	instance_stop(instance);
+}
+
+static void on_stop_check(struct timer *timer);
+
+static void on_passed(void *arg)
+{
+	struct leaving *leaving = arg;
+	if (instance_calls(leaving->instance))
+		timer_start(&leaving->timer, STOP_CHECK_MS, on_stop_check);
+	else
+		leaving_end(leaving);
+}
+
 static void on_stop_check(struct timer *timer)
 {
-	struct stopping *stopping = list_entry(timer, struct stopping, timer);
-	if (__atomic_load_n(&stopping->instance->calls, __ATOMIC_ACQUIRE) > 0) {
+	struct leaving *leaving = list_entry(timer, struct leaving, timer);
+	if (instance_calls(leaving->instance))
 		timer_start(timer, STOP_CHECK_MS, on_stop_check);
-		return;
-	}
-	instance_stop(stopping->instance);
-	free(stopping);
+	else
+		workers_each(nothing, on_passed, leaving);
 }
 
 void instance_leave(struct module_instance *instance)
 {
-	struct stopping *stopping = mem_zalloc(sizeof(*stopping));
-	stopping->instance = instance;
+	struct leaving *leaving = mem_zalloc(sizeof(*leaving));
+	leaving->instance = instance;
+	list_add_before(&left, &leaving->link);
 	if (instance->module->leave)
 		instance->module->leave(instance);
-	on_stop_check(&stopping->timer);
+	on_stop_check(&leaving->timer);
+}
+
+void instances_stop_left(void)
+{
+	while (!list_empty(&left))
+		leaving_end(list_entry(left.next, struct leaving, link));
+}
+
+void instances_each_left(void (*each)(void *arg, const struct module_instance *instance), void *arg)
+{
+	for (struct list *link = left.next; link != &left; link = link->next)
+		each(arg, list_entry(link, struct leaving, link)->instance);
 }

@@ -15,6 +15,22 @@ int instance_reload(struct module_instance *instance, const struct conf_module *
 void instance_leave(struct module_instance *instance);
 /* Stops and frees at once: no call can be inside. */
 void instance_stop(struct module_instance *instance);
+/* Stops at once all that have left and wait; after workers_fini. */
+void instances_stop_left(void);
+/* Those that have left and wait. */
+void instances_each_left(void (*each)(void *arg, const struct module_instance *instance), void *arg);
+/* How many calls are inside, answers that it owes included. */
+unsigned instance_calls(const struct module_instance *instance);
+
+/* Told once when an instance has stopped. */
+struct instance_watcher {
+	struct module_instance *instance; /* NULL: it has */
+	void (*stopped)(struct instance_watcher *watcher);
+};
+/* One watcher for an instance. */
+void instance_watch(struct module_instance *instance, struct instance_watcher *watcher);
+/* Harmless when it was told already. */
+void instance_unwatch(struct instance_watcher *watcher);
 
 /* The domains that the rows of its module name under these options, one after the other; NULL: all seen.
  * Start with *position = 0. */

@@ -117,15 +117,11 @@ static void on_quiet(struct quiet *quiet)
 	quiet_wait(&file->quiet, on_quiet);
 }
 
-/* Without workers nothing can be under way. */
+/* Before and after the time of the workers there is no need: a process that ends needs no room. */
 static void file_leave(struct module_file *file)
 {
-	if (file->refs || file->closing)
+	if (file->refs || file->closing || !worker_self())
 		return;
-	if (!worker_self()) {
-		file_close(file);
-		return;
-	}
 	file->closing = true;
 	quiet_wait(&file->quiet, on_quiet);
 }
