@@ -36,7 +36,7 @@
 #define STOP_PATIENCE_MS 5000 /* for clients to answer the closing tag and for storage to finish */
 #define STOP_CHECK_MS 10
 #define WORKERS_MOST 256 /* of workers_init */
-#define RETIRE_CHECK_MS 1000
+#define RETIRE_CHECK_MS 100
 
 static struct {
 	struct server_options options;

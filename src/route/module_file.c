@@ -219,7 +219,8 @@ static struct module_file *file_open(
 		err_prefix(err, "%s", path);
 	else if (stat(path, &now) < 0 || !same_file(&now, about) || !same_contents(&now, about))
 		err_set(err, "%s was replaced while it was being loaded: try again", path);
-	else if (module_offer(module, err) == 0) {
+	else {
+		module_offer(module);
 		struct module_file *file = mem_zalloc(sizeof(*file));
 		*file = (struct module_file){.path = str_dup(str_of(path)),
 		    .about = *about,

@@ -43,6 +43,13 @@ static void slot_give_back(struct slots *slots, const struct module *module)
 		slots->owners[slot] = NULL;
 }
 
+/* Those of built-in modules stay theirs. */
+static void slots_give_back(const struct module *module)
+{
+	slot_give_back(&user_slots, module);
+	slot_give_back(&session_slots, module);
+}
+
 static int slots_take(const struct module *module, struct err *err)
 {
 	int user = module->user_slot ? slot_of(&user_slots, NULL) : 0;
@@ -111,19 +118,14 @@ void modules_offer(const struct module *const *modules)
 	session_slots.count += SLOTS_SPARE;
 }
 
-int module_offer(const struct module *module, struct err *err)
+void module_offer(const struct module *module)
 {
-	if (slots_take(module, err) < 0)
-		return -1;
 	add(module);
-	return 0;
 }
 
 void module_withdraw(const struct module *module)
 {
 	struct offered *gone = offered_of(module);
-	slot_give_back(&user_slots, module);
-	slot_give_back(&session_slots, module);
 	memmove(gone, gone + 1, (size_t)(offered + --offered_count - gone) * sizeof(*gone));
 }
 
@@ -189,24 +191,43 @@ static int commands_take_over(struct offered *of, struct err *err)
 	return -1;
 }
 
+/* To the version that runs on, when they were this one's. */
+static void commands_hand_back(struct offered *of)
+{
+	struct offered *other = other_version(of);
+	if (!of->has_commands && of->module->commands)
+		return;
+	commands_end(of);
+	if (other && !other->has_commands)
+		commands_begin(other, NULL);
+}
+
 int module_use(const struct module *module, struct err *err)
 {
 	struct offered *of = offered_of(module);
-	if (of->running == 0 && commands_take_over(of, err) < 0)
+	struct module_file *file = module_file_of(module);
+	if (of->running == 0 && file && slots_take(module, err) < 0)
 		return -1;
+	if (of->running == 0 && commands_take_over(of, err) < 0) {
+		if (file)
+			slots_give_back(module);
+		return -1;
+	}
 	of->running++;
-	module_file_ref(module_file_of(module));
+	module_file_ref(file);
 	return 0;
 }
 
 void module_unuse(const struct module *module)
 {
 	struct offered *of = offered_of(module);
-	if (--of->running == 0 && (of->has_commands || !module->commands)) {
-		commands_end(of);
-		struct offered *other = other_version(of);
-		if (other && !other->has_commands)
-			commands_begin(other, NULL);
+	struct module_file *file = module_file_of(module);
+	if (--of->running > 0) {
+		module_file_unref(file);
+		return;
 	}
-	module_file_unref(module_file_of(module));
+	commands_hand_back(of);
+	if (file)
+		slots_give_back(module);
+	module_file_unref(file);
 }
