@@ -113,7 +113,8 @@ class TestConfiguration:
 
     def test_its_options_are_checked_as_any(self, make, shelf):
         shelf.put("mod_good")
-        text = f"hosts: [localhost]\nmodules_path: {shelf.folder}\nmodules:\n  mod_good:\n    gretting: x\n    number: 11\n"
+        text = f"hosts: [localhost]\nmodules_path: {shelf.folder}\nmodules:\n  mod_good:\n"
+        text += "    gretting: x\n    number: 11\n"
         done = make().check(text)
         assert done.returncode != OK
         assert "check.yml:5:5: error: unknown option 'gretting' of module 'mod_good' (did you mean 'greeting'?)" \
