@@ -256,10 +256,14 @@ static void wait_for_stop(struct change *change)
 	if (!given_up)
 		return;
 	command_on_main(do_give_up, change);
-	if (change->waiting)
-		strbuf_printf(&change->call->text,
-		    "\nwhat ran before is out of service, and stops when the %u call%s inside %s ended",
-		    change->calls, change->calls == 1 ? "" : "s", change->calls == 1 ? "has" : "have");
+	if (!change->waiting)
+		return;
+	strbuf_cstr(&change->call->text, "\nwhat ran before is out of service, and stops when ");
+	if (change->calls)
+		strbuf_printf(&change->call->text, "the %u call%s inside %s ended", change->calls,
+		    change->calls == 1 ? "" : "s", change->calls == 1 ? "has" : "have");
+	else
+		strbuf_cstr(&change->call->text, "a command of it has ended");
 }
 
 static enum command_outcome run_change(struct command_call *call, int kind)
