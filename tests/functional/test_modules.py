@@ -19,7 +19,7 @@ GOOD = "urn:test:good"
 OK, FAILED, CONFLICT, NOT_FOUND = range(4)
 CYCLES = int(os.environ.get("STANZAD_TEST_CYCLES", "1000"))
 WARM = CYCLES // 5          # after these memory must not grow any more
-GROWTH = 4 << 20            # bytes that it may, all the same: the allocator's own housekeeping
+GROWTH = 2 << 20            # bytes that it may, all the same: the housekeeping of the allocator
 GROWTH_SANITIZED = 24 << 20  # what AddressSanitizer and ThreadSanitizer keep beside
 
 
