@@ -157,9 +157,12 @@ enum hook_name {
 	HOOK_COUNT
 };
 
-/* What a module puts into its list of hooks: HOOK_ENTRY(user_send, on_user_send, HOOK_NORMAL, NULL). */
+/* What a module puts into its list of hooks: HOOK_ENTRY(user_send, on_user_send, HOOK_NORMAL, NULL), or with
+ * _GLOBAL when it is for the events of every host; then module_host is the one of the instance, not of the
+ * event. */
 struct hook_entry {
-	bool used; /* false ends the list */
+	bool used;   /* false ends the list */
+	bool global; /* called for the events of every host, by one of the module's instances */
 	enum hook_name hook;
 	enum hook_stage stage;
 	const char *after; /* name of a module in the same stage that runs before this one */
@@ -174,6 +177,12 @@ struct hook_entry {
 #define HOOK_ENTRY(name, function, stage_, after_)                                                           \
 	{                                                                                                    \
 		.used = true, .hook = HOOK_##name, .stage = (stage_), .after = (after_),                     \
+		.fn.name = (function)                                                                        \
+	}
+
+#define HOOK_ENTRY_GLOBAL(name, function, stage_, after_)                                                    \
+	{                                                                                                    \
+		.used = true, .global = true, .hook = HOOK_##name, .stage = (stage_), .after = (after_),     \
 		.fn.name = (function)                                                                        \
 	}
 

@@ -9,11 +9,12 @@
 #include "stanzad/command.h"
 #include "stanzad/hooks.h"
 #include "stanzad/iq.h"
+#include "stanzad/metric.h"
 #include "stanzad/option.h"
 #include "stanzad/route.h"
 #include "stanzad/user.h"
 
-#define STANZAD_MODULE_ABI 1
+#define STANZAD_MODULE_ABI 2
 
 struct module_iq {
 	const char *ns; /* NULL ends the list */
@@ -27,26 +28,41 @@ struct module_iq {
 	bool announce;   /* ns is a disco#info feature of the component */
 };
 
+/* A service: domains whose every stanza comes to the module. */
+struct module_route {
+	/* The option of the module that names them: OPTION_DOMAIN or OPTION_DOMAINS, with a default such as
+	 * "echo.@HOST@". NULL ends the list. */
+	const char *option;
+	module_deliver *deliver;
+};
+
 struct module {
-	unsigned abi;                     /* STANZAD_MODULE_ABI */
-	unsigned size;                    /* sizeof(struct module) */
-	const char *name;                 /* "mod_ping" */
-	const char *doc;                  /* one sentence */
-	const struct option *options;     /* ends with name NULL; may be NULL */
-	const struct module_iq *iqs;      /* ends with ns NULL; may be NULL */
-	const struct hook_entry *hooks;   /* ends with used false; may be NULL */
-	const struct command *commands;   /* ends with name NULL; may be NULL */
-	const char *const *features;      /* further disco#info features of the server, NULL-terminated */
-	const char *const *user_features; /* of users' bare JIDs */
-	const char *const *needs;         /* modules that must run on the same host, NULL-terminated */
-	bool user_slot, session_slot;     /* wants a slot in each user, in each session */
+	unsigned abi;                      /* STANZAD_MODULE_ABI */
+	unsigned size;                     /* sizeof(struct module) */
+	const char *name;                  /* "mod_ping": what the configuration calls it */
+	const char *version;               /* for people; NULL: the server's */
+	const char *doc;                   /* one sentence */
+	const struct option *options;      /* ends with name NULL; may be NULL, as all lists here */
+	const struct module_iq *iqs;       /* ends with ns NULL */
+	const struct hook_entry *hooks;    /* ends with used false */
+	const struct module_route *routes; /* ends with option NULL */
+	const struct command *commands;    /* ends with name NULL; there while it runs on any host */
+	const struct metric *metrics;      /* ends with name NULL; stanzad/metric.h */
+	const char *const *features;       /* further disco#info features of the server, NULL-terminated */
+	const char *const *user_features;  /* of users' bare JIDs */
+	const char *const *needs;          /* modules that must run on the same host, NULL-terminated: they
+					      are started before it and cannot be unloaded while it runs */
+	bool user_slot, session_slot;      /* wants a slot in each user, in each session */
 	/* Worker 0, before any of its functions is called. < 0 with err: the module does not run on this
-	 * host. */
+	 * host, and nothing of it is left. */
 	int (*start)(struct module_instance *instance, struct err *err);
-	/* Worker 0, after its last function returned. Frees instance state. */
+	/* Worker 0: nothing new will come to it. What it still owes (iq_later) is due now; the core waits for
+	 * that, and gives the answers itself that do not come. May be NULL. */
+	void (*leave)(struct module_instance *instance);
+	/* Worker 0, after its last function returned. Frees instance state. May be NULL. */
 	void (*stop)(struct module_instance *instance);
-	/* Worker 0: options changed; module_option gives the new ones. NULL: stopped and started instead. <
-	 * 0: the old ones stay in force and the reload says why. */
+	/* Worker 0: options changed; module_option gives the new ones, module_option_before the old. NULL:
+	 * stopped and started instead. < 0: the old ones stay in force and the reload says why. */
 	int (*reload)(struct module_instance *instance, struct err *err);
 };
 
@@ -57,8 +73,27 @@ const struct module *module_of(const struct module_instance *instance);
 struct host *module_host(const struct module_instance *instance);
 /* Never NULL; the name must be in the module's table. Valid until the next reload of this instance. */
 const struct option_value *module_option(const struct module_instance *instance, const char *name);
+/* Within .reload only: what it was before. */
+const struct option_value *module_option_before(const struct module_instance *instance, const char *name);
 void *module_state(const struct module_instance *instance);
 void module_set_state(struct module_instance *instance, void *state);
+
+/*
+ * Registrations that depend on options, or come and go while the module runs: the same as the rows above, for
+ * this instance. Worker 0, from .start on; what is still there when the module leaves is undone by the core.
+ * What is handed in is copied. < 0 with err: another module answers that namespace, or serves that domain.
+ */
+int module_add_iq(struct module_instance *instance, const struct module_iq *iq, struct err *err);
+/* A call that is under way ends as usual. < 0: there is no such handler of this instance. */
+int module_remove_iq(
+    struct module_instance *instance, enum iq_component component, const char *ns, struct err *err);
+int module_add_hook(struct module_instance *instance, const struct hook_entry *entry, struct err *err);
+int module_remove_hook(struct module_instance *instance, const struct hook_entry *entry, struct err *err);
+/* domain: prepared; one that begins with "*." stands for all below it that nobody else serves. */
+int module_add_route(
+    struct module_instance *instance, struct str domain, module_deliver *deliver, struct err *err);
+/* A stanza that is on its way to deliver may still arrive. */
+int module_remove_route(struct module_instance *instance, struct str domain, struct err *err);
 
 /* A virtual host. */
 struct str host_name(const struct host *host);

@@ -23,15 +23,9 @@ void route_error(
     const struct jid *from, const struct jid *to, struct stanza *original, const struct stanza_error *error);
 
 /*
- * A domain (or, beginning with "*.", all below it) that this process serves: a service module, a component.
- * deliver runs on the worker that is the home of the recipient's bare JID and borrows what it gets.
+ * A service: takes every stanza for its domain. On the worker that is the home of the recipient's bare JID;
+ * from, to and stanza are borrowed for the call.
  */
-struct local_route {
-	struct str domain;
-	void (*deliver)(void *arg, const struct jid *from, const struct jid *to, struct stanza *stanza);
-	void *arg;
-};
-/* Worker 0. < 0 with a reason when the domain is taken. The route must stay until route_unregister. */
-int route_register(struct local_route *local, struct err *err);
-/* Worker 0; gone(arg) is called on worker 0 when no worker can be inside deliver any more. */
-void route_unregister(struct local_route *local, void (*gone)(void *arg));
+struct module_instance;
+typedef void module_deliver(
+    struct module_instance *instance, const struct jid *from, const struct jid *to, struct stanza *stanza);

@@ -10,7 +10,7 @@
 #include "base/log_sink.h"
 #include "base/map.h"
 #include "loop/executor.h"
-#include "route/modules_life.h"
+#include "route/hosts.h"
 
 static const struct server_control *server;
 static uint64_t started_ms;

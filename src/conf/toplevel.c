@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/version.h"
 #include "conf/conf.h"
 
 #define DB_TYPES "internal|sql"
@@ -262,7 +263,7 @@ const struct option conf_toplevel_options[] = {
 	.flags = OPTION_GLOBAL | OPTION_IGNORED},
     {"rpc_timeout", OPTION_DURATION, NULL, "Belongs to Erlang's clustering.",
 	.flags = OPTION_GLOBAL | OPTION_IGNORED},
-    {"s2s_access", OPTION_ACCESS, "all", "Which servers may be talked to.", .flags = OPTION_LATER},
+    {"s2s_access", OPTION_ACCESS, "all", "Which servers may be talked to."},
     {"s2s_cafile", OPTION_PATH, NULL, "CA certificates for servers; `ca_file` when absent.",
 	.flags = OPTION_LATER},
     {"s2s_ciphers", OPTION_STRINGS, NULL, "OpenSSL's cipher list for servers.", .flags = OPTION_LATER},
@@ -272,7 +273,7 @@ const struct option conf_toplevel_options[] = {
     {"s2s_dns_timeout", OPTION_DURATION, "10 s", "How long a DNS answer may take.",
 	.flags = OPTION_INFINITY | OPTION_LATER},
     {"s2s_max_retry_delay", OPTION_DURATION, "300 s", "The longest pause before a server is tried again.",
-	.flags = OPTION_GLOBAL | OPTION_LATER},
+	.flags = OPTION_GLOBAL},
     {"s2s_protocol_options", OPTION_STRINGS, NULL, "As `c2s_protocol_options`, for servers.",
 	.flags = OPTION_LATER},
     {"s2s_queue_type", OPTION_ENUM, NULL, "Queues are bounded and in memory here.", "ram|file",
@@ -364,8 +365,10 @@ const struct option conf_toplevel_options[] = {
     {"max_connections_per_ip", OPTION_INT, "1000",
 	"The most connections from one address. Loopback addresses are not limited.", NULL, 1, 0,
 	OPTION_INFINITY | OPTION_GLOBAL},
-    {"modules_path", OPTION_PATHS, "[]", "Folders with modules that are loaded at run time.",
-	.flags = OPTION_GLOBAL | OPTION_LATER},
+    {"modules_path", OPTION_PATHS, "[" STANZAD_MODULES_DIR "]",
+	"Folders with modules that are not built in: module `NAME` is in `NAME.so`, and the first folder that "
+	"has it counts.",
+	.flags = OPTION_GLOBAL},
     {"workers", OPTION_INT, "0", "Threads that serve connections; 0: one per core.", NULL, 0, 256,
 	OPTION_GLOBAL | OPTION_RESTART},
     {0},

@@ -26,8 +26,10 @@
 #include "main/welcome.h"
 #include "net/listener.h"
 #include "net/tls.h"
+#include "route/hosts.h"
 #include "route/iq_request.h"
-#include "route/modules_life.h"
+#include "route/s2s.h"
+#include "route/module_file.h"
 #include "route/user_private.h"
 #include "store/store_open.h"
 #include "stream/c2s.h"
@@ -265,6 +267,7 @@ int server_reload(struct strbuf *out)
 	}
 	conf_report_fini(&report);
 	conf_unref(&conf);
+	module_files_sweep();
 	tell_systemd("READY=1");
 	return rc;
 }
@@ -366,6 +369,7 @@ static void finish(void)
 	executor_fini();
 	store_close();
 	workers_visit(iq_requests_fini, NULL);
+	workers_visit(s2s_fini, NULL);
 	workers_visit(users_fini, NULL);
 	workers_fini();
 	hosts_fini();
@@ -410,6 +414,7 @@ int server_run(const struct server_options *options)
 		LOG_CRITICAL("server.not_started", LOG_CSTR("reason", err.text));
 		return 1;
 	}
+	module_files_sweep();
 	LOG_INFO("server.started", LOG_INT("pid", getpid()), LOG_INT("workers", worker_count()),
 	    LOG_CSTR("data_dir", options->data_dir));
 	tell_systemd("READY=1");

@@ -41,16 +41,15 @@ static void take_tables(struct account *account)
 	if (!host)
 		return;
 	account->tables = host_tables_ref(host);
-	for (size_t i = 0; i < account->tables->instance_count; i++)
-		__atomic_add_fetch(&account->tables->instances[i]->calls, 1, __ATOMIC_ACQ_REL);
+	host_tables_hold(account->tables, 1);
 }
 
 static void leave_tables(struct account *account)
 {
-	for (size_t i = 0; account->tables && i < account->tables->instance_count; i++)
-		__atomic_sub_fetch(&account->tables->instances[i]->calls, 1, __ATOMIC_ACQ_REL);
-	if (account->tables)
-		host_tables_unref(account->tables);
+	if (!account->tables)
+		return;
+	host_tables_hold(account->tables, -1);
+	host_tables_unref(account->tables);
 	account->tables = NULL;
 }
 
@@ -157,7 +156,7 @@ static void run_registered(struct account *account)
 		return;
 	const struct hook_table *table = &account->tables->hooks[HOOK_user_registered];
 	for (unsigned i = 0; i < table->count; i++)
-		if (table->slots[i].entry->fn.user_registered(table->slots[i].instance, &event) != HOOK_PASS)
+		if (table->slots[i].entry.fn.user_registered(table->slots[i].instance, &event) != HOOK_PASS)
 			return;
 }
 
@@ -192,7 +191,7 @@ static int run_removed(void *arg, struct db *db, struct err *err)
 		    .err = err,
 		};
 		enum hook_verdict verdict =
-		    table->slots[i].entry->fn.user_removed(table->slots[i].instance, &event);
+		    table->slots[i].entry.fn.user_removed(table->slots[i].instance, &event);
 		if (event.result < 0)
 			return -1;
 		if (verdict != HOOK_PASS)

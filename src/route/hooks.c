@@ -9,7 +9,7 @@
 		const struct hook_table *table = host_hooks(host, HOOK_##name);                              \
 		for (unsigned i = 0; i < table->count; i++) {                                                \
 			const struct hook_slot *slot = &table->slots[i];                                     \
-			enum hook_verdict verdict = slot->entry->fn.name(slot->instance, event);             \
+			enum hook_verdict verdict = slot->entry.fn.name(slot->instance, event);             \
 			if (verdict != HOOK_PASS)                                                            \
 				return verdict;                                                              \
 		}                                                                                            \

@@ -8,17 +8,23 @@
 #include "base/map.h"
 #include "conf/conf.h"
 #include "loop/executor.h"
+#include "route/local_route.h"
 #include "stanzad/module.h"
 
+/* One handler of one instance, as long as anything can still call it. */
 struct iq_entry {
-	const struct module_iq *iq;
+	int refs; /* atomic: its instance, each table and each call that is under way */
+	struct module_iq iq;
 	struct module_instance *instance;
-	struct job_queue *queue; /* IQ_ONE_QUEUE */
+	struct job_queue queue; /* IQ_ONE_QUEUE */
+	char ns[];
 };
+struct iq_entry *iq_entry_ref(struct iq_entry *entry);
+void iq_entry_unref(struct iq_entry *entry);
 
 struct hook_slot {
 	struct module_instance *instance;
-	const struct hook_entry *entry;
+	struct hook_entry entry;
 };
 
 struct hook_table {
@@ -26,39 +32,65 @@ struct hook_table {
 	unsigned count;
 };
 
+struct instances {
+	struct module_instance **list;
+	size_t count;
+};
+void instances_add(struct instances *instances, struct module_instance *instance);
+struct module_instance *instances_named(const struct instances *instances, const char *module);
+bool instances_have(const struct instances *instances, const struct module_instance *instance);
+
 struct host_tables {
 	int refs; /* atomic */
 	struct hook_table hooks[HOOK_COUNT];
-	struct map iqs[2];                  /* enum iq_component; namespace -> struct iq_entry */
-	struct module_instance **instances; /* in the order of the configuration */
-	size_t instance_count;
+	struct map iqs[2];         /* enum iq_component; namespace -> struct iq_entry */
+	struct instances own;      /* the host's, in the order in which they were started */
+	struct instances visitors; /* of other hosts, whose global hooks are in the tables */
 };
 
 struct host {
 	struct jid jid;             /* heap */
 	struct host_tables *tables; /* atomic */
-	struct module_instance **instances;
-	size_t instance_count;
+	struct instances instances;
 	bool present; /* in the configuration in force */
+};
+
+/* A domain that an instance serves. */
+struct instance_route {
+	struct local_route local;
+	struct module_instance *instance;
+	module_deliver *deliver;
+	bool by_option; /* of a row of module->routes */
 };
 
 struct module_instance {
 	const struct module *module;
 	struct host *host;
 	const struct conf_module *options; /* atomic; belongs to conf */
+	const struct conf_module *before;  /* within .reload */
 	struct conf *conf;                 /* keeps options alive */
 	void *state;
-	int calls;                /* atomic: executor calls and answers that are owed */
-	struct job_queue *queues; /* one for each IQ_ONE_QUEUE row of module->iqs */
+	int calls; /* atomic: calls on other threads, answers that are owed, routes that are going */
+	/* What it registered; worker 0. */
+	struct iq_entry **iqs;
+	size_t iq_count;
+	struct hook_entry *hooks; /* their 'after' is a copy */
+	size_t hook_count;
+	struct instance_route **routes;
+	size_t route_count;
+	int64_t *metrics; /* atomic; one for each row of module->metrics */
 	bool started;
+	bool in_force; /* the host's tables know it */
 };
 
-/* tables NULL: false. */
+/* Its hooks are in these tables. tables NULL: false. */
 bool host_tables_have(const struct host_tables *tables, const struct module_instance *instance);
 /* Keeps a host's present tables while work that began under them is elsewhere. Ref on a worker, unref on any.
  */
 struct host_tables *host_tables_ref(struct host *host);
 void host_tables_unref(struct host_tables *tables);
+/* Work that began under the tables is on another thread (by 1) or back again (-1): no module stops meanwhile. */
+void host_tables_hold(const struct host_tables *tables, int by);
 
 /* The present tables, for as long as the calling worker does not return to its loop. */
 static inline struct host_tables *host_tables_now(const struct host *host)
@@ -73,4 +105,4 @@ static inline const struct hook_table *host_hooks(const struct host *host, enum 
 }
 
 /* NULL when nobody answers it. */
-const struct iq_entry *host_iq(const struct host *host, enum iq_component component, struct str ns);
+struct iq_entry *host_iq(const struct host *host, enum iq_component component, struct str ns);

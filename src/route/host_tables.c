@@ -4,15 +4,37 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "stanzad/log.h"
+
+void instances_add(struct instances *instances, struct module_instance *instance)
+{
+	instances->list =
+	    mem_realloc_array(instances->list, instances->count + 1, sizeof(struct module_instance *));
+	instances->list[instances->count++] = instance;
+}
+
+struct module_instance *instances_named(const struct instances *instances, const char *module)
+{
+	for (size_t i = 0; i < instances->count; i++)
+		if (strcmp(instances->list[i]->module->name, module) == 0)
+			return instances->list[i];
+	return NULL;
+}
+
+bool instances_have(const struct instances *instances, const struct module_instance *instance)
+{
+	for (size_t i = 0; i < instances->count; i++)
+		if (instances->list[i] == instance)
+			return true;
+	return false;
+}
 
 static bool slot_before(const struct hook_slot *a, const struct hook_slot *b)
 {
-	if (a->entry->stage != b->entry->stage)
-		return a->entry->stage < b->entry->stage;
-	if (b->entry->after && strcmp(b->entry->after, a->instance->module->name) == 0)
+	if (a->entry.stage != b->entry.stage)
+		return a->entry.stage < b->entry.stage;
+	if (b->entry.after && strcmp(b->entry.after, a->instance->module->name) == 0)
 		return true;
-	if (a->entry->after && strcmp(a->entry->after, b->instance->module->name) == 0)
+	if (a->entry.after && strcmp(a->entry.after, b->instance->module->name) == 0)
 		return false;
 	return strcmp(a->instance->module->name, b->instance->module->name) < 0;
 }
@@ -26,47 +48,48 @@ static void hook_add(struct hook_table *table, struct hook_slot slot)
 	table->slots[at] = slot;
 }
 
-static void iq_add(struct host_tables *tables, struct module_instance *instance, size_t row)
+static void add_own(struct host_tables *tables, struct module_instance *instance)
 {
-	const struct module_iq *iq = &instance->module->iqs[row];
-	struct map *map = &tables->iqs[iq->component];
-	const struct iq_entry *present = map_get(map, str_of(iq->ns));
-	if (present) {
-		LOG_WARNING("module.namespace_taken", LOG_CSTR("namespace", iq->ns),
-		    LOG_CSTR("module", instance->module->name),
-		    LOG_CSTR("taken_by", present->instance->module->name));
-		return;
+	instances_add(&tables->own, instance);
+	for (size_t i = 0; i < instance->hook_count; i++)
+		if (!instance->hooks[i].global)
+			hook_add(&tables->hooks[instance->hooks[i].hook],
+			    (struct hook_slot){instance, instance->hooks[i]});
+	for (size_t i = 0; i < instance->iq_count; i++) {
+		struct iq_entry *entry = iq_entry_ref(instance->iqs[i]);
+		map_put(&tables->iqs[entry->iq.component], str_of(entry->ns), entry);
 	}
-	struct iq_entry *entry = mem_zalloc(sizeof(*entry));
-	*entry =
-	    (struct iq_entry){iq, instance, iq->discipline == IQ_ONE_QUEUE ? &instance->queues[row] : NULL};
-	map_put(map, str_of(iq->ns), entry);
 }
 
-struct host_tables *host_tables_build(struct module_instance **instances, size_t count)
+static void add_global(struct host_tables *tables, struct module_instance *instance)
+{
+	bool any = false;
+	for (size_t i = 0; i < instance->hook_count; i++) {
+		if (!instance->hooks[i].global)
+			continue;
+		hook_add(&tables->hooks[instance->hooks[i].hook],
+		    (struct hook_slot){instance, instance->hooks[i]});
+		any = true;
+	}
+	if (any && !instances_have(&tables->own, instance))
+		instances_add(&tables->visitors, instance);
+}
+
+struct host_tables *host_tables_build(const struct instances *own, const struct instances *visitors)
 {
 	struct host_tables *tables = mem_zalloc(sizeof(*tables));
 	tables->refs = 1;
-	tables->instances = mem_zalloc((count + 1) * sizeof(*tables->instances));
-	tables->instance_count = count;
-	for (size_t i = 0; i < count; i++)
-		tables->instances[i] = instances[i];
-	for (size_t i = 0; i < count; i++) {
-		const struct module *module = instances[i]->module;
-		for (const struct hook_entry *entry = module->hooks; entry && entry->used; entry++)
-			hook_add(&tables->hooks[entry->hook], (struct hook_slot){instances[i], entry});
-		for (size_t row = 0; module->iqs && module->iqs[row].ns; row++)
-			iq_add(tables, instances[i], row);
-	}
+	for (size_t i = 0; own && i < own->count; i++)
+		add_own(tables, own->list[i]);
+	for (size_t i = 0; visitors && i < visitors->count; i++)
+		add_global(tables, visitors->list[i]);
 	return tables;
 }
 
 bool host_tables_have(const struct host_tables *tables, const struct module_instance *instance)
 {
-	for (size_t i = 0; tables && i < tables->instance_count; i++)
-		if (tables->instances[i] == instance)
-			return true;
-	return false;
+	return tables &&
+	       (instances_have(&tables->own, instance) || instances_have(&tables->visitors, instance));
 }
 
 struct host_tables *host_tables_ref(struct host *host)
@@ -74,6 +97,14 @@ struct host_tables *host_tables_ref(struct host *host)
 	struct host_tables *tables = __atomic_load_n(&host->tables, __ATOMIC_ACQUIRE);
 	__atomic_add_fetch(&tables->refs, 1, __ATOMIC_RELAXED);
 	return tables;
+}
+
+void host_tables_hold(const struct host_tables *tables, int by)
+{
+	for (size_t i = 0; i < tables->own.count; i++)
+		__atomic_add_fetch(&tables->own.list[i]->calls, by, __ATOMIC_ACQ_REL);
+	for (size_t i = 0; i < tables->visitors.count; i++)
+		__atomic_add_fetch(&tables->visitors.list[i]->calls, by, __ATOMIC_ACQ_REL);
 }
 
 void host_tables_unref(struct host_tables *tables)
@@ -85,15 +116,18 @@ void host_tables_unref(struct host_tables *tables)
 	for (unsigned i = 0; i < 2; i++) {
 		struct iq_entry *entry;
 		uint32_t position = 0;
-		while ((entry = map_next(&tables->iqs[i], &position, NULL)))
-			free(entry);
+		while ((entry = map_next(&tables->iqs[i], &position, NULL))) {
+			map_remove(&tables->iqs[i], str_of(entry->ns));
+			iq_entry_unref(entry);
+		}
 		map_fini(&tables->iqs[i]);
 	}
-	free(tables->instances);
+	free(tables->own.list);
+	free(tables->visitors.list);
 	free(tables);
 }
 
-const struct iq_entry *host_iq(const struct host *host, enum iq_component component, struct str ns)
+struct iq_entry *host_iq(const struct host *host, enum iq_component component, struct str ns)
 {
 	return map_get(&__atomic_load_n(&host->tables, __ATOMIC_ACQUIRE)->iqs[component], ns);
 }

@@ -42,7 +42,7 @@ struct later {
 	struct xml_writer reply;
 	struct envelope *envelope; /* keeps stanza and addresses */
 	struct job job;
-	const struct iq_entry *entry;
+	struct iq_entry *entry;
 };
 
 static struct later *later_new(const struct iq *iq)
@@ -71,6 +71,8 @@ void iq_finish(struct iq **iq_ptr, enum iq_verdict verdict)
 	assert(verdict != IQ_LATER);
 	answer(&later->iq, verdict);
 	__atomic_sub_fetch(&later->iq.instance->calls, 1, __ATOMIC_ACQ_REL);
+	if (later->entry)
+		iq_entry_unref(later->entry);
 	xml_writer_fini(&later->reply);
 	envelope_free(later->envelope);
 	free(later);
@@ -81,7 +83,7 @@ void iq_finish(struct iq **iq_ptr, enum iq_verdict verdict)
 static void job_run(struct job *job)
 {
 	struct later *later = list_entry(job, struct later, job);
-	enum iq_verdict verdict = later->entry->iq->handler(&later->iq);
+	enum iq_verdict verdict = later->entry->iq.handler(&later->iq);
 	if (verdict != IQ_LATER)
 		answer(&later->iq, verdict);
 }
@@ -93,22 +95,22 @@ static void job_done(struct job *job)
 	iq_finish(&iq, IQ_SILENT);
 }
 
-static void run_elsewhere(struct iq *iq, const struct iq_entry *entry)
+static void run_elsewhere(struct iq *iq, struct iq_entry *entry)
 {
 	struct later *later = later_new(iq);
-	later->entry = entry;
+	later->entry = iq_entry_ref(entry);
 	later->job.run = job_run;
 	later->job.done = job_done;
-	executor_submit(&later->job, entry->queue);
+	executor_submit(&later->job, entry->iq.discipline == IQ_ONE_QUEUE ? &entry->queue : NULL);
 	if (executor_load() > JOBS_MAX)
 		session_slow_sender(iq->from, SESSION_SLOW_MS);
 }
 
-static void run_here(struct iq *iq, const struct iq_entry *entry)
+static void run_here(struct iq *iq, struct iq_entry *entry)
 {
 	struct xml_writer reply = {.default_ns = NS_CLIENT};
 	iq->reply = &reply;
-	enum iq_verdict verdict = entry->iq->handler(iq);
+	enum iq_verdict verdict = entry->iq.handler(iq);
 	if (verdict != IQ_LATER)
 		answer(iq, verdict);
 	xml_writer_fini(&reply);
@@ -130,8 +132,8 @@ void iq_dispatch(struct host *host, enum iq_component component, struct user *us
 		    "an IQ get or set has an id and exactly one child element");
 		return;
 	}
-	const struct iq_entry *entry = host_iq(host, component, payload->ns);
-	if (!entry || (user && !user_exists(user) && !entry->iq->for_nobody)) {
+	struct iq_entry *entry = host_iq(host, component, payload->ns);
+	if (!entry || (user && !user_exists(user) && !entry->iq.for_nobody)) {
 		refuse(from, to, stanza, SE_service_unavailable, NULL);
 		return;
 	}
@@ -139,7 +141,7 @@ void iq_dispatch(struct host *host, enum iq_component component, struct user *us
 	if (trace_on())
 		return;
 	bool own = component == IQ_SM && jid_bare_eq(from, to);
-	if (entry->iq->owner_only && !own) {
+	if (entry->iq.owner_only && !own) {
 		refuse(from, to, stanza, SE_forbidden, NULL);
 		return;
 	}
@@ -151,10 +153,10 @@ void iq_dispatch(struct host *host, enum iq_component component, struct user *us
 	    .stanza = stanza,
 	    .host = host,
 	    .instance = entry->instance,
-	    .user = entry->iq->discipline == IQ_NO_QUEUE ? user : NULL,
+	    .user = entry->iq.discipline == IQ_NO_QUEUE ? user : NULL,
 	    .own = own,
 	};
-	if (entry->iq->discipline == IQ_NO_QUEUE)
+	if (entry->iq.discipline == IQ_NO_QUEUE)
 		run_here(&iq, entry);
 	else
 		run_elsewhere(&iq, entry);

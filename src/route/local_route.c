@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "stanzad/route.h"
+#include "route/local_route.h"
 
 #include <stdlib.h>
 
@@ -81,14 +81,19 @@ static void nothing(void *arg)
 	(void)arg;
 }
 
+static void routes_free(struct routes *routes)
+{
+	if (!routes)
+		return;
+	map_fini(&routes->by_domain);
+	free(routes->list);
+	free(routes);
+}
+
 static void on_retired(void *arg)
 {
 	struct retired *retired = arg;
-	if (retired->routes) {
-		map_fini(&retired->routes->by_domain);
-		free(retired->routes->list);
-		free(retired->routes);
-	}
+	routes_free(retired->routes);
 	if (retired->gone)
 		retired->gone(retired->arg);
 	free(retired);
@@ -102,6 +107,11 @@ static void publish(struct routes *fresh, void (*gone)(void *arg), void *arg)
 	workers_each(nothing, on_retired, retired);
 }
 
+const struct local_route *local_route_of(struct str domain)
+{
+	return current ? map_get(&current->by_domain, domain) : NULL;
+}
+
 int route_register(struct local_route *local, struct err *err)
 {
 	if (host_find(local->domain) || (current && map_get(&current->by_domain, local->domain)))
@@ -113,4 +123,10 @@ int route_register(struct local_route *local, struct err *err)
 void route_unregister(struct local_route *local, void (*gone)(void *arg))
 {
 	publish(routes_build(NULL, local), gone, local->arg);
+}
+
+void local_routes_fini(void)
+{
+	routes_free(current);
+	current = NULL;
 }

@@ -26,6 +26,11 @@ const struct option_value *module_option(const struct module_instance *instance,
 	return conf_module_get(__atomic_load_n(&instance->options, __ATOMIC_ACQUIRE), name);
 }
 
+const struct option_value *module_option_before(const struct module_instance *instance, const char *name)
+{
+	return conf_module_get(instance->before, name);
+}
+
 void *module_state(const struct module_instance *instance)
 {
 	return instance->state;
@@ -49,10 +54,7 @@ const struct jid *host_jid(const struct host *host)
 struct module_instance *host_module(const struct host *host, const char *name)
 {
 	const struct host_tables *tables = __atomic_load_n(&host->tables, __ATOMIC_ACQUIRE);
-	for (size_t i = 0; i < tables->instance_count; i++)
-		if (strcmp(tables->instances[i]->module->name, name) == 0)
-			return tables->instances[i];
-	return NULL;
+	return instances_named(&tables->own, name);
 }
 
 /* --- features: derived from what the modules registered ------------------------------------------------- */
@@ -71,14 +73,20 @@ static void feature_add(struct features *features, const char *name)
 	features->names[features->count++] = name;
 }
 
-static void features_of(struct features *features, const struct module *module, enum iq_component component)
+static void features_of(
+    struct features *features, const struct host_tables *tables, enum iq_component component)
 {
-	for (const struct module_iq *iq = module->iqs; iq && iq->ns; iq++)
-		if (iq->announce && iq->component == component)
-			feature_add(features, iq->ns);
-	const char *const *name = component == IQ_LOCAL ? module->features : module->user_features;
-	for (; name && *name; name++)
-		feature_add(features, *name);
+	const struct iq_entry *entry;
+	uint32_t position = 0;
+	while ((entry = map_next(&tables->iqs[component], &position, NULL)))
+		if (entry->iq.announce)
+			feature_add(features, entry->ns);
+	for (size_t i = 0; i < tables->own.count; i++) {
+		const struct module *module = tables->own.list[i]->module;
+		const char *const *name = component == IQ_LOCAL ? module->features : module->user_features;
+		for (; name && *name; name++)
+			feature_add(features, *name);
+	}
 }
 
 static int by_name(const void *a, const void *b)
@@ -91,8 +99,7 @@ void host_each_feature(const struct host *host, enum iq_component component,
 {
 	const struct host_tables *tables = __atomic_load_n(&host->tables, __ATOMIC_ACQUIRE);
 	struct features features = {0};
-	for (size_t i = 0; i < tables->instance_count; i++)
-		features_of(&features, tables->instances[i]->module, component);
+	features_of(&features, tables, component);
 	if (features.count)
 		qsort(features.names, features.count, sizeof(*features.names), by_name);
 	for (size_t i = 0; i < features.count; i++)

@@ -10,7 +10,7 @@
 #include "base/rand.h"
 #include "conf/access.h"
 #include "route/host_private.h"
-#include "route/modules_life.h"
+#include "route/offered.h"
 #include "route/router.h"
 #include "route/user_private.h"
 #include "stanzad/log.h"

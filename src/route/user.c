@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "loop/executor.h"
 #include "route/host_private.h"
-#include "route/modules_life.h"
+#include "route/offered.h"
 #include "route/user_private.h"
 #include "stanzad/log.h"
 
@@ -54,7 +54,7 @@ static int load_read(void *arg, struct db *db, struct err *err)
 		    .loaded = &load->loaded[i],
 		    .err = err,
 		};
-		table->slots[i].entry->fn.user_load_db(table->slots[i].instance, &event);
+		table->slots[i].entry.fn.user_load_db(table->slots[i].instance, &event);
 		if (event.result < 0)
 			return -1;
 	}
@@ -89,14 +89,8 @@ static void run_user_loaded(const struct load *load)
 		if (host_tables_have(load->seen, table->slots[i].instance))
 			continue;
 		struct hook_user_loaded event = {load->user, loaded_by(load, table->slots[i].instance)};
-		table->slots[i].entry->fn.user_loaded(table->slots[i].instance, &event);
+		table->slots[i].entry.fn.user_loaded(table->slots[i].instance, &event);
 	}
-}
-
-static void instances_hold(const struct load *load, int by)
-{
-	for (size_t i = 0; i < load->tables->instance_count; i++)
-		__atomic_add_fetch(&load->tables->instances[i]->calls, by, __ATOMIC_ACQ_REL);
 }
 
 static void user_free(struct user *user);
@@ -115,7 +109,7 @@ static void waiters_run(struct user *user)
 
 static void load_free(struct load *load)
 {
-	instances_hold(load, -1);
+	host_tables_hold(load->tables, -1);
 	host_tables_unref(load->tables);
 	if (load->seen)
 		host_tables_unref(load->seen);
@@ -179,7 +173,7 @@ static void load_start(struct user *user, struct host_tables *seen)
 	load->tables = host_tables_ref(user->host);
 	load->seen = seen;
 	load->loaded = mem_zalloc((load->tables->hooks[HOOK_user_load_db].count + 1) * sizeof(void *));
-	instances_hold(load, 1);
+	host_tables_hold(load->tables, 1);
 	load->job.run = load_run;
 	load->job.done = load_done;
 	if (auth_waits(jid_domain(&user->jid)))
@@ -264,13 +258,16 @@ bool user_in_memory(struct str bare)
 		const struct hook_table *table = &(old)->hooks[HOOK_##hook];                                 \
 		for (unsigned i = 0; i < table->count; i++)                                                  \
 			if (!host_tables_have((fresh), table->slots[i].instance))                            \
-				table->slots[i].entry->fn.hook(table->slots[i].instance, (event));           \
+				table->slots[i].entry.fn.hook(table->slots[i].instance, (event));            \
 	} while (0)
 
 static bool any_new(const struct host_tables *old, const struct host_tables *fresh)
 {
-	for (size_t i = 0; i < fresh->instance_count; i++)
-		if (!host_tables_have(old, fresh->instances[i]))
+	for (size_t i = 0; i < fresh->own.count; i++)
+		if (!host_tables_have(old, fresh->own.list[i]))
+			return true;
+	for (size_t i = 0; i < fresh->visitors.count; i++)
+		if (!host_tables_have(old, fresh->visitors.list[i]))
 			return true;
 	return false;
 }
@@ -291,9 +288,12 @@ void user_migrate(struct user *user, struct host_tables *old)
 	for (struct session *session = user->sessions; session; session = session->next)
 		RUN_GONE(session_closed, old, fresh, &(struct hook_session){session});
 	RUN_GONE(user_unload, old, fresh, &(struct hook_user){user});
-	for (size_t i = 0; i < old->instance_count; i++)
-		if (!host_tables_have(fresh, old->instances[i]))
-			slots_clear(user, old->instances[i]->module);
+	for (size_t i = 0; i < old->own.count; i++)
+		if (!host_tables_have(fresh, old->own.list[i]))
+			slots_clear(user, old->own.list[i]->module);
+	for (size_t i = 0; i < old->visitors.count; i++)
+		if (!host_tables_have(fresh, old->visitors.list[i]))
+			slots_clear(user, old->visitors.list[i]->module);
 	user->holds--;
 	if (any_new(old, fresh)) {
 		__atomic_add_fetch(&old->refs, 1, __ATOMIC_RELAXED);

@@ -22,8 +22,9 @@
 #include "modules/modules.h"
 #include "net/conn.h"
 #include "route/account.h"
+#include "route/hosts.h"
 #include "route/iq_request.h"
-#include "route/modules_life.h"
+#include "route/offered.h"
 #include "route/user_private.h"
 #include "stream/c2s.h"
 #include "test_store.h"
@@ -430,18 +431,33 @@ static void must_work(int rc, const char *what, const struct err *err)
 		give_up(what, err->text);
 }
 
+#define OFFERED_MAX 64
+static const struct module *offered[OFFERED_MAX]; /* NULL-terminated */
+static size_t offered_count;
+
+static void register_modules(const struct module *const *modules)
+{
+	for (size_t i = 0; modules[i]; i++) {
+		if (offered_count == OFFERED_MAX - 1)
+			give_up("modules", "too many");
+		conf_register_module(modules[i]->name, modules[i]->options, CONF_AVAILABLE);
+		offered[offered_count++] = modules[i];
+	}
+}
+
+void sim_offer(const struct module *const *modules)
+{
+	register_modules(modules);
+}
+
 static void register_once(void)
 {
-	static const struct option none[] = {{0}};
 	static bool registered;
 
 	if (registered)
 		return;
 	registered = true;
-	for (size_t i = 0; modules_builtin[i]; i++) {
-		const struct option *options = modules_builtin[i]->options;
-		conf_register_module(modules_builtin[i]->name, options ? options : none, CONF_AVAILABLE);
-	}
+	register_modules(modules_builtin);
 	log_set_level(LOG_LEVEL_ERROR);
 }
 
@@ -470,7 +486,7 @@ void sim_start(const char *listener, const char *rest)
 	register_once();
 	clock_fake(SIM_START_US);
 	fresh_dir();
-	modules_offer(modules_builtin);
+	modules_offer(offered);
 	struct conf *conf = load(listener, rest);
 	must_work(workers_init(1, &err), "workers_init", &err);
 	must_work(executor_init(THREADS, &err), "executor_init", &err);
@@ -479,15 +495,25 @@ void sim_start(const char *listener, const char *rest)
 	conf_install(conf);
 }
 
-void sim_reload(const char *listener, const char *rest)
+bool sim_try_reload(const char *listener, const char *rest, struct err *err)
 {
 	struct conf *conf = load(listener, rest), *previous;
-	struct err err = {0};
 
-	must_work(hosts_apply(conf, &err), "hosts_apply", &err);
+	if (hosts_apply(conf, err) < 0) {
+		conf_unref(&conf);
+		return false;
+	}
 	previous = conf_install(conf);
 	sim_settle();
 	conf_unref(&previous);
+	return true;
+}
+
+void sim_reload(const char *listener, const char *rest)
+{
+	struct err err = {0};
+
+	must_work(sim_try_reload(listener, rest, &err) ? 0 : -1, "hosts_apply", &err);
 }
 
 static void clients_free(void)

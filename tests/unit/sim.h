@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include "stanzad/module.h"
 #include "tap.h"
 
 #define SIM_START_US INT64_C(1767225600000000) /* 2026-01-01T00:00:00Z: when each simulation starts */
@@ -32,6 +33,11 @@ void sim_start(const char *listener, const char *rest);
 /* Another configuration, as stanzactl reload_config puts it in force; streams keep the listener that they
  * came by. */
 void sim_reload(const char *listener, const char *rest);
+/* The same; false with err when the hosts or modules of the configuration could not be had: nothing has
+ * changed. */
+bool sim_try_reload(const char *listener, const char *rest, struct err *err);
+/* Modules beside the built-in ones, NULL-terminated; before the first sim_start of the program. */
+void sim_offer(const struct module *const *modules);
 /* Ends all streams and frees everything, clients included. */
 void sim_stop(void);
 

@@ -31,7 +31,7 @@ static struct xml_tree *ask_disco(struct host *host)
 	struct xml_tree *tree = NULL;
 	struct err err = {0};
 	size_t offset;
-	if (!entry || entry->iq->discipline != IQ_NO_QUEUE)
+	if (!entry || entry->iq.discipline != IQ_NO_QUEUE)
 		return NULL;
 	struct stanza *stanza = stanza_parse(STR(request), &xml_limits_default, &err);
 	struct iq iq = {
@@ -44,7 +44,7 @@ static struct xml_tree *ask_disco(struct host *host)
 	    .instance = entry->instance,
 	    .reply = &reply,
 	};
-	if (entry->iq->handler(&iq) == IQ_ANSWER)
+	if (entry->iq.handler(&iq) == IQ_ANSWER)
 		tree = xml_parse(strbuf_view(&reply.buf), NS_CLIENT, &xml_limits_default, &offset, &err);
 	if (!tree)
 		LOG_ERROR("caps.no_answer", LOG_STR("host", host_name(host)), LOG_CSTR("reason", err.text));

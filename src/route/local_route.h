@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Domains that this process serves beside its virtual hosts: service modules, components. */
+#pragma once
+
+#include "stanzad/route.h"
+
+/*
+ * A domain, or, beginning with "*.", all below it. deliver runs on the worker that is the home of the
+ * recipient's bare JID and borrows what it gets.
+ */
+struct local_route {
+	struct str domain;
+	void (*deliver)(void *arg, const struct jid *from, const struct jid *to, struct stanza *stanza);
+	void *arg;
+};
+/* Worker 0. < 0 with a reason when the domain is taken. The route must stay until route_unregister. */
+int route_register(struct local_route *local, struct err *err);
+/* Worker 0; gone(arg) is called on worker 0 when no worker can be inside deliver any more. */
+void route_unregister(struct local_route *local, void (*gone)(void *arg));
+/* Exactly this domain, no wildcard for it; NULL. Worker 0. */
+const struct local_route *local_route_of(struct str domain);
+/* Forgets all routes; after workers_fini. */
+void local_routes_fini(void);
