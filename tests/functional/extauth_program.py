@@ -5,7 +5,7 @@
 usage: extauth_program.py FOLDER [PASSWORD]
 
 Appends its pid to FOLDER/pids and each question that it gets to FOLDER/questions. The password of everybody is PASSWORD
-("secret" when left out); there is no user whose name begins with "unknown".
+("secret" when left out); there is no user whose name begins with "unknown"; "stuck" hangs when its password is changed.
 """
 import os
 import struct
@@ -119,7 +119,9 @@ def main():
         op, user, _host, *password = text.split(":", 3)
         kind = user.partition("-")[0]
         right = kind != "unknown" and (op == "isuser" or (op == "auth" and password[0] == PASSWORD))
-        if op == "auth" and kind in BEHAVIOUR:
+        if op == "setpass" and kind == "stuck":
+            hang()
+        elif op == "auth" and kind in BEHAVIOUR:
             BEHAVIOUR[kind](right)
         else:
             write(YES if right else NO)

@@ -287,6 +287,25 @@ class TestOthersCarryOn:
         server.ask("register", "unknown-juliet", "in.example", "secret")
         return server
 
+    def uses(self, cast, *hosts):
+        for host in hosts * 3:
+            juliet = cast.nobody(resource="test", host=host)
+            juliet.user = "unknown-juliet"
+            juliet.online()
+            juliet.message(f"unknown-juliet@{host}", "to myself")
+            juliet.take(lambda each: each.tag.endswith("message"))
+            juliet.close()
+
+    def test_changes_of_passwords_hang(self, slow, cast_for, tmp_path):
+        """They are made by threads that storage needs too: half of these are left to it."""
+        cast = cast_for(slow)
+        clients = [online(cast, f"stuck-{number}") for number in range(12)]
+        for client in clients:
+            client.send(f"<iq type='set' id='change' to='localhost'><query xmlns='{ns.REGISTER}'>"
+                        f"<username>{client.user}</username><password>new</password></query></iq>")
+        wait.until(lambda: questions(tmp_path).count("setpass:stuck-") == 2, "all processes were asked")
+        self.uses(cast, "in.example", "two.example")
+
     def test_one_hangs(self, slow, cast_for, tmp_path):
         cast = cast_for(slow)
         hanging = begin(cast, "silent-1")
@@ -301,14 +320,7 @@ class TestOthersCarryOn:
         cast = cast_for(slow)
         waiting = [begin(cast, f"silent-{number}", host=host) for number in range(20)
                    for host in ("localhost", "two.example")]
-        for _ in range(3):
-            for host in ("in.example", "two.example"):
-                juliet = cast.nobody(resource="test", host=host)
-                juliet.user = "unknown-juliet"
-                juliet.online()
-                juliet.message(f"unknown-juliet@{host}", "to myself")
-                juliet.take(lambda each: each.tag.endswith("message"))
-                juliet.close()
+        self.uses(cast, "in.example", "two.example")
         begun = numbers(tmp_path / "pids")
         for client in waiting:
             client.drop()
