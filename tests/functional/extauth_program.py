@@ -74,7 +74,8 @@ def late(_right):
     """Says yes when nobody waits for it any more, out of reach of a signal to the group."""
     if os.fork() == 0:
         os.setsid()
-        time.sleep(2)
+        note("stray", str(os.getpid()))
+        time.sleep(5)
         try:
             write(YES * 4)
         except OSError:
