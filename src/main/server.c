@@ -12,6 +12,7 @@
 #include "admin/control.h"
 #include "admin/server_control.h"
 #include "auth/credentials.h"
+#include "auth/extauth.h"
 #include "base/list.h"
 #include "base/log_sink.h"
 #include "base/mem.h"
@@ -212,6 +213,7 @@ static int apply(struct conf *conf, struct conf *old, struct err *err)
 		goto undo_tls;
 	struct conf *previous = conf_install(conf_ref(conf));
 	if (listeners_apply(conf, true, err) == 0) {
+		extauth_apply(conf);
 		retire(previous);
 		return 0;
 	}
@@ -392,6 +394,7 @@ static void finish(void)
 	control_close();
 	admin_commands_unregister();
 	listeners_close();
+	extauth_fini();
 	if (!control_fini()) {
 		/* A command waits for a worker that will never answer: what it could touch must stay. Storage
 		 * must not. */

@@ -214,12 +214,20 @@ static void end_sessions(struct account *account)
 
 static enum auth_outcome remove_loaded(struct account *account)
 {
-	struct str bare = jid_bare(&account->jid);
-	enum auth_outcome outcome = AUTH_UNAVAILABLE;
+	struct str bare = jid_bare(&account->jid), host = jid_domain(&account->jid);
+	bool asks_first = auth_waits(host);
+	enum auth_outcome outcome = AUTH_OK;
 
-	end_sessions(account);
-	if (store_call(STORE_WRITE, bare, run_removed, account, account->err) >= 0)
-		outcome = auth_remove(jid_domain(&account->jid), jid_local(&account->jid), account->err);
+	/* Who may refuse is asked while nothing is lost yet. */
+	if (asks_first)
+		outcome = auth_remove(host, jid_local(&account->jid), account->err);
+	if (outcome == AUTH_OK) {
+		end_sessions(account);
+		if (store_call(STORE_WRITE, bare, run_removed, account, account->err) < 0)
+			outcome = AUTH_UNAVAILABLE;
+		else if (!asks_first)
+			outcome = auth_remove(host, jid_local(&account->jid), account->err);
+	}
 	command_on_home(bare, outcome == AUTH_OK ? on_removed : on_removal_failed, account);
 	if (outcome == AUTH_OK)
 		LOG_INFO("account.removed", LOG_STR("user", bare));

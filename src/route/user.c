@@ -28,11 +28,13 @@ static struct map *users_here(void)
 
 struct load {
 	struct job job;
+	struct auth_request account_request; /* where asking for the account may take long */
 	struct user *user;
 	struct host_tables *tables;
 	struct host_tables *seen; /* modules in these have loaded the user already; NULL: the user is new */
 	struct arena arena;
 	void **loaded; /* one word for each slot of the hook user_load_db */
+	bool account_known;
 	enum auth_outcome account;
 	int result;
 	struct err err;
@@ -64,7 +66,8 @@ static void load_run(struct job *job)
 {
 	struct load *load = list_entry(job, struct load, job);
 	const struct jid *jid = &load->user->jid;
-	load->account = auth_user_exists(jid_domain(jid), jid_local(jid), &load->err);
+	if (!load->account_known)
+		load->account = auth_user_exists(jid_domain(jid), jid_local(jid), &load->err);
 	if (load->account == AUTH_UNAVAILABLE)
 		load->result = -1;
 	else if (load->account == AUTH_OK && load->tables->hooks[HOOK_user_load_db].count)
@@ -142,6 +145,28 @@ static void load_done(struct job *job)
 	user_settle(user);
 }
 
+static void load_account_done(struct auth_request *request)
+{
+	struct load *load = request->owner;
+	load->account = request->outcome;
+	load->account_known = true;
+	if (load->account == AUTH_UNAVAILABLE)
+		load->err = request->err;
+	executor_submit(&load->job, NULL);
+}
+
+static void load_account(struct load *load)
+{
+	load->account_request = (struct auth_request){
+	    .kind = AUTH_USER_KNOWN,
+	    .host = jid_domain(&load->user->jid),
+	    .user = jid_local(&load->user->jid),
+	    .done = load_account_done,
+	    .owner = load,
+	};
+	auth_submit(&load->account_request);
+}
+
 static void load_start(struct user *user, struct host_tables *seen)
 {
 	struct load *load = mem_zalloc(sizeof(*load));
@@ -152,7 +177,10 @@ static void load_start(struct user *user, struct host_tables *seen)
 	host_tables_hold(load->tables, 1);
 	load->job.run = load_run;
 	load->job.done = load_done;
-	executor_submit(&load->job, NULL);
+	if (auth_waits(jid_domain(&user->jid)))
+		load_account(load);
+	else
+		executor_submit(&load->job, NULL);
 }
 
 /* --- life ----------------------------------------------------------------------------------------------- */
