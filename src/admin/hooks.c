@@ -7,8 +7,6 @@
 #include "route/hosts.h"
 
 static const char *const stages[] = {"first", "early", "normal", "late", "last"};
-static const char *const kinds[] = {"notice", "question", "request", "stanza", "deed", "check"};
-static const char *const threads[] = {"home", "stream", "worker", "main", "storage", "executor"};
 
 struct listing {
 	struct str host;     /* empty: all */
@@ -31,8 +29,6 @@ static json_t *row_add(struct listing *listing, struct str host)
 	json_object_set_new(row, "module", json_string(""));
 	json_object_set_new(row, "after", json_string(""));
 	json_object_set_new(row, "scope", json_string(""));
-	json_object_set_new(row, "kind", json_string(kinds[about->kind]));
-	json_object_set_new(row, "thread", json_string(threads[about->thread]));
 	json_object_set_new(row, "meaning", json_string(about->what));
 	json_array_append_new(listing->rows, row);
 	return row;
@@ -123,7 +119,7 @@ static const struct command_argument hooks_arguments[] = {
     {0},
 };
 static const char *const hooks_columns[] = {
-    "hook", "host", "position", "stage", "module", "after", "scope", "kind", "thread", "meaning", NULL};
+    "hook", "host", "position", "stage", "module", "after", "scope", "meaning", NULL};
 
 const struct command hooks_commands[] = {
     {

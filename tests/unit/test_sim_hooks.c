@@ -3,6 +3,8 @@
 #include "hook_probe.h"
 #include "loop/executor.h"
 #include "route/account.h"
+#include "route/host_events.h"
+#include "route/hosts.h"
 
 static const struct module *const modules[] = {&mod_probe, NULL};
 
@@ -24,6 +26,40 @@ static void server_and_hosts(void)
 	is_int(calls[HOOK_server_stopping], 1);
 	is_int(calls[HOOK_host_down], 1);
 	is_int(calls[HOOK_server_started], 1);
+}
+
+static void serve(const char *hosts)
+{
+	struct strbuf text = {0};
+	struct conf_report report = {0};
+	struct conf *conf = NULL;
+	struct err err;
+	strbuf_printf(&text, "hosts: [%s]\nlisten: [{port: 5222, module: ejabberd_c2s}]\n" MODULES, hosts);
+	ok(conf_load_text(strbuf_view(&text), "hosts", &conf, &report) == 0);
+	ok(hosts_apply(conf, &err) == 0);
+	conf = conf_install(conf);
+	host_events_in_force();
+	host_events_reloaded();
+	sim_settle();
+	conf_unref(&conf);
+	conf_report_fini(&report);
+	strbuf_fini(&text);
+}
+
+static void hosts_come_and_go(void)
+{
+	begin();
+	serve("sim.example, second.example");
+	is_int(calls[HOOK_host_up], 1);
+	is_text(hook_text(HOOK_host_up), "second.example");
+	is_int(calls[HOOK_config_reloaded], 2);
+	serve("sim.example");
+	is_int(calls[HOOK_host_down], 1);
+	is_text(hook_text(HOOK_host_down), "second.example");
+	serve("sim.example, second.example");
+	is_int(calls[HOOK_host_up], 2);
+	sim_stop();
+	is_int(calls[HOOK_host_down], 3);
 }
 
 static void streams(void)
@@ -310,6 +346,7 @@ int main(void)
 {
 	sim_offer(modules);
 	run(server_and_hosts);
+	run(hosts_come_and_go);
 	run(streams);
 	run(stream_without_host);
 	run(way_of_a_message);

@@ -2,7 +2,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "base/mem.h"
 #include "modules/mod_caps/caps.h"
 #include "stanzad/module.h"
 
@@ -83,7 +82,9 @@ static enum hook_verdict on_info(struct module_instance *instance, struct hook_d
 
 static int on_start(struct module_instance *instance, struct err *err)
 {
-	struct caps *caps = mem_zalloc(sizeof(*caps));
+	struct caps *caps = calloc(1, sizeof(*caps));
+	if (!caps)
+		return err_set(err, "out of memory");
 	pthread_mutex_init(&caps->lock, NULL);
 	module_set_state(instance, caps);
 	return 0;
