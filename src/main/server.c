@@ -28,6 +28,8 @@
 #include "route/host_events.h"
 #include "route/hosts.h"
 #include "route/iq_request.h"
+#include "route/module_file.h"
+#include "route/s2s.h"
 #include "route/user_private.h"
 #include "store/store_open.h"
 #include "stream/c2s.h"
@@ -270,6 +272,7 @@ int server_reload(struct strbuf *out)
 	}
 	conf_report_fini(&report);
 	conf_unref(&conf);
+	module_files_sweep();
 	tell_systemd("READY=1");
 	return rc;
 }
@@ -371,6 +374,7 @@ static void finish(void)
 	executor_fini();
 	store_close();
 	workers_visit(iq_requests_fini, NULL);
+	workers_visit(s2s_fini, NULL);
 	workers_visit(users_fini, NULL);
 	workers_fini();
 	hosts_fini();
@@ -415,6 +419,7 @@ int server_run(const struct server_options *options)
 		LOG_CRITICAL("server.not_started", LOG_CSTR("reason", err.text));
 		return 1;
 	}
+	module_files_sweep();
 	LOG_INFO("server.started", LOG_INT("pid", getpid()), LOG_INT("workers", worker_count()),
 	    LOG_CSTR("data_dir", options->data_dir));
 	tell_systemd("READY=1");
