@@ -5,6 +5,9 @@
  */
 #pragma once
 
+#include <pthread.h>
+
+#include "base/list.h"
 #include "base/map.h"
 #include "conf/conf.h"
 #include "loop/executor.h"
@@ -16,7 +19,10 @@ struct iq_entry {
 	int refs; /* atomic: its instance, each table and each call that is under way */
 	struct module_iq iq;
 	struct module_instance *instance;
-	struct job_queue queue; /* IQ_ONE_QUEUE */
+	struct job_queue queue; /* IQ_ONE_QUEUE, IQ_PARALLEL */
+	unsigned pending;       /* atomic: requests that wait, run or are owed an answer */
+	unsigned faults;        /* atomic: bits by enum iq_fault, those that were logged as errors */
+	const char *module;     /* its name, behind ns: the module itself may be gone */
 	char ns[];
 };
 struct iq_entry *iq_entry_ref(struct iq_entry *entry);
@@ -92,8 +98,14 @@ struct module_instance {
 	struct instance_route **routes;
 	size_t route_count;
 	int64_t *metrics; /* atomic; one for each row of module->metrics */
-	bool started;
+	struct job_queue jobs; /* of module_run */
+	pthread_mutex_t timers_lock;
+	struct list timers; /* struct module_timer, of all workers */
+	bool timers_ended;
+	struct instance_watcher *watcher; /* NULL: nobody waits for its end */
 	bool in_force; /* the host's tables know it */
+	bool failed;   /* .start did: no further function of it is called */
+	bool left;     /* .leave was, or is about to be called */
 };
 
 /* Its hooks are in these tables. tables NULL: false. */
