@@ -55,7 +55,7 @@ static int load_read(void *arg, struct db *db, struct err *err)
 		    .loaded = &load->loaded[i],
 		    .err = err,
 		};
-		table->slots[i].entry.fn.user_load_db(table->slots[i].instance, &event);
+		hook_call_user_load_db(&table->slots[i], &event);
 		if (event.result < 0)
 			return -1;
 	}
@@ -90,7 +90,7 @@ static void run_user_loaded(const struct load *load)
 		if (host_tables_have(load->seen, table->slots[i].instance))
 			continue;
 		struct hook_user_loaded event = {load->user, loaded_by(load, table->slots[i].instance)};
-		table->slots[i].entry.fn.user_loaded(table->slots[i].instance, &event);
+		hook_call_user_loaded(&table->slots[i], &event);
 	}
 }
 
@@ -260,7 +260,7 @@ bool user_in_memory(struct str bare)
 		const struct hook_table *table = &(old)->hooks[HOOK_##hook];                                 \
 		for (unsigned i = 0; i < table->count; i++)                                                  \
 			if (!host_tables_have((fresh), table->slots[i].instance))                            \
-				table->slots[i].entry.fn.hook(table->slots[i].instance, (event));            \
+				hook_call_##hook(&table->slots[i], (event));                                 \
 	} while (0)
 
 static bool any_new(const struct host_tables *old, const struct host_tables *fresh)
