@@ -251,6 +251,8 @@ static int reload_to(struct conf *conf, struct strbuf *out, struct err *err)
 		log_configure(old, &ignored);
 	if (rc == 0)
 		tell_restart(old, conf, out);
+	if (rc == 0 && hosts_refusal()[0])
+		strbuf_printf(out, "%s\n", hosts_refusal());
 	conf_unref(&old);
 	return rc;
 }
