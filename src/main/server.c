@@ -24,6 +24,7 @@
 #include "main/modules.h"
 #include "main/report.h"
 #include "main/welcome.h"
+#include "net/dns.h"
 #include "net/listener.h"
 #include "net/tls.h"
 #include "route/hosts.h"
@@ -207,7 +208,7 @@ static int apply(struct conf *conf, struct conf *old, struct err *err)
 		return apply_modules(conf, err);
 	if (tls_apply(conf, server.options.data_dir, err) < 0)
 		return -1;
-	if (hosts_apply(conf, err) < 0)
+	if (dns_apply(conf, err) < 0 || hosts_apply(conf, err) < 0)
 		goto undo_tls;
 	struct conf *previous = conf_install(conf_ref(conf));
 	if (listeners_apply(conf, true, err) == 0) {
@@ -220,8 +221,10 @@ static int apply(struct conf *conf, struct conf *old, struct err *err)
 		retire(failed);
 	}
 undo_tls:
-	if (old)
+	if (old) {
 		tls_apply(old, server.options.data_dir, &ignored);
+		dns_apply(old, &ignored);
+	}
 	return -1;
 }
 
@@ -403,6 +406,7 @@ static void finish(void)
 	workers_visit(iq_requests_fini, NULL);
 	workers_visit(s2s_fini, NULL);
 	workers_visit(users_fini, NULL);
+	dns_fini();
 	workers_fini();
 	hosts_fini();
 	tls_fini();
