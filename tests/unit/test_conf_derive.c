@@ -7,8 +7,7 @@
 #define HOST STR("a.example")
 #define OTHER STR("b.example")
 
-/* --- a finder that has mod_found, in an edition of its choice ---------------------------------------------
- */
+/* --- a finder that has mod_found, in an edition of its choice ------------------------------------------- */
 
 static uint64_t edition = 1;
 static unsigned searches;
@@ -69,8 +68,7 @@ static struct conf *must_change(
 	return conf;
 }
 
-/* --- in the file ------------------------------------------------------------------------------------------
- */
+/* --- in the file ---------------------------------------------------------------------------------------- */
 
 static void test_found(void)
 {
@@ -112,8 +110,7 @@ static void test_same_code(void)
 	conf_unref(&c);
 }
 
-/* --- derived ----------------------------------------------------------------------------------------------
- */
+/* --- derived -------------------------------------------------------------------------------------------- */
 
 static void test_add_and_remove(void)
 {
