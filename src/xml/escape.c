@@ -77,6 +77,13 @@ static void escape(struct strbuf *out, struct str text, enum escape_kind kind)
 	}
 }
 
+bool xml_can_carry(struct str text)
+{
+	const char *end = text.ptr + text.len;
+
+	return plain_run(text.ptr, end, 0) == end;
+}
+
 void xml_write_text(struct strbuf *out, struct str text)
 {
 	escape(out, text, ESCAPE_TEXT);

@@ -109,7 +109,7 @@ struct xml_tree *tape_tree(const struct tape *tape, size_t head_room)
 	return tree;
 }
 
-static struct xml_tree *parse_canonical(struct str bytes, const struct xml *root, size_t head_room)
+struct xml_tree *tape_written_tree(struct str bytes, const struct xml *root, size_t head_room)
 {
 	const struct xml_limits limits = {TAPE_MAX_BYTES, UINT8_MAX, UINT16_MAX, UINT32_MAX};
 	struct xml_scope scope = {
@@ -142,7 +142,7 @@ int tape_canonical_tree(const struct tape *tape, size_t head_room, struct xml_tr
 	if (max > TAPE_MAX_BYTES / 2)
 		max = TAPE_MAX_BYTES / 2;
 	if (xml_write_canonical(&buf, loose->root, (size_t)max * 2)) {
-		*tree_r = parse_canonical(strbuf_view(&buf), loose->root, head_room);
+		*tree_r = tape_written_tree(strbuf_view(&buf), loose->root, head_room);
 		result = TAPE_DONE;
 	}
 	strbuf_fini(&buf);

@@ -144,9 +144,11 @@ struct xml_tree *xml_parse(struct str text, struct str default_ns, const struct 
 {
 	const char *end = text.ptr + text.len, *start, *rest;
 	struct xml_tree *tree = NULL;
-	size_t used;
+	size_t used, unasked;
 	int result = XML_STREAM_NOT_WELL_FORMED;
 
+	if (!offset_r)
+		offset_r = &unasked;
 	start = text.len ? xml_skip_space(text.ptr, end) : text.ptr;
 	*offset_r = (size_t)(start - text.ptr);
 	if (start == end) {
@@ -167,4 +169,23 @@ struct xml_tree *xml_parse(struct str text, struct str default_ns, const struct 
 		err_set(err, "something follows the element");
 	}
 	return tree;
+}
+
+void xml_position(struct str text, size_t offset, unsigned *line_r, unsigned *column_r)
+{
+	unsigned line = 1, column = 1;
+
+	for (size_t i = 0; i < offset && i < text.len; i++) {
+		char c = text.ptr[i];
+		bool pair = c == '\r' && i + 1 < text.len && text.ptr[i + 1] == '\n';
+
+		if (c == '\n' || (c == '\r' && !pair)) {
+			line++;
+			column = 1;
+		} else if (!pair && ((unsigned char)c & 0xc0) != 0x80) {
+			column++;
+		}
+	}
+	*line_r = line;
+	*column_r = column;
 }

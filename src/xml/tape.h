@@ -164,6 +164,8 @@ void tape_link(struct tape *tape, uint32_t index);
 
 /* The finished tree, in one allocation with head_room zeroed bytes in front. */
 struct xml_tree *tape_tree(const struct tape *tape, size_t head_room);
+/* The tree of what xml_write made of root or of a part of it, for a place in root's namespace. No limits. */
+struct xml_tree *tape_written_tree(struct str bytes, const struct xml *root, size_t head_room);
 /* For an element that is dirty: writes it anew and parses that. May fail with XML_STREAM_TOO_LARGE. */
 int tape_canonical_tree(const struct tape *tape, size_t head_room, struct xml_tree **tree_r);
 

@@ -21,27 +21,40 @@ void xml_tree_unref(struct xml_tree **tree)
 		free((char *)dropped - dropped->head_room);
 }
 
-static const struct xml_attr *find_attr(const struct xml *elem, struct str ns, struct str name)
+static struct str attr_value(const struct xml_attr *attrs, size_t count, struct str ns, struct str name)
 {
-	for (unsigned i = 0; i < elem->attr_count; i++) {
-		if (str_eq(elem->attrs[i].name, name) && str_eq(elem->attrs[i].ns, ns))
-			return &elem->attrs[i];
+	for (size_t i = 0; i < count; i++) {
+		if (str_eq(attrs[i].name, name) && str_eq(attrs[i].ns, ns))
+			return attrs[i].value;
 	}
-	return NULL;
+	return STR_NULL;
+}
+
+struct str xml_attrs_get(const struct xml_attr *attrs, size_t count, const char *name)
+{
+	return attr_value(attrs, count, STR_NULL, str_of(name));
+}
+
+struct str xml_attrs_get_s(const struct xml_attr *attrs, size_t count, const char *name)
+{
+	struct str value = xml_attrs_get(attrs, count, name);
+
+	return value.ptr ? value : STR("");
 }
 
 struct str xml_attr(const struct xml *elem, const char *name)
 {
-	const struct xml_attr *attr = find_attr(elem, STR_NULL, str_of(name));
+	return xml_attrs_get(elem->attrs, elem->attr_count, name);
+}
 
-	return attr ? attr->value : STR_NULL;
+struct str xml_attr_s(const struct xml *elem, const char *name)
+{
+	return elem ? xml_attrs_get_s(elem->attrs, elem->attr_count, name) : STR("");
 }
 
 struct str xml_attr_ns(const struct xml *elem, const char *ns, const char *name)
 {
-	const struct xml_attr *attr = find_attr(elem, str_of(ns), str_of(name));
-
-	return attr ? attr->value : STR_NULL;
+	return attr_value(elem->attrs, elem->attr_count, str_of(ns), str_of(name));
 }
 
 struct str xml_lang(const struct xml *elem)
@@ -64,6 +77,15 @@ static const struct xml *find(const struct xml *node, struct str name, struct st
 const struct xml *xml_child(const struct xml *elem, const char *name, const char *ns)
 {
 	return find(elem->children, str_of(name), ns ? str_of(ns) : elem->ns);
+}
+
+const struct xml *xml_subtag(const struct xml *elem, const char *name)
+{
+	const struct xml *node = xml_first_element(elem);
+
+	while (node && !str_is(node->name, name))
+		node = xml_next_element(node);
+	return node;
 }
 
 const struct xml *xml_child_token(const struct xml *elem, enum xml_name name, enum xml_ns ns)
@@ -109,9 +131,9 @@ static const struct xml *text_from(const struct xml *node)
 	return node;
 }
 
-struct str xml_text(const struct xml *elem, struct strbuf *buf)
+struct str xml_list_text(const struct xml *nodes, struct strbuf *buf)
 {
-	const struct xml *run = text_from(elem->children), *more = run ? text_from(run->next) : NULL;
+	const struct xml *run = text_from(nodes), *more = run ? text_from(run->next) : NULL;
 
 	if (!run)
 		return STR("");
@@ -121,6 +143,11 @@ struct str xml_text(const struct xml *elem, struct strbuf *buf)
 	for (; run; run = text_from(run->next))
 		strbuf_str(buf, run->name);
 	return strbuf_view(buf);
+}
+
+struct str xml_text(const struct xml *elem, struct strbuf *buf)
+{
+	return xml_list_text(elem->children, buf);
 }
 
 struct str xml_child_text(const struct xml *elem, const char *name, struct strbuf *buf)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "xml/write.h"
 
+#include "xml/tape.h"
+
 static void write_declaration(struct strbuf *out, struct str uri)
 {
 	strbuf_cstr(out, "='");
@@ -61,6 +63,32 @@ void xml_write(struct strbuf *out, const struct xml *elem, struct str default_ns
 	strbuf_char(out, '>');
 	strbuf_str(out, elem->inner);
 	write_end(out, elem);
+}
+
+char *xml_to_string(const struct xml *elem)
+{
+	struct strbuf out = {0};
+
+	xml_write(&out, elem, STR_NULL);
+	return strbuf_take(&out);
+}
+
+struct xml_tree *xml_without_text(const struct xml *elem)
+{
+	struct strbuf inner = {0}, out = {0};
+	struct xml copy = *elem;
+	struct xml_tree *tree;
+
+	if (elem->kind == XML_TEXT)
+		return NULL;
+	for (const struct xml *child = xml_first_element(elem); child; child = xml_next_element(child))
+		xml_write(&inner, child, elem->ns);
+	copy.inner = strbuf_view(&inner);
+	xml_write(&out, &copy, elem->ns);
+	tree = tape_written_tree(strbuf_view(&out), elem, 0);
+	strbuf_fini(&inner);
+	strbuf_fini(&out);
+	return tree;
 }
 
 /* What comes after node in document order once it is written, closing elements on the way; NULL behind root.

@@ -10,6 +10,8 @@
  * namespace is the default. False when that takes more than max bytes.
  */
 bool xml_write_canonical(struct strbuf *out, const struct xml *root, size_t max);
+/* False when there are bytes in it that xml_escape would replace. */
+bool xml_can_carry(struct str text);
 /* Character data: escapes what XML cannot have there. */
 void xml_write_text(struct strbuf *out, struct str text);
 /* An attribute value, without quotes; good in either kind. White space stays what it is. */

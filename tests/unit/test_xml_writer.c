@@ -130,6 +130,228 @@ static void test_deep(void)
 	xml_writer_fini(&writer);
 }
 
+/* What is wrong is remembered, writes nothing, and neither does what follows. */
+static void is_misused(struct xml_writer *writer, const char *bytes, const char *why)
+{
+	struct err err = {{0}};
+
+	xml_put_element(writer, "more", NULL, STR("x"));
+	xml_put_text(writer, STR("x"));
+	xml_put_raw(writer, STR("<x/>"));
+	xml_put_attr_u64(writer, "x", 1);
+	xml_close(writer);
+	is_text(strbuf_view(&writer->buf), bytes);
+	ok(!xml_writer_complete(writer));
+	ok(xml_writer_check(writer, &err) < 0);
+	is_cstr(err.text, why);
+	xml_writer_reset(writer);
+	ok(xml_writer_complete(writer));
+	is_int(xml_writer_check(writer, &err), 0);
+	is_int(writer->buf.len, 0);
+	is_int(writer->stack.len, 0);
+}
+
+static void test_misplaced(void)
+{
+	struct xml_writer writer = {.default_ns = STR("jabber:client")};
+	const char *attr = "xml_put_attr: not right after xml_open";
+
+	xml_close(&writer);
+	is_misused(&writer, "", "xml_close: nothing is open");
+	xml_put_element(&writer, "a", NULL, STR_NULL);
+	xml_close(&writer);
+	is_misused(&writer, "<a/>", "xml_close: nothing is open");
+	xml_put_attr(&writer, "b", STR("1"));
+	is_misused(&writer, "", attr);
+	xml_open(&writer, "a", NULL);
+	xml_put_text(&writer, STR("t"));
+	xml_put_attr(&writer, "b", STR("1"));
+	is_misused(&writer, "<a>t", attr);
+	xml_open(&writer, "a", NULL);
+	xml_put_element(&writer, "b", NULL, STR(""));
+	xml_put_attr_u64(&writer, "c", 1);
+	is_misused(&writer, "<a><b/>", attr);
+	xml_open(&writer, "a", NULL);
+	xml_put_raw(&writer, STR("<b/>"));
+	xml_put_attr(&writer, "c", STR_NULL);
+	is_misused(&writer, "<a><b/>", attr);
+	xml_open(&writer, "a", NULL);
+	xml_put(&writer, NULL);
+	is_misused(&writer, "<a", "xml_put: NULL for an element");
+	xml_writer_fini(&writer);
+}
+
+static void is_bad_attr(struct xml_writer *writer, const char *name)
+{
+	xml_open(writer, "a", NULL);
+	xml_put_attr(writer, name, STR("1"));
+	is_misused(writer, "<a", "xml_put_attr: the name is not one for an attribute");
+}
+
+static void test_names(void)
+{
+	static const char *const bad[] = {NULL, "", "a b", "a:b", "1", "-a", "a>", "a/", "\xff", "a\xc3", "\xcc\x81"};
+	struct xml_writer writer = {.default_ns = STR("jabber:client")};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		xml_open(&writer, bad[i], NULL);
+		is_misused(&writer, "", "xml_open: the name is not an XML name");
+		is_bad_attr(&writer, bad[i]);
+	}
+	is_bad_attr(&writer, "xmlns");
+	is_bad_attr(&writer, "xmlns:a");
+	is_bad_attr(&writer, "xml:space");
+	xml_open(&writer, "\xd0\xb6-1.\xc2\xb7", "");
+	xml_put_attr(&writer, "xml", STR("1"));
+	xml_put_attr(&writer, "_", STR("2"));
+	xml_close(&writer);
+	ok(xml_writer_complete(&writer));
+	is_text(strbuf_view(&writer.buf), "<\xd0\xb6-1.\xc2\xb7 xmlns='' xml='1' _='2'/>");
+	xml_writer_fini(&writer);
+}
+
+static void test_same_attribute(void)
+{
+	const char *twice = "xml_put_attr: the element has that attribute already";
+	struct xml_writer writer = {.default_ns = STR("jabber:client")};
+
+	xml_open(&writer, "a", "b='");
+	xml_put_attr(&writer, "lang", STR("b='1' b= c"));
+	xml_put_attr(&writer, "xml:lang", STR("en"));
+	xml_put_attr(&writer, "bb", STR(" b='2'"));
+	xml_put_attr(&writer, "b", STR_NULL);
+	xml_put_attr(&writer, "b", STR(""));
+	xml_put_attr(&writer, "a", STR("3"));
+	xml_open(&writer, "b", NULL);
+	xml_put_attr(&writer, "b", STR("4"));
+	ok(!writer.misuse);
+	xml_put_attr_u64(&writer, "b", 5);
+	is_misused(&writer,
+	    "<a xmlns='b=&apos;' lang='b=&apos;1&apos; b= c' xml:lang='en' bb=' b=&apos;2&apos;' b='' "
+	    "a='3'><b b='4'",
+	    twice);
+	xml_open(&writer, "a", NULL);
+	xml_put_attr(&writer, "xml:lang", STR("en"));
+	xml_put_attr(&writer, "xml:lang", STR("de"));
+	is_misused(&writer, "<a xml:lang='en'", twice);
+	xml_writer_fini(&writer);
+}
+
+static void test_bad_namespaces(void)
+{
+	static const char *const bad[] = {
+	    "\x01", "urn:\xff", "http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2000/xmlns/"};
+	struct xml_writer writer = {.default_ns = STR("jabber:client")};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		xml_open(&writer, "a", bad[i]);
+		is_misused(&writer, "", "xml_open: the namespace is not one");
+	}
+	xml_writer_fini(&writer);
+}
+
+static void test_unclosed(void)
+{
+	struct xml_writer writer = {.default_ns = STR("jabber:client")};
+	struct err err = {{0}};
+
+	ok(xml_writer_complete(&writer));
+	xml_open(&writer, "a", NULL);
+	ok(!xml_writer_complete(&writer));
+	xml_open(&writer, "b", NULL);
+	ok(xml_writer_check(&writer, &err) < 0);
+	is_cstr(err.text, "elements left open: 2");
+	xml_close(&writer);
+	ok(!xml_writer_complete(&writer));
+	xml_close(&writer);
+	ok(xml_writer_complete(&writer));
+	is_int(xml_writer_check(&writer, &err), 0);
+	xml_writer_fini(&writer);
+}
+
+static void test_too_deep(void)
+{
+	struct xml_writer writer = {.default_ns = STR("jabber:client")};
+
+	for (int i = 0; i < XML_WRITER_MAX_DEPTH; i++)
+		xml_open(&writer, "a", NULL);
+	ok(!writer.misuse);
+	xml_open(&writer, "a", NULL);
+	ok(!xml_writer_complete(&writer));
+	is_cstr(writer.misuse, "xml_open: too many elements are open");
+	xml_writer_reset(&writer);
+	for (int i = 0; i < XML_WRITER_MAX_DEPTH * 2; i++)
+		xml_put_element(&writer, "a", NULL, STR(""));
+	ok(xml_writer_complete(&writer));
+	xml_writer_fini(&writer);
+}
+
+/* Whether the writer with these bytes put raw into an element and once more behind it may go out. */
+static bool raw_passes(const char *bytes)
+{
+	struct xml_writer writer = {.default_ns = STR("jabber:client")};
+	struct err err = {{0}};
+	int result;
+
+	xml_open(&writer, "a", NULL);
+	xml_put_raw(&writer, str_of(bytes));
+	xml_close(&writer);
+	xml_put_raw(&writer, str_of(bytes));
+	ok(xml_writer_complete(&writer));
+	result = xml_writer_check(&writer, &err);
+	if (result < 0)
+		ok(str_starts(str_of(err.text), "xml_put_raw: "));
+	xml_writer_fini(&writer);
+	return result == 0;
+}
+
+static void test_raw(void)
+{
+	ok(raw_passes(""));
+	ok(raw_passes("<b xmlns='u'>1</b>text<c/>"));
+	ok(raw_passes("&amp;<p:b xmlns:p='u'/>"));
+	ok(!raw_passes("<b>"));
+	ok(!raw_passes("</b>"));
+	ok(!raw_passes("<"));
+	ok(!raw_passes("a & b"));
+	ok(!raw_passes("<p:b/>"));
+	ok(!raw_passes("<!-- -->"));
+	ok(!raw_passes("\x01"));
+	ok(!raw_passes("</x><x>"));
+	ok(!raw_passes("<b c='1' c='2'/>"));
+}
+
+/* At the top the writer has no element of its own that would show it. */
+static void test_raw_outside(void)
+{
+	struct xml_writer writer = {.default_ns = STR("jabber:client")};
+
+	xml_put_raw(&writer, STR("</x><x>"));
+	ok(xml_writer_check(&writer, NULL) < 0);
+	xml_writer_reset(&writer);
+	xml_put_raw(&writer, STR("</iq>"));
+	ok(xml_writer_check(&writer, NULL) < 0);
+	xml_writer_reset(&writer);
+	xml_put_raw(&writer, STR("</iq><iq type='set'>"));
+	ok(xml_writer_check(&writer, NULL) < 0);
+	xml_writer_fini(&writer);
+}
+
+/* More than a peer may send is no mistake of an author. */
+static void test_raw_big(void)
+{
+	struct xml_writer writer = {.default_ns = STR("jabber:client")};
+	struct err err = {{0}};
+
+	for (int i = 0; i < 40000; i++)
+		xml_put_raw(&writer, STR("<item/>"));
+	is_int(xml_writer_check(&writer, &err), 0);
+	xml_writer_reset(&writer);
+	ok(!writer.raw);
+	is_text(writer.default_ns, "jabber:client");
+	xml_writer_fini(&writer);
+}
+
 int main(void)
 {
 	run(test_elements);
@@ -137,5 +359,14 @@ int main(void)
 	run(test_put);
 	run(test_write);
 	run(test_deep);
+	run(test_misplaced);
+	run(test_names);
+	run(test_same_attribute);
+	run(test_bad_namespaces);
+	run(test_unclosed);
+	run(test_too_deep);
+	run(test_raw);
+	run(test_raw_outside);
+	run(test_raw_big);
 	return tap_done();
 }
