@@ -80,7 +80,8 @@ struct module_instance {
 	size_t route_count;
 	int64_t *metrics; /* atomic; one for each row of module->metrics */
 	bool started;
-	bool in_force; /* the host's tables know it */
+	bool in_force;  /* the host's tables know it */
+	bool reloading; /* within .reload: the tables are built anew afterwards, once */
 };
 
 /* Its hooks are in these tables. tables NULL: false. */

@@ -9,6 +9,7 @@
 #include "route/hosts.h"
 #include "route/offered.h"
 #include "stanzad/log.h"
+#include "store/module_schema.h"
 
 #define STOP_CHECK_MS 10
 
@@ -37,6 +38,12 @@ void iq_entry_unref(struct iq_entry *entry)
 		free(entry);
 }
 
+/* Between two changes within .reload nobody may see the one without the other: the core refreshes afterwards. */
+static bool is_visible(const struct module_instance *instance)
+{
+	return instance->in_force && !instance->reloading;
+}
+
 /* Where it is in the instance's list; iq_count when it is not there. */
 static size_t iq_place(const struct module_instance *instance, enum iq_component component, const char *ns)
 {
@@ -55,6 +62,8 @@ static int iq_check(const struct module_instance *instance, const struct module_
 				    "or discipline that there is not");
 	const struct iq_entry *taken =
 	    instance->in_force ? host_iq(instance->host, iq->component, str_of(iq->ns)) : NULL;
+	if (taken && taken->instance == instance)
+		taken = NULL; /* the instance's own list says whether it still has it */
 	if (taken || iq_place(instance, iq->component, iq->ns) < instance->iq_count)
 		return err_set(err, "the namespace %s is answered by %s already", iq->ns,
 		    taken ? taken->instance->module->name : instance->module->name);
@@ -67,7 +76,7 @@ int module_add_iq(struct module_instance *instance, const struct module_iq *iq, 
 		return -1;
 	instance->iqs = mem_realloc_array(instance->iqs, instance->iq_count + 1, sizeof(*instance->iqs));
 	instance->iqs[instance->iq_count++] = entry_new(instance, iq);
-	if (instance->in_force)
+	if (is_visible(instance))
 		host_refresh(instance->host);
 	return 0;
 }
@@ -80,7 +89,7 @@ int module_remove_iq(
 		return err_set(err, "%s has no handler of the namespace %s", instance->module->name, ns);
 	struct iq_entry *entry = instance->iqs[place];
 	instance->iqs[place] = instance->iqs[--instance->iq_count];
-	if (instance->in_force)
+	if (is_visible(instance))
 		host_refresh(instance->host);
 	iq_entry_unref(entry);
 	return 0;
@@ -90,7 +99,7 @@ int module_remove_iq(
 
 static void hooks_refresh(struct module_instance *instance, const struct hook_entry *entry)
 {
-	if (!instance->in_force)
+	if (!is_visible(instance))
 		return;
 	if (entry->global)
 		hosts_refresh();
@@ -343,7 +352,8 @@ static int start(struct module_instance *instance, struct err *err)
 	const struct module *module = instance->module;
 	if (module_use(module, err) < 0)
 		return err_prefix(err, "module %s", module->name);
-	if (register_rows(instance, err) == 0 && (!module->start || module->start(instance, err) >= 0))
+	if ((!module->schema || module_schema_apply(module->name, module->schema, err) >= 0) &&
+	    register_rows(instance, err) == 0 && (!module->start || module->start(instance, err) >= 0))
 		return 0;
 	module_unuse(module);
 	return err_prefix(err, "module %s on %.*s", module->name, STR_FMT(host_name(instance->host)));
@@ -377,7 +387,9 @@ int instance_reload(struct module_instance *instance, const struct conf_module *
 	instance->before = instance->options;
 	__atomic_store_n(&instance->options, options, __ATOMIC_RELEASE);
 	instance->conf = conf_ref(conf);
+	instance->reloading = true;
 	int result = same ? 0 : instance->module->reload(instance, err);
+	instance->reloading = false;
 	*conf_r = old;
 	if (result < 0) {
 		__atomic_store_n(&instance->options, instance->before, __ATOMIC_RELEASE);
