@@ -48,7 +48,7 @@ static const struct option options[] = {
     {.name = NULL},
 };
 
-const struct module stanzad_module = {
+const struct module mod_cputime = {
     .abi = STANZAD_MODULE_ABI,
     .size = sizeof(struct module),
     .name = "mod_cputime",

@@ -54,7 +54,7 @@ static const struct metric metrics[] = {
     {.name = NULL},
 };
 
-const struct module stanzad_module = {
+const struct module mod_echo = {
     .abi = STANZAD_MODULE_ABI,
     .size = sizeof(struct module),
     .name = "mod_echo",

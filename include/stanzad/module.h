@@ -72,6 +72,7 @@ struct module {
 /* For .reload of a module that reads its options when it needs them: nothing is to be done. */
 int module_reload_nothing(struct module_instance *instance, struct err *err);
 
+/* What an instance is of, and where. Never NULL. */
 const struct module *module_of(const struct module_instance *instance);
 struct host *module_host(const struct module_instance *instance);
 /* Never NULL; the name must be in the module's table. Valid until the next reload of this instance. */

@@ -134,8 +134,8 @@ static int rows_found = -1;
 
 static int find_rows(void *arg, struct db *db, struct err *err)
 {
-	struct db_rows *rows = DB_QUERY(
-	    db, err, "SELECT count(*) FROM mod_swap WHERE {host=} word = ?", DB_P_TEXT(STR("sim.example")), DB_P_TEXT(STR("a")));
+	struct db_rows *rows = DB_QUERY(db, err, "SELECT count(*) FROM mod_swap WHERE {host=} word = ?",
+	    DB_P_TEXT(STR("sim.example")), DB_P_TEXT(STR("a")));
 	int rc = rows ? db_next(rows, err) : -1;
 	rows_found = rc > 0 ? (int)db_int(rows, 0) : -1;
 	db_end(&rows);
