@@ -61,7 +61,7 @@ struct stanza *stanza_ref(struct stanza *stanza);
 void stanza_unref(struct stanza **stanza);
 
 /* The stanza that the writer holds: one closed element in jabber:client. The writer is empty and reusable
- * afterwards. */
+ * afterwards. NULL when it is none (what was written wrongly is in the log). */
 struct stanza *stanza_from_writer(struct xml_writer *writer);
 /* The same stanza with more elements (serialised, self-contained under jabber:client) behind its children. */
 struct stanza *stanza_with_tail(struct stanza *base, struct str tail);
@@ -107,5 +107,5 @@ const char *stanza_condition_text(enum stanza_condition condition);
 struct stanza *stanza_make_error(
     struct stanza *original, const struct stanza_error *error, const struct jid *by);
 /* An IQ result to 'request' with the writer's content as children (may be empty, or NULL). The writer is
- * reusable afterwards. */
+ * reusable afterwards. NULL when the content is not well-formed (the log says why). */
 struct stanza *stanza_make_result(const struct stanza *request, struct xml_writer *children);

@@ -27,6 +27,7 @@
 #include "net/tls.h"
 #include "route/hosts.h"
 #include "route/iq_request.h"
+#include "route/s2s.h"
 #include "route/user_private.h"
 #include "store/store_open.h"
 #include "stream/c2s.h"
@@ -363,6 +364,7 @@ static void finish(void)
 	executor_fini();
 	store_close();
 	workers_visit(iq_requests_fini, NULL);
+	workers_visit(s2s_fini, NULL);
 	workers_visit(users_fini, NULL);
 	workers_fini();
 	hosts_fini();

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "stanzad/log.h"
 #include "xmpp/stanza_limits.h"
 
 /*
@@ -152,12 +153,17 @@ struct stanza *stanza_parse(struct str text, const struct xml_limits *limits, st
 
 struct stanza *stanza_from_writer(struct xml_writer *writer)
 {
-	struct stanza *stanza;
+	struct stanza *stanza = NULL;
+	struct err err = {0};
 
 	assert(str_eq(writer->default_ns, NS_CLIENT));
-	stanza = stanza_parse(strbuf_view(&writer->buf), &stanza_own_limits, NULL);
-	assert(stanza);
-	strbuf_reset(&writer->buf);
+	if (xml_writer_complete(writer))
+		stanza = stanza_parse(strbuf_view(&writer->buf), &stanza_own_limits, &err);
+	else
+		xml_writer_check(writer, &err);
+	if (!stanza)
+		LOG_ERROR("stanza.malformed", LOG_CSTR("reason", err.text));
+	xml_writer_reset(writer);
 	return stanza;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stanzad/stanza.h"
 
+#include "stanzad/log.h"
 #include "xmpp/stanza_limits.h"
 
 #define NS_STANZAS "urn:ietf:params:xml:ns:xmpp-stanzas"
@@ -93,7 +94,14 @@ struct stanza *stanza_make_result(const struct stanza *request, struct xml_write
 {
 	struct xml_writer writer = {.default_ns = NS_CLIENT};
 	struct stanza *result;
+	struct err err = {0};
 
+	if (children && !xml_writer_complete(children)) {
+		xml_writer_check(children, &err);
+		LOG_ERROR("stanza.malformed", LOG_CSTR("reason", err.text));
+		xml_writer_reset(children);
+		return NULL;
+	}
 	xml_open(&writer, "iq", NULL);
 	xml_put_attr(&writer, "type", STR("result"));
 	xml_put_attr(&writer, "id", request->id);
@@ -102,7 +110,7 @@ struct stanza *stanza_make_result(const struct stanza *request, struct xml_write
 	xml_close(&writer);
 	result = stanza_from_writer(&writer);
 	if (children)
-		strbuf_reset(&children->buf);
+		xml_writer_reset(children);
 	xml_writer_fini(&writer);
 	return result;
 }
