@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/version.h"
 #include "conf/conf.h"
 
 #define DB_TYPES "internal|sql"
@@ -334,8 +335,10 @@ const struct option conf_toplevel_options[] = {
     {"max_connections_per_ip", OPTION_INT, "1000",
 	"The most connections from one address. Loopback addresses are not limited.", NULL, 1, 0,
 	OPTION_INFINITY | OPTION_GLOBAL},
-    {"modules_path", OPTION_PATHS, "[]", "Folders with modules that are loaded at run time.",
-	.flags = OPTION_GLOBAL | OPTION_LATER},
+    {"modules_path", OPTION_PATHS, "[" STANZAD_MODULES_DIR "]",
+	"Folders with modules that are not built in: module `NAME` is in `NAME.so`, and the first folder that "
+	"has it counts.",
+	.flags = OPTION_GLOBAL},
     {"workers", OPTION_INT, "0", "Threads that serve connections; 0: one per core.", NULL, 0, 256,
 	OPTION_GLOBAL | OPTION_RESTART},
     {0},

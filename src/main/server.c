@@ -28,6 +28,7 @@
 #include "route/hosts.h"
 #include "route/iq_request.h"
 #include "route/s2s.h"
+#include "route/module_file.h"
 #include "route/user_private.h"
 #include "store/store_open.h"
 #include "stream/c2s.h"
@@ -264,6 +265,7 @@ int server_reload(struct strbuf *out)
 	}
 	conf_report_fini(&report);
 	conf_unref(&conf);
+	module_files_sweep();
 	tell_systemd("READY=1");
 	return rc;
 }
@@ -409,6 +411,7 @@ int server_run(const struct server_options *options)
 		LOG_CRITICAL("server.not_started", LOG_CSTR("reason", err.text));
 		return 1;
 	}
+	module_files_sweep();
 	LOG_INFO("server.started", LOG_INT("pid", getpid()), LOG_INT("workers", worker_count()),
 	    LOG_CSTR("data_dir", options->data_dir));
 	tell_systemd("READY=1");
