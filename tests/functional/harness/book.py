@@ -116,9 +116,10 @@ class Reader:
 
     def type(self, text, fails):
         marker = secrets.token_hex(8)
-        trap = "trap - ERR" if fails else "trap 'wrong=$?' ERR"
+        trap = "" if fails else "trap 'wrong=$?; trap - ERR; return' ERR\n"     # nothing behind it is typed
         self.output, _, status = self.ask(
-            f"wrong=0; {trap}\n{text}last=$?; trap - ERR; echo {marker} $wrong $last\n").rpartition(marker)
+            f"block() {{\n{trap}{text}}}\nwrong=0; block; last=$?; trap - ERR; echo {marker} $wrong $last\n"
+        ).rpartition(marker)
         self.said.append("".join(f"$ {line}\n" for line in text.split("\n")[:-1]) + self.output)
         wrong, last = status.split()
         assert wrong == "0", f"a command failed with status {wrong}:\n{text}{self.output}"
