@@ -71,7 +71,8 @@ int64_t db_exec_params(
 
 /*
  * A query: db_query_params starts it, db_next steps (1 a row, 0 the end, < 0 an error), db_end ends it early
- * or late (always call it). Column values live until the next db_next or db_end.
+ * or late (always call it). Column values live until the next db_next or db_end. What failed to start is NULL:
+ * db_next says < 0 to that, and db_end nothing.
  */
 struct db_rows;
 struct db_rows *db_query_params(
