@@ -160,6 +160,14 @@ class TestCputime:
 
 
 class TestEcho:
+    def test_counts(self, server, romeo, echo):
+        for number in range(3):
+            romeo.send(f"<message id='c{number}' to='{ECHO}'/>")
+            romeo.take(lambda each: each.get("from") == ECHO)
+        rows = server.ask_json("metrics", "localhost")
+        assert [(row["module"], row["metric"], row["value"]) for row in rows if row["module"] == "mod_echo"] == [
+            ("mod_echo", "echoed_stanzas", 3)]
+
     def test_message(self, romeo, echo):
         romeo.send(f"<message id='m1' to='someone@{ECHO}/there' type='chat'><body>hello</body></message>")
         romeo.expect(f"<message id='m1' from='someone@{ECHO}/there' to='{romeo.full}' type='chat'>"
