@@ -45,8 +45,7 @@ void store_submit(struct store_op *op);
 int store_call(enum store_kind kind, struct str key, int (*run)(void *arg, struct db *db, struct err *err),
     void *arg, struct err *err);
 
-/* Inside run().
- * ------------------------------------------------------------------------------------------------ */
+/* --- inside run() --------------------------------------------------------------------------------------- */
 
 struct db_param {
 	enum { DB_NULL, DB_INT, DB_TEXT, DB_BLOB } kind;
@@ -100,8 +99,10 @@ int64_t db_last_id(struct db *db);
  */
 bool db_multihost(const struct db *db);
 
+/* --- tables of a module's own --------------------------------------------------------------------------- */
+
 /*
- * Tables of a module's own: struct module names them in .schema. Before the module starts, the server makes
+ * A struct module names them in .schema. Before the module starts, the server makes
  * the tables that the database does not have, adds the columns that a table does not have, and writes the
  * version into the table schema_version. It never drops anything. The description is the same for all drivers;
  * in the multihost variant each table gets the column server_host, so all statements on it want the marks above.
