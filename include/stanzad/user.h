@@ -25,7 +25,12 @@ bool user_exists(const struct user *user);
 void user_hold(struct user *user);
 void user_release(struct user *user);
 
-/* A module's own state of a user: a slot that 'slot' in its struct module asked for. NULL until set. */
+/*
+ * A module's own state of a user or session: the slot that user_slot or session_slot in its struct module asked
+ * for. NULL until set, and again when the module leaves the host: by then its hooks user_unload and
+ * session_closed were called, which free what is in it. A module that came after the start has its slots
+ * beside the user, at the price of a look-up.
+ */
 void *user_slot(const struct user *user, const struct module *module);
 void user_set_slot(struct user *user, const struct module *module, void *state);
 void *session_slot(const struct session *session, const struct module *module);

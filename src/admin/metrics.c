@@ -15,10 +15,10 @@ static void add_rows(struct listing *listing, const struct module_instance *inst
 	const struct module *module = module_of(instance);
 
 	for (unsigned i = 0; module->metrics && module->metrics[i].name; i++)
-		json_array_append_new(listing->rows,
-		    json_pack("{s:s%, s:s, s:s, s:I, s:s}", "host", host.ptr, host.len, "module", module->name,
-			"metric", module->metrics[i].name, "value", (json_int_t)metric_value(instance, i),
-			"doc", module->metrics[i].doc));
+		json_array_append_new(
+		    listing->rows, json_pack("{s:s%, s:s, s:s, s:I, s:s}", "host", host.ptr, host.len,
+				       "module", module->name, "metric", module->metrics[i].name, "value",
+				       (json_int_t)metric_value(instance, i), "doc", module->metrics[i].doc));
 }
 
 static void add_host(void *arg, struct host *host)

@@ -49,14 +49,25 @@ static void on_done(struct mail *mail)
 static void finish(struct job *job)
 {
 	struct job_queue *queue = job->queue;
-	if (queue) {
-		struct job *next = take(&queue->first);
-		queue->running = next != NULL;
-		if (next) {
-			append(&executor.first, &executor.last, next);
-			pthread_cond_signal(&executor.work);
-		}
+	struct job *next = queue ? take(&queue->first) : NULL;
+	if (next) {
+		append(&executor.first, &executor.last, next);
+		pthread_cond_signal(&executor.work);
+	} else if (queue) {
+		queue->running--;
 	}
+}
+
+/* With the lock held: takes a place in the queue. */
+static bool may_run(struct job_queue *queue)
+{
+	unsigned width = queue->width ? queue->width : 1;
+	if (width >= executor.threads)
+		width = executor.threads > 1 ? executor.threads - 1 : 1;
+	if (queue->running >= width)
+		return false;
+	queue->running++;
+	return true;
 }
 
 /* The job may be gone afterwards. */
@@ -111,9 +122,7 @@ void executor_submit(struct job *job, struct job_queue *queue)
 	pthread_mutex_lock(&executor.lock);
 	executor.load++;
 	executor.submitted++;
-	bool waits = queue && queue->running;
-	if (queue)
-		queue->running = true;
+	bool waits = queue && !may_run(queue);
 	append(waits ? &queue->first : &executor.first, waits ? &queue->last : &executor.last, job);
 	pthread_mutex_unlock(&executor.lock);
 	/* Outside the lock, or the thread that wakes would find it taken. */

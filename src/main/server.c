@@ -21,8 +21,10 @@
 #include "loop/signals.h"
 #include "loop/timer.h"
 #include "loop/worker.h"
+#include "main/modules.h"
 #include "main/report.h"
 #include "main/welcome.h"
+#include "net/dns.h"
 #include "net/listener.h"
 #include "net/tls.h"
 #include "route/hosts.h"
@@ -36,7 +38,7 @@
 #define STOP_PATIENCE_MS 5000 /* for clients to answer the closing tag and for storage to finish */
 #define STOP_CHECK_MS 10
 #define WORKERS_MOST 256 /* of workers_init */
-#define RETIRE_CHECK_MS 1000
+#define RETIRE_CHECK_MS 100
 
 static struct {
 	struct server_options options;
@@ -189,13 +191,24 @@ static void retire(struct conf *conf)
 	workers_each(nothing, on_passed, retired);
 }
 
+/* The same for a snapshot that differs from the one in force in modules only. */
+static int apply_modules(struct conf *conf, struct err *err)
+{
+	if (hosts_apply(conf, err) < 0)
+		return -1;
+	retire(conf_install(conf_ref(conf)));
+	return 0;
+}
+
 /* Puts conf in force; on failure everything is as it was under 'old' (NULL at the start). */
 static int apply(struct conf *conf, struct conf *old, struct err *err)
 {
 	struct err ignored;
+	if (old && conf_of_file(conf) == conf_of_file(old))
+		return apply_modules(conf, err);
 	if (tls_apply(conf, server.options.data_dir, err) < 0)
 		return -1;
-	if (hosts_apply(conf, err) < 0)
+	if (dns_apply(conf, err) < 0 || hosts_apply(conf, err) < 0)
 		goto undo_tls;
 	struct conf *previous = conf_install(conf_ref(conf));
 	if (listeners_apply(conf, true, err) == 0) {
@@ -208,8 +221,10 @@ static int apply(struct conf *conf, struct conf *old, struct err *err)
 		retire(failed);
 	}
 undo_tls:
-	if (old)
+	if (old) {
 		tls_apply(old, server.options.data_dir, &ignored);
+		dns_apply(old, &ignored);
+	}
 	return -1;
 }
 
@@ -270,6 +285,20 @@ int server_reload(struct strbuf *out)
 	return rc;
 }
 
+int server_put_in_force(struct conf *conf, struct err *err)
+{
+	struct conf *old = conf_ref(conf_current());
+	int rc = apply(conf, old, err);
+	conf_unref(&old);
+	module_files_sweep();
+	return rc;
+}
+
+const char *server_config(void)
+{
+	return server.options.config;
+}
+
 /* --- signals -------------------------------------------------------------------------------------------- */
 
 static void on_stop_signal(int signum)
@@ -327,6 +356,11 @@ static void restart(void)
 	server_stop(true);
 }
 
+static bool is_stopping(void)
+{
+	return server.is_stopping;
+}
+
 static int start(struct conf *conf, struct err *err)
 {
 	static const struct server_control control = {
@@ -335,6 +369,8 @@ static int start(struct conf *conf, struct err *err)
 	    .restart = restart,
 	    .reload = server_reload,
 	    .reopen_log = log_reopen,
+	    .change_module = modules_change,
+	    .is_stopping = is_stopping,
 	};
 	if (workers_init(worker_number(conf), err) < 0 || executor_init(cores() + 2, err) < 0)
 		return -1;
@@ -368,6 +404,7 @@ static void finish(void)
 	workers_visit(iq_requests_fini, NULL);
 	workers_visit(s2s_fini, NULL);
 	workers_visit(users_fini, NULL);
+	dns_fini();
 	workers_fini();
 	hosts_fini();
 	tls_fini();

@@ -7,7 +7,9 @@
 #include "loop/worker.h"
 #include "route/host_tables.h"
 #include "route/instance.h"
+#include "route/iq_owed.h"
 #include "route/module_file.h"
+#include "route/module_timer.h"
 #include "route/offered.h"
 #include "route/user_private.h"
 #include "stanzad/log.h"
@@ -140,6 +142,12 @@ static struct host *host_new(struct str name)
 	return host;
 }
 
+static void host_remember(struct host *host)
+{
+	hosts = mem_realloc_array(hosts, host_count + 1, sizeof(*hosts));
+	hosts[host_count++] = host;
+}
+
 static void host_free(struct host *host)
 {
 	host_tables_unref(host->tables);
@@ -227,10 +235,11 @@ static void plans_abandon(struct plans *plans)
 		struct plan *plan = &plans->list[i];
 		for (size_t j = plan->instances.count; j > 0; j--)
 			if (!instances_have(&plan->host->instances, plan->instances.list[j - 1]))
-				instance_stop(plan->instances.list[j - 1]);
+				instance_discard(plan->instances.list[j - 1]);
 		free(plan->instances.list);
+		/* It stays among the hosts that ever were: an instance may need it a little longer. */
 		if (plan->host_is_new)
-			host_free(plan->host);
+			host_remember(plan->host);
 	}
 }
 
@@ -280,6 +289,8 @@ static void migrate_here(void *arg)
 	struct retired *retired = arg;
 	for (size_t i = 0; i < retired->table_count; i++)
 		users_migrate(retired->tables[i].host, retired->tables[i].tables);
+	for (size_t i = 0; i < retired->instances.count; i++)
+		module_timers_end_here(retired->instances.list[i]);
 }
 
 /* One instance of each module stands for its global hooks: the first, in the order of hosts. */
@@ -354,10 +365,8 @@ static void retire_instance(struct retired *retired, struct module_instance *ins
 static void plan_enact(struct plan *plan, struct conf *conf, struct retired *retired)
 {
 	struct host *host = plan->host;
-	if (plan->host_is_new) {
-		hosts = mem_realloc_array(hosts, host_count + 1, sizeof(*hosts));
-		hosts[host_count++] = host;
-	}
+	if (plan->host_is_new)
+		host_remember(host);
 	plan_reload(plan, conf, retired);
 	for (size_t i = 0; i < host->instances.count; i++)
 		if (!instances_have(&plan->instances, host->instances.list[i]))
@@ -432,6 +441,7 @@ int hosts_apply(struct conf *conf, struct err *err)
 void hosts_fini(void)
 {
 	local_routes_fini();
+	instances_fini();
 	for (size_t i = 0; i < host_count; i++) {
 		for (size_t j = hosts[i]->instances.count; j > 0; j--)
 			instance_stop(hosts[i]->instances.list[j - 1]);
@@ -445,8 +455,20 @@ void hosts_fini(void)
 		free(current);
 		current = NULL;
 	}
+	owed_fini();
 	module_files_fini();
 	modules_offer_end();
+}
+
+const char *host_module_needed_by(const struct host *host, const char *name)
+{
+	for (size_t i = 0; i < host->instances.count; i++) {
+		const struct module *module = host->instances.list[i]->module;
+		for (const char *const *need = module->needs; need && *need; need++)
+			if (strcmp(*need, name) == 0)
+				return module->name;
+	}
+	return NULL;
 }
 
 void hosts_each(void (*each)(void *arg, struct host *host), void *arg)

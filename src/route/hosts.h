@@ -16,5 +16,7 @@ void host_refresh(struct host *host);
 void hosts_refresh(void);
 /* Stops all modules on all hosts; no stanza may be under way any more. */
 void hosts_fini(void);
+/* A module on the host that needs that one; NULL. */
+const char *host_module_needed_by(const struct host *host, const char *name);
 /* Calls each for every virtual host in force. */
 void hosts_each(void (*each)(void *arg, struct host *host), void *arg);

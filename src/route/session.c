@@ -12,6 +12,7 @@
 #include "route/host_private.h"
 #include "route/offered.h"
 #include "route/router.h"
+#include "route/slots.h"
 #include "route/user_private.h"
 #include "stanzad/log.h"
 
@@ -132,6 +133,7 @@ void session_unbind(struct session **session_ptr)
 	user->holds++;
 	hook_run_session_closed(user->host, &(struct hook_session){session});
 	user->holds--;
+	late_slots_forget(session);
 	stanza_unref(&session->presence);
 	free((char *)session->jid.text);
 	session->magic = 0;
@@ -307,10 +309,16 @@ int64_t session_active_us(const struct session *session)
 
 void *session_slot(const struct session *session, const struct module *module)
 {
-	return session->slots[module_session_slot(module)];
+	int place = module_session_slot(module);
+	return place < 0 ? late_slot(session, module) : session->slots[place];
 }
 
 void session_set_slot(struct session *session, const struct module *module, void *state)
 {
-	session->slots[module_session_slot(module)] = state;
+	int place = module_session_slot(module);
+	assert(module->session_slot);
+	if (place < 0)
+		late_slot_set(session, module, state);
+	else
+		session->slots[place] = state;
 }

@@ -11,6 +11,7 @@
 #include "loop/executor.h"
 #include "route/host_private.h"
 #include "route/offered.h"
+#include "route/slots.h"
 #include "route/user_private.h"
 #include "stanzad/log.h"
 
@@ -175,6 +176,7 @@ static void user_free(struct user *user)
 	user->holds++; /* a module that lets go of the user now does not free it once more */
 	if (user->loaded)
 		hook_run_user_unload(user->host, &(struct hook_user){user});
+	late_slots_forget(user);
 	map_remove(users_here(), jid_bare(&user->jid));
 	free((char *)user->jid.text);
 	user->magic = 0;
@@ -246,11 +248,11 @@ static bool any_new(const struct host_tables *old, const struct host_tables *fre
 
 static void slots_clear(struct user *user, const struct module *module)
 {
-	if (module_user_slot(module) >= 0)
-		user->slots[module_user_slot(module)] = NULL;
-	for (struct session *session = user->sessions; session && module_session_slot(module) >= 0;
+	if (module->user_slot)
+		user_set_slot(user, module, NULL);
+	for (struct session *session = user->sessions; session && module->session_slot;
 	     session = session->next)
-		session->slots[module_session_slot(module)] = NULL;
+		session_set_slot(session, module, NULL);
 }
 
 void user_migrate(struct user *user, struct host_tables *old)
@@ -339,6 +341,7 @@ void users_fini(void *unused)
 	while ((user = map_next(users_here(), &position, NULL)))
 		user_free(user);
 	map_fini(users_here());
+	late_slots_fini();
 	(void)unused;
 }
 
@@ -374,12 +377,18 @@ void user_release(struct user *user)
 
 void *user_slot(const struct user *user, const struct module *module)
 {
-	return user->slots[module_user_slot(module)];
+	int place = module_user_slot(module);
+	return place < 0 ? late_slot(user, module) : user->slots[place];
 }
 
 void user_set_slot(struct user *user, const struct module *module, void *state)
 {
-	user->slots[module_user_slot(module)] = state;
+	int place = module_user_slot(module);
+	assert(module->user_slot);
+	if (place < 0)
+		late_slot_set(user, module, state);
+	else
+		user->slots[place] = state;
 }
 
 struct session *user_first_session(const struct user *user)
