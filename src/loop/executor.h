@@ -37,7 +37,7 @@ void executor_fini(void);
 /* 0 to threads-1 on an executor thread, -1 elsewhere: for resources kept per thread. */
 int executor_thread(void);
 unsigned executor_threads(void);
-/* How many jobs wait or run; 0: every done call is posted. */
+/* How many jobs wait or run, here and on lanes; 0: every done call is posted. */
 unsigned executor_load(void);
 /* How many jobs were ever submitted. */
 uint64_t executor_submitted(void);

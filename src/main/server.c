@@ -12,6 +12,7 @@
 #include "admin/control.h"
 #include "admin/server_control.h"
 #include "auth/credentials.h"
+#include "auth/extauth.h"
 #include "base/list.h"
 #include "base/log_sink.h"
 #include "base/mem.h"
@@ -27,6 +28,7 @@
 #include "net/dns.h"
 #include "net/listener.h"
 #include "net/tls.h"
+#include "route/host_events.h"
 #include "route/hosts.h"
 #include "route/iq_request.h"
 #include "route/module_file.h"
@@ -82,10 +84,12 @@ static void on_counted(void *arg)
 	bool quiet = server.streams == 0 && control_load() == 0 && executor_load() == 0 &&
 		     store.waiting == 0 && store.writing == 0;
 	server.stop_waited_ms += STOP_CHECK_MS;
-	if (quiet || server.stop_waited_ms > STOP_PATIENCE_MS)
+	if (quiet || server.stop_waited_ms > STOP_PATIENCE_MS) {
+		host_events_down();
 		workers_stop();
-	else
+	} else {
 		timer_start(&server.stopping, STOP_CHECK_MS, on_stop_check);
+	}
 }
 
 static void on_stop_check(struct timer *timer)
@@ -109,6 +113,7 @@ void server_stop(bool restart)
 	server.restart = restart;
 	LOG_INFO("server.stopping", LOG_BOOL("restart", restart));
 	tell_systemd("STOPPING=1");
+	host_events_stopping();
 	listeners_close();
 	workers_each(close_streams, on_streams_closed, NULL);
 }
@@ -212,7 +217,9 @@ static int apply(struct conf *conf, struct conf *old, struct err *err)
 		goto undo_tls;
 	struct conf *previous = conf_install(conf_ref(conf));
 	if (listeners_apply(conf, true, err) == 0) {
+		extauth_apply(conf);
 		retire(previous);
+		host_events_in_force();
 		return 0;
 	}
 	if (previous) {
@@ -252,8 +259,10 @@ static int reload_to(struct conf *conf, struct strbuf *out, struct err *err)
 	int rc = log_configure(conf, err);
 	if (rc == 0 && (rc = apply(conf, old, err)) < 0)
 		log_configure(old, &ignored);
-	if (rc == 0)
+	if (rc == 0) {
+		host_events_reloaded();
 		tell_restart(old, conf, out);
+	}
 	conf_unref(&old);
 	return rc;
 }
@@ -382,9 +391,10 @@ static int start(struct conf *conf, struct err *err)
 	if (apply(conf, NULL, err) < 0)
 		return -1;
 	server_control_set(&control);
-	if (admin_commands_register(err) < 0)
+	if (admin_commands_register(err) < 0 || control_open(server.options.data_dir, err) < 0)
 		return -1;
-	return control_open(server.options.data_dir, err);
+	host_events_started();
+	return 0;
 }
 
 static void finish(void)
@@ -392,6 +402,7 @@ static void finish(void)
 	control_close();
 	admin_commands_unregister();
 	listeners_close();
+	extauth_fini();
 	if (!control_fini()) {
 		/* A command waits for a worker that will never answer: what it could touch must stay. Storage
 		 * must not. */

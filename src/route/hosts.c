@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "loop/worker.h"
+#include "route/host_events.h"
 #include "route/host_tables.h"
 #include "route/instance.h"
 #include "route/iq_owed.h"
@@ -211,6 +212,34 @@ static int plan_domains(
 
 /* --- all plans ------------------------------------------------------------------------------------------ */
 
+/* One instance of each module stands for its global hooks: the first, in the order of hosts. */
+static void visitors_add(struct instances *visitors, const struct instances *of_host)
+{
+	for (size_t i = 0; i < of_host->count; i++)
+		if (!instances_named(visitors, of_host->list[i]->module->name))
+			instances_add(visitors, of_host->list[i]);
+}
+
+static int order_check(
+    const struct host *host, const struct instances *own, const struct instances *visitors, struct err *err)
+{
+	if (host_tables_check(own, visitors, err) == 0)
+		return 0;
+	return err_prefix(err, "on %.*s", STR_FMT(host_name(host)));
+}
+
+static int plan_orders(const struct plans *plans, struct err *err)
+{
+	struct instances visitors = {0};
+	int result = 0;
+	for (size_t i = 0; i < plans->count; i++)
+		visitors_add(&visitors, &plans->list[i].instances);
+	for (size_t i = 0; i < plans->count && result == 0; i++)
+		result = order_check(plans->list[i].host, &plans->list[i].instances, &visitors, err);
+	free(visitors.list);
+	return result;
+}
+
 static int plans_make(struct plans *plans, struct err *err)
 {
 	size_t count = conf_host_count(plans->conf);
@@ -226,7 +255,7 @@ static int plans_make(struct plans *plans, struct err *err)
 		for (size_t j = 0; j < plans->list[i].instances.count; j++)
 			if (plan_domains(plans, &plans->list[i], plans->list[i].instances.list[j], err) < 0)
 				return -1;
-	return 0;
+	return plan_orders(plans, err);
 }
 
 static void plans_abandon(struct plans *plans)
@@ -293,15 +322,10 @@ static void migrate_here(void *arg)
 		module_timers_end_here(retired->instances.list[i]);
 }
 
-/* One instance of each module stands for its global hooks: the first, in the order of hosts. */
 static void visitors_collect(struct instances *visitors)
 {
 	for (size_t i = 0; i < host_count; i++)
-		for (size_t j = 0; j < hosts[i]->instances.count; j++) {
-			struct module_instance *instance = hosts[i]->instances.list[j];
-			if (!instances_named(visitors, instance->module->name))
-				instances_add(visitors, instance);
-		}
+		visitors_add(visitors, &hosts[i]->instances);
 }
 
 static void retire_tables(struct retired *retired, struct host *host, const struct instances *visitors)
@@ -338,6 +362,18 @@ void host_refresh(struct host *host)
 void hosts_refresh(void)
 {
 	refresh(NULL);
+}
+
+int hosts_order_check(struct err *err)
+{
+	struct instances visitors = {0};
+	int result = 0;
+	visitors_collect(&visitors);
+	for (size_t i = 0; i < host_count && result == 0; i++)
+		if (hosts[i]->present)
+			result = order_check(hosts[i], &hosts[i]->instances, &visitors, err);
+	free(visitors.list);
+	return result;
 }
 
 static void plan_reload(struct plan *plan, struct conf *conf, struct retired *retired)
@@ -409,8 +445,11 @@ static void plans_enact(struct plans *plans)
 {
 	struct retired *retired = mem_zalloc(sizeof(*retired));
 	struct instances visitors = {0};
-	for (size_t i = 0; i < host_count; i++)
+	for (size_t i = 0; i < host_count; i++) {
+		if (hosts[i]->present && !conf_is_host(plans->conf, host_name(hosts[i])))
+			host_event_down(hosts[i]);
 		hosts[i]->present = false;
+	}
 	for (size_t i = 0; i < plans->count; i++)
 		plan_enact(&plans->list[i], plans->conf, retired);
 	for (size_t i = 0; i < host_count; i++)

@@ -14,6 +14,8 @@ int hosts_apply(struct conf *conf, struct err *err);
 /* What the instances of a host, or of any, registered has changed: builds the tables anew. */
 void host_refresh(struct host *host);
 void hosts_refresh(void);
+/* < 0 with err: what the modules registered for a hook goes round in a circle. */
+int hosts_order_check(struct err *err);
 /* Stops all modules on all hosts; no stanza may be under way any more. */
 void hosts_fini(void);
 /* A module on the host that needs that one; NULL. */

@@ -115,6 +115,11 @@ int module_add_hook(struct module_instance *instance, const struct hook_entry *e
 	struct hook_entry *added = &instance->hooks[instance->hook_count++];
 	*added = *entry;
 	added->after = entry->after ? str_dup(str_of(entry->after)) : NULL;
+	if (instance->in_force && hosts_order_check(err) < 0) {
+		free((char *)added->after);
+		instance->hook_count--;
+		return -1;
+	}
 	hooks_refresh(instance, entry);
 	return 0;
 }
