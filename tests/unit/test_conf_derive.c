@@ -7,7 +7,7 @@
 #define HOST STR("a.example")
 #define OTHER STR("b.example")
 
-/* --- a finder that has mod_found, in an edition of its choice --------------------------------------------- */
+/* --- a finder that has mod_found, in an edition of its choice ------------------------------------------- */
 
 static uint64_t edition = 1;
 static unsigned searches;
@@ -68,7 +68,7 @@ static struct conf *must_change(
 	return conf;
 }
 
-/* --- in the file ------------------------------------------------------------------------------------------ */
+/* --- in the file ---------------------------------------------------------------------------------------- */
 
 static void test_found(void)
 {
@@ -110,7 +110,7 @@ static void test_same_code(void)
 	conf_unref(&c);
 }
 
-/* --- derived ---------------------------------------------------------------------------------------------- */
+/* --- derived -------------------------------------------------------------------------------------------- */
 
 static void test_add_and_remove(void)
 {
@@ -141,7 +141,8 @@ static void test_options_stay(void)
 	is_text(greeting(gone, HOST), "absent");
 	back = must_change(gone, HOST, "mod_found", NULL, false);
 	is_text(greeting(back, HOST), "of a.example");
-	other = must_change(back, HOST, "mod_found", "{greeting: 'new @HOST@', access: {allow: {user_glob: 'x*'}}}", true);
+	other = must_change(
+	    back, HOST, "mod_found", "{greeting: 'new @HOST@', access: {allow: {user_glob: 'x*'}}}", true);
 	conf_unref(&root);
 	conf_unref(&gone);
 	conf_unref(&back);
@@ -185,10 +186,12 @@ static void test_refused(void)
 {
 	struct conf *root = must_load(TEXT("mod_ping: {}"));
 
-	refuses(root, "mod_found", "{number: 11}", "OPTIONS:1:10: error: option 'number': expected 1 to 10, got '11'\n");
+	refuses(root, "mod_found", "{number: 11}",
+	    "OPTIONS:1:10: error: option 'number': expected 1 to 10, got '11'\n");
 	refuses(root, "mod_found", "greeting: x\nnmber: 1\n",
 	    "OPTIONS:2:1: error: unknown option 'nmber' of module 'mod_found' (did you mean 'number'?)\n");
-	refuses(root, "mod_found", "[1]", "OPTIONS:1:1: error: module 'mod_found': expected a mapping, got a list\n");
+	refuses(root, "mod_found", "[1]",
+	    "OPTIONS:1:1: error: module 'mod_found': expected a mapping, got a list\n");
 	refuses(root, "mod_broken", NULL, "NAME: error: module 'mod_broken': it is broken\n");
 	refuses(root, "", NULL, "NAME: error: unknown module ''; there is no such file in /nowhere\n");
 	refuses(root, "mod_muc", NULL,
@@ -228,7 +231,8 @@ static void bad_table(const struct option *options, const char *text)
 
 static void test_check_options(void)
 {
-	struct option good[] = {{"a", OPTION_DOMAIN, "x.@HOST@", ""}, {"b", OPTION_ENUM, "y", "", "x|y"}, {0}};
+	struct option good[] = {
+	    {"a", OPTION_DOMAIN, "x.@HOST@", ""}, {"b", OPTION_ENUM, "y", "", "x|y"}, {0}};
 	struct option type[] = {{"a", (enum option_type)99, NULL, ""}, {0}};
 	struct option words[] = {{"a", OPTION_ENUM, "x", ""}, {0}};
 	struct option def[] = {{"a", OPTION_DURATION, "soon", ""}, {0}};
@@ -238,8 +242,9 @@ static void test_check_options(void)
 	is_int(conf_check_options(good, &err), 0);
 	bad_table(type, "option 'a' has a type that there is not");
 	bad_table(words, "option 'a' lacks the words that it can have");
-	bad_table(def, "the default of option 'a' is none: option 'a': expected a time such as '10 minutes', or a "
-		       "number of seconds, got 'soon'");
+	bad_table(def,
+	    "the default of option 'a' is none: option 'a': expected a time such as '10 minutes', or a "
+	    "number of seconds, got 'soon'");
 	ok(conf_check_options(yaml, &err) < 0);
 }
 
