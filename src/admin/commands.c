@@ -11,6 +11,7 @@ static const struct command *const tables[] = {
     stanza_commands,
     explain_commands,
     hooks_commands,
+    metrics_commands,
     modules_commands,
 };
 #define TABLE_COUNT (sizeof(tables) / sizeof(tables[0]))

@@ -5,6 +5,7 @@
 
 #include "conf/conf.h"
 #include "main/server.h"
+#include "route/hosts.h"
 #include "stanzad/log.h"
 
 static const char *const events[] = {
@@ -55,8 +56,8 @@ static void say_problems(const struct conf_report *problems, struct strbuf *repo
 
 static int derive(const struct module_order *order, const char *name, struct conf **conf_r, struct strbuf *report)
 {
-	struct conf_change change = {
-	    order->host, str_of(name), order->options, .restart = order->kind == MODULE_RELOAD};
+	struct conf_change change = {order->host, str_of(name), order->options,
+	    .restart = order->kind == MODULE_RELOAD && !order->options.ptr};
 	struct conf_report problems = {0};
 	int rc = 0;
 
@@ -66,6 +67,21 @@ static int derive(const struct module_order *order, const char *name, struct con
 		rc = conf_with_module(conf_current(), &change, conf_r, &problems);
 	say_problems(&problems, report);
 	conf_report_fini(&problems);
+	return rc;
+}
+
+/* A module that keeps its old options has refused the order: nothing changes. */
+static int put_in_force(struct conf *conf, struct err *err)
+{
+	struct conf *old = conf_ref(conf_current());
+	struct err ignored;
+	int rc = server_put_in_force(conf, err);
+
+	if (rc == 0 && hosts_refusal()[0]) {
+		rc = err_set(err, "%s", hosts_refusal());
+		server_put_in_force(old, &ignored);
+	}
+	conf_unref(&old);
 	return rc;
 }
 
@@ -79,7 +95,7 @@ int modules_change(const struct module_order *order, struct strbuf *report)
 	int rc = derive(order, name, &conf, report);
 
 	if (rc == 0)
-		rc = server_put_in_force(conf, &err);
+		rc = put_in_force(conf, &err);
 	conf_unref(&conf);
 	if (rc == 0) {
 		strbuf_printf(

@@ -262,6 +262,8 @@ static int reload_to(struct conf *conf, struct strbuf *out, struct err *err)
 	if (rc == 0) {
 		host_events_reloaded();
 		tell_restart(old, conf, out);
+		if (hosts_refusal()[0])
+			strbuf_printf(out, "%s\n", hosts_refusal());
 	}
 	conf_unref(&old);
 	return rc;

@@ -385,6 +385,8 @@ int hosts_order_check(struct err *err)
 	return result;
 }
 
+static struct err refusal; /* hosts_refusal */
+
 static void plan_reload(struct plan *plan, struct conf *conf, struct retired *retired)
 {
 	for (size_t i = 0; i < plan->reload_count; i++) {
@@ -393,9 +395,13 @@ static void plan_reload(struct plan *plan, struct conf *conf, struct retired *re
 		retired->confs =
 		    mem_realloc_array(retired->confs, retired->conf_count + 1, sizeof(*retired->confs));
 		if (instance_reload(instance, plan->reloads[i].options, conf,
-			&retired->confs[retired->conf_count++], &err) < 0)
-			LOG_ERROR("module.reload_refused", LOG_CSTR("module", instance->module->name),
-			    LOG_STR("host", host_name(instance->host)), LOG_CSTR("reason", err.text));
+			&retired->confs[retired->conf_count++], &err) == 0)
+			continue;
+		LOG_ERROR("module.reload_refused", LOG_CSTR("module", instance->module->name),
+		    LOG_STR("host", host_name(instance->host)), LOG_CSTR("reason", err.text));
+		if (!refusal.text[0])
+			err_set(&refusal, "module %s on %.*s keeps its old options: %s", instance->module->name,
+			    STR_FMT(host_name(instance->host)), err.text);
 	}
 }
 
@@ -481,6 +487,7 @@ static void plans_enact(struct plans *plans)
 int hosts_apply(struct conf *conf, struct err *err)
 {
 	struct plans plans = {.conf = conf};
+	refusal.text[0] = '\0';
 	int result = plans_make(&plans, err);
 	if (result < 0)
 		plans_abandon(&plans);
@@ -488,6 +495,11 @@ int hosts_apply(struct conf *conf, struct err *err)
 		plans_enact(&plans);
 	plans_fini(&plans);
 	return result;
+}
+
+const char *hosts_refusal(void)
+{
+	return refusal.text;
 }
 
 void hosts_fini(void)

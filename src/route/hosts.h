@@ -11,6 +11,9 @@
  * caller.
  */
 int hosts_apply(struct conf *conf, struct err *err);
+/* The first module that refused its new options in the last hosts_apply, and kept the old ones, and why; empty
+ * when none did. */
+const char *hosts_refusal(void);
 /* What the instances of a host, or of any, registered has changed: builds the tables anew. */
 void host_refresh(struct host *host);
 void hosts_refresh(void);

@@ -328,6 +328,26 @@ class TestRunTime:
         server.ask("reload_config")
         assert good(romeo)[1] == "from localhost"
 
+    def test_options_that_the_module_refuses(self, make, shelf, cast_for):
+        """It takes new options without a stop, and what it does not take changes nothing."""
+        shelf.put("mod_good")
+        server = make().start()
+        romeo = cast_for(server).client("romeo").online()
+        server.ask("module_load", "localhost", "mod_good", "{number: 3, greeting: a}")
+        server.ask("module_reload", "localhost", "mod_good", "{number: 4, greeting: b}")
+        assert good(romeo)[1] == "b"
+        refused(server.ctl("module_reload", "localhost", "mod_good", "{number: 2, greeting: c}"),
+                "module mod_good on localhost keeps its old options: the number never gets less")
+        assert good(romeo)[1] == "b"
+        server.ask("module_reload", "localhost", "mod_good")
+        assert good(romeo)[1] == "b"
+
+    def test_a_reload_says_what_was_refused(self, make, shelf):
+        shelf.put("mod_good")
+        server = make({"mod_good": {"number": 3}}).start()
+        done = rewrite(server, lambda config: config["modules"].update(mod_good={"number": 2}))
+        assert "keeps its old options: the number never gets less" in done.stdout + done.stderr
+
     def test_new_code(self, make, shelf, cast_for):
         shelf.put("mod_good")
         server = make(hosts=("localhost", "other.example")).start()

@@ -108,6 +108,15 @@ static int start(struct module_instance *instance, struct err *err)
 	return 0;
 }
 
+static int reload(struct module_instance *instance, struct err *err)
+{
+	const struct option_value *number = module_option(instance, "number");
+
+	if (number->integer < module_option_before(instance, "number")->integer)
+		return err_set(err, "the number never gets less");
+	return 0;
+}
+
 static void stop(struct module_instance *instance)
 {
 	free(module_state(instance));
@@ -137,4 +146,5 @@ const struct module mod_good = {
     .user_slot = true,
     .start = start,
     .stop = stop,
+    .reload = reload,
 };
