@@ -9,11 +9,13 @@ struct list {
 	struct list *next, *prev;
 };
 
+/* Makes it an empty list, or a node that is in none. */
 static inline void list_init(struct list *list)
 {
 	list->next = list->prev = list;
 }
 
+/* The sentinel is alone. */
 static inline bool list_empty(const struct list *list)
 {
 	return list->next == list;
@@ -36,4 +38,5 @@ static inline void list_remove(struct list *node)
 	list_init(node);
 }
 
+/* The struct of that type in which node is the member of that name. */
 #define list_entry(node, type, member) ((type *)((char *)(node)-offsetof(type, member)))

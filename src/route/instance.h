@@ -20,6 +20,20 @@ void instance_discard(struct module_instance *instance);
 void instance_stop(struct module_instance *instance);
 /* Stops those that are leaving; after workers_fini. */
 void instances_fini(void);
+/* Those that have left and wait. */
+void instances_each_left(void (*each)(void *arg, const struct module_instance *instance), void *arg);
+/* How many calls are inside, answers that it owes included. */
+unsigned instance_calls(const struct module_instance *instance);
+
+/* Told once when an instance has stopped. */
+struct instance_watcher {
+	struct module_instance *instance; /* NULL: it has */
+	void (*stopped)(struct instance_watcher *watcher);
+};
+/* One watcher for an instance. */
+void instance_watch(struct module_instance *instance, struct instance_watcher *watcher);
+/* Harmless when it was told already. */
+void instance_unwatch(struct instance_watcher *watcher);
 
 /* The rows of its module: IQ handlers and hooks. */
 int instance_register(struct module_instance *instance, struct err *err);

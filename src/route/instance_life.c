@@ -11,6 +11,7 @@
 #include "route/module_timer.h"
 #include "route/offered.h"
 #include "stanzad/log.h"
+#include "store/module_schema.h"
 
 #define STOP_CHECK_MS 10
 
@@ -52,7 +53,8 @@ struct module_instance *instance_start(const struct module *module, struct host 
 		instance_free(instance);
 		return NULL;
 	}
-	if (instance_register(instance, err) < 0 || (module->start && module->start(instance, err) < 0)) {
+	if ((module->schema && module_schema_apply(module->name, module->schema, err) < 0) ||
+	    instance_register(instance, err) < 0 || (module->start && module->start(instance, err) < 0)) {
 		err_prefix(err, "module %s on %.*s", module->name, STR_FMT(host_name(host)));
 		instance->failed = true;
 		instance_discard(instance);
@@ -70,7 +72,9 @@ int instance_reload(struct module_instance *instance, const struct conf_module *
 	instance->before = instance->options;
 	__atomic_store_n(&instance->options, options, __ATOMIC_RELEASE);
 	instance->conf = conf_ref(conf);
+	instance->reloading = true;
 	int result = same ? 0 : instance->module->reload(instance, err);
+	instance->reloading = false;
 	*conf_r = old;
 	if (result < 0) {
 		__atomic_store_n(&instance->options, instance->before, __ATOMIC_RELEASE);
@@ -106,11 +110,46 @@ void instance_stop(struct module_instance *instance)
 	if (instance->module->stop && !instance->failed)
 		instance->module->stop(instance);
 	owed_reclaim(instance);
-	module_unuse(instance->module);
 	LOG_DEBUG("module.stopped", LOG_CSTR("module", instance->module->name),
 	    LOG_STR("host", host_name(instance->host)));
+	const struct module *module = instance->module;
+	struct instance_watcher *watcher = instance->watcher;
 	instance_free(instance);
+	module_unuse(module);
+	if (watcher) {
+		watcher->instance = NULL;
+		watcher->stopped(watcher);
+	}
 }
+
+/* --- who looks on --------------------------------------------------------------------------------------- */
+
+unsigned instance_calls(const struct module_instance *instance)
+{
+	int calls = __atomic_load_n(&instance->calls, __ATOMIC_ACQUIRE);
+	return calls > 0 ? (unsigned)calls : 0;
+}
+
+void instance_watch(struct module_instance *instance, struct instance_watcher *watcher)
+{
+	watcher->instance = instance;
+	instance->watcher = watcher;
+}
+
+void instance_unwatch(struct instance_watcher *watcher)
+{
+	if (watcher->instance)
+		watcher->instance->watcher = NULL;
+	watcher->instance = NULL;
+}
+
+void instances_each_left(void (*each)(void *arg, const struct module_instance *instance), void *arg)
+{
+	for (struct list *link = all_leaving.next; link != &all_leaving; link = link->next)
+		each(arg, list_entry(link, struct leaving, link)->instance);
+}
+
+/* --- waiting to stop ------------------------------------------------------------------------------------ */
 
 static bool is_called(const struct module_instance *instance)
 {
@@ -119,9 +158,27 @@ static bool is_called(const struct module_instance *instance)
 
 static void leaving_end(struct leaving *leaving)
 {
+	struct module_instance *instance = leaving->instance;
 	list_remove(&leaving->link);
-	instance_stop(leaving->instance);
 	free(leaving);
+	instance_stop(instance);
+}
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void on_stop_check(struct timer *timer);
+
+/* Whoever gave the last answer may still be on the way out of the module: each worker has passed its loop since. */
+static void on_passed(void *arg)
+{
+	struct leaving *leaving = arg;
+	if (is_called(leaving->instance))
+		timer_start(&leaving->timer, STOP_CHECK_MS, on_stop_check);
+	else
+		leaving_end(leaving);
 }
 
 static void on_stop_check(struct timer *timer)
@@ -134,7 +191,7 @@ static void on_stop_check(struct timer *timer)
 	if (is_called(leaving->instance))
 		timer_start(timer, STOP_CHECK_MS, on_stop_check);
 	else
-		leaving_end(leaving);
+		workers_each(nothing, on_passed, leaving);
 }
 
 void instance_leave(struct module_instance *instance)

@@ -98,7 +98,6 @@ static void file_free(struct module_file *file)
 static void file_close(struct module_file *file)
 {
 	LOG_DEBUG("module.file_closed", LOG_CSTR("path", file->path));
-	module_withdraw(file->module);
 	dlclose(file->handle);
 	file_free(file);
 }
@@ -109,7 +108,7 @@ static void on_quiet(struct quiet *quiet)
 	file->closing = false;
 	if (file->refs)
 		return;
-	if (!file->module->commands || !commands_held(file->module->commands)) {
+	if (offered_remove(file->module, NULL) == 0) {
 		file_close(file);
 		return;
 	}
@@ -117,15 +116,11 @@ static void on_quiet(struct quiet *quiet)
 	quiet_wait(&file->quiet, on_quiet);
 }
 
-/* Without workers nothing can be under way. */
+/* Before and after the time of the workers there is no need: a process that ends needs no room. */
 static void file_leave(struct module_file *file)
 {
-	if (file->refs || file->closing)
+	if (file->refs || file->closing || !worker_self())
 		return;
-	if (!worker_self()) {
-		file_close(file);
-		return;
-	}
 	file->closing = true;
 	quiet_wait(&file->quiet, on_quiet);
 }
@@ -208,20 +203,6 @@ static const struct module *object_module(void *handle, const char *name, struct
 	return module_check(module, symbol->st_size, name, err) < 0 ? NULL : module;
 }
 
-static struct module_file *file_new(
-    const char *path, void *handle, const struct module *module, const struct stat *about)
-{
-	struct module_file *file = mem_zalloc(sizeof(*file));
-	*file = (struct module_file){.path = str_dup(str_of(path)),
-	    .about = *about,
-	    .edition = ++last_edition,
-	    .handle = handle,
-	    .module = module};
-	module_offer(module);
-	list_add_before(files.next, &file->link);
-	return file;
-}
-
 /* The file at path is what about says, and stays it while it is being loaded. */
 static struct module_file *file_open(
     const char *path, const char *name, const struct stat *about, struct err *err)
@@ -237,8 +218,17 @@ static struct module_file *file_open(
 		err_prefix(err, "%s", path);
 	else if (stat(path, &now) < 0 || !same_file(&now, about) || !same_contents(&now, about))
 		err_set(err, "%s was replaced while it was being loaded: try again", path);
-	else
-		return file_new(path, handle, module, about);
+	else {
+		offered_add(module);
+		struct module_file *file = mem_zalloc(sizeof(*file));
+		*file = (struct module_file){.path = str_dup(str_of(path)),
+		    .about = *about,
+		    .edition = ++last_edition,
+		    .handle = handle,
+		    .module = module};
+		list_add_before(files.next, &file->link);
+		return file;
+	}
 	dlclose(handle);
 	return NULL;
 }

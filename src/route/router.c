@@ -140,15 +140,14 @@ static void route_now(const struct jid *from, const struct jid *to, struct stanz
 		route_unfiltered(from, to, stanza);
 		return;
 	}
-	struct hook_stanza event = {.from = from, .to = to, .stanza = stanza_ref(stanza)};
+	struct hook_stanza event = {
+	    .from = from, .to = to, .stanza = stanza, .error = {.condition = SE_service_unavailable}};
 	enum hook_verdict verdict = hook_run_filter(host, &event);
 	if (verdict == HOOK_PASS)
 		route_unfiltered(event.from, event.to, event.stanza);
 	else if (verdict == HOOK_BOUNCE)
 		route_error(from, to, stanza, &event.error);
-	else
-		TRACE(STAGE_DROPPED, "hook filter: %s", event.reason ? event.reason : "a module took it");
-	stanza_unref(&event.stanza);
+	hook_stanza_fini(&event, stanza);
 }
 
 static _Thread_local unsigned depth;

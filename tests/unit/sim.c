@@ -22,6 +22,7 @@
 #include "modules/modules.h"
 #include "net/conn.h"
 #include "route/account.h"
+#include "route/host_events.h"
 #include "route/hosts.h"
 #include "route/iq_request.h"
 #include "route/offered.h"
@@ -493,6 +494,8 @@ void sim_start(const char *listener, const char *rest)
 	must_work(store_open(conf, test_dir, &err), "store_open", &err);
 	must_work(hosts_apply(conf, &err), "hosts_apply", &err);
 	conf_install(conf);
+	host_events_in_force();
+	host_events_started();
 }
 
 bool sim_try_reload(const char *listener, const char *rest, struct err *err)
@@ -504,6 +507,8 @@ bool sim_try_reload(const char *listener, const char *rest, struct err *err)
 		return false;
 	}
 	previous = conf_install(conf);
+	host_events_in_force();
+	host_events_reloaded();
 	sim_settle();
 	conf_unref(&previous);
 	return true;
@@ -533,11 +538,13 @@ void sim_stop(void)
 {
 	struct conf *conf;
 
+	host_events_stopping();
 	c2s_close_all("system-shutdown", NULL);
 	clients_free();
 	sim_settle();
 	if (c2s_count())
 		give_up("sim_stop", "a stream is left");
+	host_events_down();
 	executor_fini();
 	store_close();
 	workers_visit(iq_requests_fini, NULL);

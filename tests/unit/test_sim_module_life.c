@@ -297,11 +297,12 @@ static void a_start_that_fails_leaves_nothing(void)
 
 static void offer_late(void)
 {
-	module_offer(&mod_late);
+	offered_add(&mod_late);
 }
 
 static void a_late_module_has_slots(void)
 {
+	struct err err;
 	begin();
 	struct sim_client *alice = sim_login("alice@sim.example/desk");
 	offer_late();
@@ -311,6 +312,8 @@ static void a_late_module_has_slots(void)
 	struct sim_client *second = sim_login("alice@sim.example/hall");
 	sim_cut(second);
 	story_is("session");
+	ok(offered_remove(&mod_late, &err) < 0);
+	is_cstr(err.text, "module mod_late still runs on 1 host");
 	sim_reload("", "modules: {mod_busy: {}}\n");
 	story_is("session user");
 	/* on_loaded checks that nothing is left of the first time */
@@ -318,7 +321,8 @@ static void a_late_module_has_slots(void)
 	story_is("");
 	sim_reload("", "modules: {mod_busy: {}}\n");
 	story_is("session user");
-	module_withdraw(&mod_late);
+	is_int(offered_remove(&mod_late, &err), 0);
+	ok(!module_named("mod_late"));
 	sim_stop();
 }
 
