@@ -139,6 +139,14 @@ struct hook_disco {
 #define hook_disco_info hook_disco
 #define hook_disco_items hook_disco
 
+struct hook_component {
+	struct str domain;
+	const struct sockaddr *address;
+	const char *reason; /* component_disconnected: why, for people; else NULL */
+};
+#define hook_component_connected hook_component
+#define hook_component_disconnected hook_component
+
 struct hook_user_registered {
 	struct str host, user;
 };

@@ -6,6 +6,7 @@
 #include "modules/modules.h"
 #include "route/offered.h"
 #include "stream/c2s.h"
+#include "stream/component.h"
 
 void catalog_register(const char *data_dir)
 {
@@ -20,4 +21,5 @@ void catalog_register(const char *data_dir)
 	conf_set_keyword("DATABASE_PATH", data_dir);
 	conf_set_keyword("LOG_PATH", data_dir);
 	c2s_init();
+	component_init();
 }

@@ -49,9 +49,12 @@ bool local_route_deliver(const struct jid *from, const struct jid *to, struct st
 	struct local_route *local = find(jid_domain(to));
 	if (!local)
 		return false;
-	TRACE(STAGE_HANDLED, "by the service %.*s", STR_FMT(local->domain));
 	if (!trace_on())
 		local->deliver(local->arg, from, to, stanza);
+	else if (local->explain)
+		local->explain(local->arg, from, to);
+	else
+		TRACE(STAGE_HANDLED, "by the service %.*s", STR_FMT(local->domain));
 	return true;
 }
 
@@ -109,7 +112,8 @@ static void publish(struct routes *fresh, void (*gone)(void *arg), void *arg)
 
 const struct local_route *local_route_of(struct str domain)
 {
-	return current ? map_get(&current->by_domain, domain) : NULL;
+	const struct routes *routes = __atomic_load_n(&current, __ATOMIC_ACQUIRE);
+	return routes ? map_get(&routes->by_domain, domain) : NULL;
 }
 
 int route_register(struct local_route *local, struct err *err)
