@@ -5,6 +5,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "route/component.h"
 #include "route/host_private.h"
 #include "route/router.h"
 
@@ -114,6 +115,30 @@ const struct local_route *local_route_of(struct str domain)
 {
 	const struct routes *routes = __atomic_load_n(&current, __ATOMIC_ACQUIRE);
 	return routes ? map_get(&routes->by_domain, domain) : NULL;
+}
+
+struct host *host_above(struct str domain)
+{
+	struct host *host = NULL;
+	for (struct str behind = domain; behind.len && !host;) {
+		str_cut(behind, '.', &behind);
+		host = behind.len ? host_find(behind) : NULL;
+	}
+	return host;
+}
+
+static bool is_served(const struct local_route *local)
+{
+	return !str_starts(local->domain, "*.") &&
+	       (!component_route_is(local) || component_route_is_served(local));
+}
+
+void route_each_service(const struct host *host, void (*each)(void *arg, struct str domain), void *arg)
+{
+	const struct routes *routes = __atomic_load_n(&current, __ATOMIC_ACQUIRE);
+	for (size_t i = 0; routes && i < routes->count; i++)
+		if (is_served(routes->list[i]) && host_above(routes->list[i]->domain) == host)
+			each(arg, routes->list[i]->domain);
 }
 
 int route_register(struct local_route *local, struct err *err)

@@ -22,5 +22,7 @@ int route_register(struct local_route *local, struct err *err);
 void route_unregister(struct local_route *local, void (*gone)(void *arg));
 /* Exactly this domain, no wildcard for it; NULL. Until the calling worker returns to its loop. */
 const struct local_route *local_route_of(struct str domain);
+/* The nearest host above a domain; NULL. */
+struct host *host_above(struct str domain);
 /* Forgets all routes; after workers_fini. */
 void local_routes_fini(void);

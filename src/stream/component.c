@@ -9,6 +9,7 @@
 #include "conf/access.h"
 #include "net/listener.h"
 #include "route/host_private.h"
+#include "route/local_route.h"
 #include "stanzad/log.h"
 #include "stream/component_private.h"
 
@@ -16,25 +17,13 @@
 
 typedef enum hook_verdict run_hook(struct host *host, struct hook_component *event);
 
-/* The nearest host above the domain, or the first one. */
-static struct host *host_above(const struct component *component, struct str domain)
-{
-	for (struct str rest = domain; rest.len;) {
-		struct str behind;
-		str_cut(rest, '.', &behind);
-		struct host *host = behind.len ? host_find(behind) : NULL;
-		if (host)
-			return host;
-		rest = behind;
-	}
-	return host_find(conf_host_at(conf_current(), 0));
-}
-
 static void run_hooks(const struct component *component, run_hook *run, const char *reason)
 {
 	for (size_t i = 0; i < component->domain_count; i++) {
 		struct str domain = component->domains[i];
-		struct host *host = host_above(component, domain);
+		struct host *host = host_above(domain);
+		if (!host)
+			host = host_find(conf_host_at(conf_current(), 0));
 		struct hook_component event = {domain, conn_peer(component->peer.conn), reason};
 		if (host)
 			run(host, &event);

@@ -43,6 +43,8 @@ void sim_stop(void);
 
 /* A connection, from a Unix socket or from that IP address; nothing is sent. Freed by sim_stop. */
 struct sim_client *sim_client(void);
+/* The same by another listener: they are numbered in the order of the configuration, the c2s listener is 0. */
+struct sim_client *sim_client_at(size_t listener);
 struct sim_client *sim_client_from(const char *address);
 /* The account is made when it is not there (password "secret"); then SASL PLAIN. A resource is bound when the
  * JID has one. What the server said so far is read. */
