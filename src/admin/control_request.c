@@ -102,6 +102,8 @@ void control_request_free(struct control_request *request)
 	request->conn->request_count--;
 	json_decref(request->id);
 	command_call_fini(&request->call);
+	if (request->command)
+		command_release(request->command);
 	strbuf_fini(&request->answer);
 	free(request);
 }
@@ -148,6 +150,7 @@ static void request_fill(struct control_request *request, const json_t *root)
 		refuse_unknown(request, str_of(json_string_value(name)));
 		return;
 	}
+	command_hold(request->command);
 	if (command_check(request->command, json_object_get(root, "arguments"), &request->call, &err) < 0) {
 		answer_now(request, COMMAND_USAGE, NULL, err.text);
 		return;

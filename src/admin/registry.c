@@ -99,6 +99,41 @@ void command_unregister(const struct command *commands)
 	pthread_rwlock_unlock(&registry.lock);
 }
 
+/* --- those that wait or run; worker 0 ----------------------------------------------------------------- */
+
+static const struct command **held;
+static size_t held_count;
+
+void command_hold(const struct command *command)
+{
+	held = mem_realloc_array(held, held_count + 1, sizeof(*held));
+	held[held_count++] = command;
+}
+
+void command_release(const struct command *command)
+{
+	size_t i = 0;
+
+	while (held[i] != command)
+		i++;
+	held[i] = held[--held_count];
+	if (held_count == 0) {
+		free(held);
+		held = NULL;
+	}
+}
+
+bool commands_held(const struct command *commands)
+{
+	for (const struct command *command = commands; command->name; command++)
+		for (size_t i = 0; i < held_count; i++)
+			if (held[i] == command)
+				return true;
+	return false;
+}
+
+/* --- finding ------------------------------------------------------------------------------------------ */
+
 const struct command *command_find(struct str name)
 {
 	bool there;

@@ -48,8 +48,8 @@ static void read_host(struct loader *loader, const struct option_node *item, str
 		return;
 	host_r->password = password->present ? password->string : common;
 	if (!host_r->password.ptr)
-		problem_error(loader, item->key,
-		    "option 'hosts': %s needs a 'password', here or for the whole listener",
+		problem_warning(loader, item->key,
+		    "option 'hosts': %s has no 'password', here or for the whole listener: nobody can serve it",
 		    problem_got(loader, item->key));
 }
 
@@ -60,8 +60,9 @@ void components_read_listener(struct loader *loader, struct conf_listener *liste
 	struct str common = password->present ? password->string : STR_NULL;
 	if (!hosts->present) {
 		if (!common.ptr)
-			problem_error(loader, conf_listener_get(listener, "port")->node,
-			    "listener '%s' needs 'hosts' or a 'password'", listener->module);
+			problem_warning(loader, conf_listener_get(listener, "port")->node,
+			    "listener '%s' has neither 'hosts' nor a 'password': nobody can log in",
+			    listener->module);
 		listener->component_password = common;
 		return;
 	}

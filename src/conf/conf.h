@@ -48,6 +48,27 @@ void conf_register_module(
     const char *name, const struct option *options, enum conf_availability availability);
 void conf_register_listener(
     const char *module, const struct option *options, enum conf_availability availability);
+/*
+ * Modules that are not registered. What is looked for is under 'modules' or in a conf_change; what is found
+ * counts for the snapshot that is being made.
+ */
+struct conf_wanted {
+	const char *name;
+	const struct str *folders; /* modules_path */
+	size_t folder_count;
+	bool fresh; /* the file as it is now; else what runs from one of the folders goes before the file */
+};
+struct conf_found {
+	const struct option *options; /* copied; may be NULL */
+	uint64_t edition;             /* of the code, for conf_module_edition; never 0 */
+};
+/* 0: found; 1: it is in none of the folders; < 0 with err: it is there and cannot be used. */
+typedef int conf_module_finder(
+    const struct conf_wanted *wanted, struct conf_found *found_r, struct err *err);
+/* Before the first load; without one there are no other modules. */
+void conf_set_module_finder(conf_module_finder *finder);
+/* Whether a table of options makes sense: types, words, defaults. < 0 with err. */
+int conf_check_options(const struct option *options, struct err *err);
 extern const struct option conf_toplevel_options[]; /* every top-level option of ejabberd, and ours */
 
 /* Gives a predefined keyword its text: DATABASE_PATH, LOG_PATH, VERSION, SEMVER. Before the first load;
@@ -110,8 +131,30 @@ const char *conf_module_name(const struct conf_module *module);
 enum conf_availability conf_module_availability(const struct conf_module *module);
 /* Never NULL; the name must be in the module's table (asserted). @HOST@ is replaced. */
 const struct option_value *conf_module_get(const struct conf_module *module, const char *name);
-/* Same name and same values: nothing to reload. */
+/* Same name, code and values: nothing to reload. */
 bool conf_module_same(const struct conf_module *a, const struct conf_module *b);
+/* Which code a found one is for (conf_found); 0: the registered one. */
+uint64_t conf_module_edition(const struct conf_module *module);
+/* b was made by a conf_change with restart, and a was not: stop and start, even when they are the same. */
+bool conf_module_restarts(const struct conf_module *a, const struct conf_module *b);
+
+/*
+ * A snapshot that differs from another one in one module of one host. It shares the rest with the snapshot of
+ * the file, and keeps that alive.
+ */
+struct conf_change {
+	struct str host, name;
+	struct str options; /* a YAML mapping; ptr NULL: as they are, or else as the file has them */
+	bool restart;       /* of what runs with these options already */
+};
+/* Adds the module or changes it. < 0 with the report filled, as conf_load; options are called OPTIONS there.
+ * The name may be a found one, which is looked for afresh. */
+int conf_with_module(
+    struct conf *base, const struct conf_change *change, struct conf **conf_r, struct conf_report *report);
+/* host has the module. */
+struct conf *conf_without_module(struct conf *base, struct str host, const char *name);
+/* They differ in modules only: they come from one load. */
+bool conf_same_file(const struct conf *a, const struct conf *b);
 
 /* Listeners. */
 struct conf_listener;

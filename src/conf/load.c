@@ -130,6 +130,7 @@ static void build(struct load *load)
 	struct conf *conf = loader->conf;
 	struct modules_shared shared = {0};
 
+	conf->directory = loader->directory;
 	load->settings = settings_new(loader);
 	settings_read(loader, &load->entries, &load->settings);
 	join_certfiles(load);
@@ -144,7 +145,7 @@ static void build(struct load *load)
 		build_host(load, i, &shared);
 	for (size_t i = 0; i < conf->host_count; i++)
 		definitions_fini(&load->hosts[i].keywords);
-	map_fini(&shared.by_node);
+	modules_shared_fini(&shared);
 }
 
 static int load_root(struct str text, const char *name, const char *directory, struct conf **conf_r,

@@ -88,35 +88,57 @@ static struct conf_module *build_module(struct build *build, const struct regist
 	module->registered = registered;
 	module->name = registered->name;
 	module->node = value;
+	module->plain = definitions_expand(loader, build->definitions, value);
 	module->values = check_table(loader, owner, registered->options, map, build->definitions);
 	for (size_t i = 0; registered->options[i].name; i++)
 		access_check_value(loader, build->scope, &module->values[i]);
 	return module;
 }
 
+static void report_unknown(struct build *build, const struct option_node *key, struct str name)
+{
+	struct nearest nearest = {.word = name};
+
+	registry_nearest_module(&nearest);
+	problem_error(build->loader, key, "unknown module %s%s%s", problem_quote(build->loader, name),
+	    nearest_hint(build->loader, &nearest), found_nowhere(build->loader, &build->shared->founds, name));
+}
+
+/* What goes before what: compiled in, found in modules_path, only known by name. < 0 after a problem was
+ * reported, or when the module is one that is dropped. */
+static int find_registered(struct build *build, const struct option_node *key, const char **db_type_r,
+    const struct registered **registered_r)
+{
+	const struct registered *found = registry_module_of_code(key->scalar);
+	struct str name;
+
+	if (!found && found_module(build->loader, &build->shared->founds, key, &found) < 0)
+		return -1;
+	if (!found) {
+		name = todays_name(build->loader, key, db_type_r);
+		if (!name.len)
+			return -1;
+		found = registry_module(name);
+		if (!found)
+			report_unknown(build, key, name);
+	}
+	*registered_r = found;
+	return found ? 0 : -1;
+}
+
 /* Builds, or takes what another host has built from the same node when nothing in it depends on the host. */
 static const struct conf_module *get_module(struct build *build, const struct option_node *value)
 {
 	const struct option_node *key = value->key;
-	struct nearest nearest = {.word = key->scalar};
 	const struct registered *registered;
 	const char *db_type = NULL;
 	struct conf_module *module;
-	struct str name;
 
 	module = map_get(&build->shared->by_node, (struct str){(const char *)&value, sizeof(const void *)});
 	if (module)
 		return module;
-	name = todays_name(build->loader, key, &db_type);
-	if (!name.len)
+	if (find_registered(build, key, &db_type, &registered) < 0)
 		return NULL;
-	registered = registry_module(name);
-	if (!registered) {
-		registry_nearest_module(&nearest);
-		problem_error(build->loader, key, "unknown module %s%s", problem_quote(build->loader, name),
-		    nearest_hint(build->loader, &nearest));
-		return NULL;
-	}
 	module = build_module(build, registered, value, db_type);
 	if (module && registered->availability == CONF_NOT_YET)
 		problem_later(build->loader, key, "module '%s'", registered->name);
@@ -125,6 +147,20 @@ static const struct conf_module *get_module(struct build *build, const struct op
 		map_put(&build->shared->by_node,
 		    (struct str){(const char *)&module->node, sizeof(const void *)}, module);
 	return module;
+}
+
+const struct conf_module *module_build(struct loader *loader, struct conf_scope *scope,
+    const struct option_node *value, const struct definitions *definitions, struct modules_shared *shared)
+{
+	struct build build = {loader, scope, definitions, shared};
+
+	return get_module(&build, value);
+}
+
+void modules_shared_fini(struct modules_shared *shared)
+{
+	map_fini(&shared->by_node);
+	map_fini(&shared->founds.by_name);
 }
 
 void modules_build(struct loader *loader, struct conf_scope *scope, const struct option_node *value,

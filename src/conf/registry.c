@@ -74,6 +74,11 @@ const struct registered *registry_module(struct str name)
 	return found ? found : known_find(known_modules, name);
 }
 
+const struct registered *registry_module_of_code(struct str name)
+{
+	return registry_find(&modules, name);
+}
+
 const struct registered *registry_listener(struct str name)
 {
 	const struct registered *found = registry_find(&listeners, name);

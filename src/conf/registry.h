@@ -9,7 +9,8 @@ struct registered {
 	const char *name;
 	const struct option *options;
 	enum conf_availability availability;
-	bool takes_tls; /* listeners: the shared TLS options belong to it too */
+	bool takes_tls;   /* listeners: the shared TLS options belong to it too */
+	uint64_t edition; /* of a found module (conf_found), whose row belongs to a snapshot; else 0 */
 };
 
 /* ejabberd's modules and listeners, with the options they have there. The last row has no name. */
@@ -21,6 +22,8 @@ extern const struct option listener_tls_options[];
 
 /* NULL when no such thing is known. */
 const struct registered *registry_module(struct str name);
+/* Only what code has registered. */
+const struct registered *registry_module_of_code(struct str name);
 const struct registered *registry_listener(struct str name);
 void registry_nearest_module(struct nearest *nearest);
 void registry_nearest_listener(struct nearest *nearest);

@@ -35,14 +35,25 @@ struct conf *conf_ref(struct conf *conf)
 	return conf;
 }
 
+/* A derived snapshot shares the hosts that it does not change. */
+static bool is_shared(const struct conf *conf, size_t host)
+{
+	return conf->root && conf->hosts[host].modules == conf->root->hosts[host].modules;
+}
+
 static void conf_free(struct conf *conf)
 {
 	for (struct conf_map *map = conf->maps; map; map = map->next)
 		map_fini(&map->map);
 	for (size_t i = 0; i < conf->host_count; i++)
-		map_fini(&conf->hosts[i].module_names);
+		if (!is_shared(conf, i))
+			map_fini(&conf->hosts[i].module_names);
 	map_fini(&conf->host_names);
 	pattern_free_all(conf->patterns);
+	for (size_t i = 0; i < conf->part_count; i++)
+		conf_unref(&conf->parts[i]);
+	free(conf->parts);
+	conf_unref(&conf->root);
 	conf->magic = 0;
 	arena_fini(&conf->arena);
 	free(conf);
@@ -147,13 +158,26 @@ const struct option_value *conf_module_get(const struct conf_module *module, con
 
 bool conf_module_same(const struct conf_module *a, const struct conf_module *b)
 {
-	if (strcmp(a->name, b->name) != 0 || a->registered->options != b->registered->options)
+	uint64_t edition = a->registered->edition;
+
+	if (strcmp(a->name, b->name) != 0 || edition != b->registered->edition ||
+	    (!edition && a->registered->options != b->registered->options))
 		return false;
 	for (size_t i = 0; a->registered->options[i].name; i++) {
 		if (!option_value_same(&a->values[i], &b->values[i]))
 			return false;
 	}
 	return true;
+}
+
+uint64_t conf_module_edition(const struct conf_module *module)
+{
+	return module->registered->edition;
+}
+
+bool conf_module_restarts(const struct conf_module *a, const struct conf_module *b)
+{
+	return b->restart && a->restart != b->restart;
 }
 
 size_t conf_listener_count(const struct conf *conf)

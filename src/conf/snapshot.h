@@ -20,7 +20,10 @@ struct conf_module {
 	const struct registered *registered;
 	const char *name;
 	const struct option_node *node;    /* what the file says */
+	const struct option_node *plain;   /* the same with keywords replaced */
 	const struct option_value *values; /* by the rows of registered->options */
+	struct conf *part;                 /* which holds it, when it is not the snapshot of a file */
+	uint64_t restart;                  /* a number of its own: conf_module_restarts */
 };
 
 struct conf_listener {
@@ -64,6 +67,11 @@ struct conf {
 	size_t balancing_count;
 	struct conf_map *maps;
 	struct pattern *patterns; /* compiled expressions, to be given back */
+	const char *directory;    /* where relative names in the file start */
+	/* Of a derived snapshot: references to the file's, and to those that hold one module each. */
+	struct conf *root;
+	struct conf **parts;
+	size_t part_count;
 };
 
 /* An empty snapshot with one reference. */

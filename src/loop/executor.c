@@ -13,6 +13,7 @@ static struct {
 	pthread_cond_t work;
 	struct job *first, *last;
 	unsigned load; /* waiting, running, or held back in a queue */
+	uint64_t submitted;
 	bool stopping;
 	unsigned threads;
 	pthread_t *ids;
@@ -109,6 +110,7 @@ void executor_submit(struct job *job, struct job_queue *queue)
 	assert(job->home && executor.threads);
 	pthread_mutex_lock(&executor.lock);
 	executor.load++;
+	executor.submitted++;
 	bool waits = queue && queue->running;
 	if (queue)
 		queue->running = true;
@@ -148,4 +150,12 @@ unsigned executor_load(void)
 	unsigned load = executor.load;
 	pthread_mutex_unlock(&executor.lock);
 	return load;
+}
+
+uint64_t executor_submitted(void)
+{
+	pthread_mutex_lock(&executor.lock);
+	uint64_t submitted = executor.submitted;
+	pthread_mutex_unlock(&executor.lock);
+	return submitted;
 }

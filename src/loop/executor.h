@@ -35,3 +35,5 @@ int executor_thread(void);
 unsigned executor_threads(void);
 /* How many jobs wait or run; 0: every done call is posted. */
 unsigned executor_load(void);
+/* How many jobs were ever submitted. */
+uint64_t executor_submitted(void);

@@ -4,6 +4,7 @@
 #include "base/version.h"
 #include "conf/conf.h"
 #include "modules/modules.h"
+#include "route/module_file.h"
 #include "route/offered.h"
 #include "stream/c2s.h"
 #include "stream/component.h"
@@ -16,6 +17,7 @@ void catalog_register(const char *data_dir)
 		conf_register_module(modules_builtin[i]->name, options ? options : none, CONF_AVAILABLE);
 	}
 	modules_offer(modules_builtin);
+	conf_set_module_finder(module_file_find);
 	conf_set_keyword("VERSION", STANZAD_VERSION);
 	conf_set_keyword("SEMVER", STANZAD_VERSION);
 	conf_set_keyword("DATABASE_PATH", data_dir);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "main/report.h"
+#include "route/module_file.h"
 
 int check_configuration(const char *path)
 {
@@ -22,5 +23,6 @@ int check_configuration(const char *path)
 	strbuf_fini(&out);
 	conf_report_fini(&report);
 	conf_unref(&conf);
+	module_files_sweep();
 	return rc < 0;
 }

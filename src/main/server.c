@@ -23,11 +23,14 @@
 #include "loop/worker.h"
 #include "main/report.h"
 #include "main/welcome.h"
+#include "net/dns.h"
 #include "net/listener.h"
 #include "net/tls.h"
 #include "route/component.h"
 #include "route/hosts.h"
 #include "route/iq_request.h"
+#include "route/module_file.h"
+#include "route/s2s.h"
 #include "route/user_private.h"
 #include "store/store_open.h"
 #include "stream/c2s.h"
@@ -198,7 +201,7 @@ static int apply(struct conf *conf, struct conf *old, struct err *err)
 	if (tls_apply(conf, server.options.data_dir, err) < 0)
 		return -1;
 	components_drop(conf);
-	if (hosts_apply(conf, err) < 0)
+	if (dns_apply(conf, err) < 0 || hosts_apply(conf, err) < 0)
 		goto undo;
 	struct conf *previous = conf_install(conf_ref(conf));
 	if (listeners_apply(conf, true, err) == 0) {
@@ -215,6 +218,7 @@ undo:
 	if (old) {
 		components_expect(old);
 		tls_apply(old, server.options.data_dir, &ignored);
+		dns_apply(old, &ignored);
 	}
 	return -1;
 }
@@ -272,6 +276,7 @@ int server_reload(struct strbuf *out)
 	}
 	conf_report_fini(&report);
 	conf_unref(&conf);
+	module_files_sweep();
 	tell_systemd("READY=1");
 	return rc;
 }
@@ -372,7 +377,9 @@ static void finish(void)
 	executor_fini();
 	store_close();
 	workers_visit(iq_requests_fini, NULL);
+	workers_visit(s2s_fini, NULL);
 	workers_visit(users_fini, NULL);
+	dns_fini();
 	workers_fini();
 	hosts_fini();
 	components_fini();
@@ -417,6 +424,7 @@ int server_run(const struct server_options *options)
 		LOG_CRITICAL("server.not_started", LOG_CSTR("reason", err.text));
 		return 1;
 	}
+	module_files_sweep();
 	LOG_INFO("server.started", LOG_INT("pid", getpid()), LOG_INT("workers", worker_count()),
 	    LOG_CSTR("data_dir", options->data_dir));
 	tell_systemd("READY=1");

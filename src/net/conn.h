@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One accepted connection: TCP or Unix socket, with or without TLS, bytes in and bytes out, never blocking.
+ * One connection: TCP or Unix socket, with or without TLS, bytes in and bytes out, never blocking.
  *
  * Reading uses one large buffer per worker, so an idle connection owns none; output collects in pooled chunks
  * and goes out once per turn of the loop, in one write. A connection belongs to one worker and can be moved
@@ -16,6 +16,7 @@
 #include "stanzad/str.h"
 
 struct conn;
+struct dns_tlsa;
 struct tls_context;
 struct worker;
 
@@ -95,9 +96,18 @@ void conn_abort(struct conn *conn, const char *reason);
  * not be taken for the client's once the stream is encrypted (RFC 6120 5.4.3.3).
  */
 void conn_start_tls(struct conn *conn, struct tls_context *context);
-/* The host whose certificate is used when the client names none by SNI: the stream header's 'to'. Before
- * conn_start_tls. */
+/*
+ * The host whose certificate is used: of conn_start_tls when the client names none by SNI (the stream
+ * header's 'to'), of conn_start_tls_client always (the stream header's 'from'). Before either.
+ */
 void conn_set_tls_name(struct conn *conn, struct str host);
+/*
+ * Client side of STARTTLS after <proceed/>, or at once after connecting (direct TLS); context is one of
+ * tls_outgoing_context_get. domain is whose server it must be: it goes into SNI as A-labels, unless it is an
+ * address. alpn: "xmpp-server" with direct TLS (XEP-0368 4), else NULL. Otherwise as conn_start_tls.
+ */
+void conn_start_tls_client(
+    struct conn *conn, struct tls_context *context, struct str domain, const char *alpn);
 /* The handshake is complete. */
 bool conn_is_tls(const struct conn *conn);
 /* tls-exporter (1.3, or 1.2 with extended master secret), tls-server-end-point, tls-unique (1.2 only) into
@@ -118,6 +128,30 @@ struct str conn_tls_server_name(const struct conn *conn);
 unsigned conn_peer_identities(
     const struct conn *conn, void (*each)(void *arg, const char *kind, struct str value), void *arg);
 bool conn_peer_verified(const struct conn *conn);
+/*
+ * The other server's certificate, on either side of the connection, once secured. Three separate questions;
+ * XMPP accepts it when the first and the second are answered with yes, or the third.
+ *
+ * Whether its chain leads to a trusted authority, is valid now, and so on: < 0 with the reason when it is
+ * not, or when there is no certificate.
+ */
+int conn_peer_chain(const struct conn *conn, struct err *err);
+/*
+ * Whether it was made out for domain, a prepared JID domain: id-on-xmppAddr, SRV-ID _xmpp-server, DNS-ID,
+ * where a left-most label may be "*"; for an address the iPAddress. The common name does not count. Says
+ * nothing about who made it out. RFC 6120 13.7.1, RFC 6125 6.4, XEP-0178. < 0 with the names that it does
+ * have. A target that DNSSEC vouches for (dns_target.secure) may be asked about in place of the domain: RFC
+ * 7712 5.1.
+ */
+int conn_peer_matches(const struct conn *conn, struct str domain, struct err *err);
+/*
+ * Whether a DANE record says that this is the right one: RFC 7671, RFC 7673. host is the target that the
+ * records belong to; with usage 2 (and 0, 1) the certificate must name host or domain, with usage 3 the
+ * record is enough. < 0 with the reason, 0 it matches, > 0 none of the records is of a known kind: as if
+ * there were none.
+ */
+int conn_peer_dane(const struct conn *conn, const struct dns_tlsa *records, size_t count, struct str host,
+    struct str domain, struct err *err);
 
 /* The peer; after a PROXY header the address that it names. An IPv4-mapped address is AF_INET; AF_UNIX has no
  * path. */

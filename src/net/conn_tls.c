@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <openssl/err.h>
@@ -9,20 +10,52 @@
 #include "net/internal.h"
 #include "net/tls_internal.h"
 
-void conn_start_tls(struct conn *conn, struct tls_context *context)
+static void start(struct conn *conn, struct tls_context *context)
 {
-	if (conn->state != CONN_OPEN)
-		return;
 	assert(conn->tls_state == CONN_TLS_NONE);
 	conn->ssl = tls_context_ssl(context);
 	SSL_set_fd(conn->ssl, conn->fd);
 	SSL_set_app_data(conn->ssl, conn->tls_name);
-	SSL_set_accept_state(conn->ssl);
 	conn->tls_state = CONN_TLS_DUE;
 	free(conn->in);
 	conn->in = NULL;
 	conn->in_len = 0;
 	conn_schedule(conn);
+}
+
+void conn_start_tls(struct conn *conn, struct tls_context *context)
+{
+	if (conn->state != CONN_OPEN)
+		return;
+	start(conn, context);
+	SSL_set_accept_state(conn->ssl);
+}
+
+/* RFC 6066 3: an address is no server name. */
+static void set_server_name(SSL *ssl, struct str domain)
+{
+	char name[256];
+	unsigned char address[16];
+	if (tls_name_normal(domain, name) && name[0] != '[' && inet_pton(AF_INET, name, address) != 1)
+		SSL_set_tlsext_host_name(ssl, name);
+}
+
+void conn_start_tls_client(
+    struct conn *conn, struct tls_context *context, struct str domain, const char *alpn)
+{
+	unsigned char protocols[256];
+	size_t len = alpn ? strlen(alpn) : 0;
+	if (conn->state != CONN_OPEN)
+		return;
+	start(conn, context);
+	SSL_set_connect_state(conn->ssl);
+	set_server_name(conn->ssl, domain);
+	if (len == 0)
+		return;
+	assert(len < sizeof(protocols));
+	protocols[0] = (unsigned char)len;
+	memcpy(protocols + 1, alpn, len);
+	SSL_set_alpn_protos(conn->ssl, protocols, (unsigned)len + 1);
 }
 
 void conn_set_tls_name(struct conn *conn, struct str host)
@@ -35,11 +68,6 @@ void conn_set_tls_name(struct conn *conn, struct str host)
 bool conn_is_tls(const struct conn *conn)
 {
 	return conn->tls_state == CONN_TLS_SECURE;
-}
-
-void conn_tls_begin(struct conn *conn)
-{
-	conn->tls_state = CONN_TLS_HANDSHAKE;
 }
 
 static void tls_fail(struct conn *conn, const char *what)
@@ -101,6 +129,14 @@ void conn_tls_handshake(struct conn *conn)
 		handshake_done(conn);
 	else if (tls_outcome(conn, rc, error, "TLS handshake") == 0)
 		tls_fail(conn, "TLS handshake");
+}
+
+void conn_tls_begin(struct conn *conn)
+{
+	conn->tls_state = CONN_TLS_HANDSHAKE;
+	/* A client speaks first. */
+	if (!SSL_is_server(conn->ssl))
+		conn_tls_handshake(conn);
 }
 
 ssize_t conn_tls_recv(struct conn *conn, char *bytes, size_t room)

@@ -133,24 +133,55 @@ void tls_fini(void)
 	tls_store_unref(&current);
 }
 
-static bool has_prefix_options(const struct conf_listener *listener)
+/* What a listener's options are called at the top level: "c2s_" and so on; NULL: they are not there. */
+static const char *prefix_of(const struct conf_listener *listener)
 {
-	return strcmp(conf_listener_module(listener), "ejabberd_c2s") == 0;
+	const char *module = conf_listener_module(listener);
+	if (strcmp(module, "ejabberd_c2s") == 0)
+		return "c2s_";
+	return strcmp(module, "ejabberd_s2s_in") == 0 ? "s2s_" : NULL;
 }
 
-/* The listener's option, or the top-level one that overrides it. */
-static const struct option_value *read_option(
-    const struct conf *conf, const struct conf_listener *listener, const char *name)
+static const struct option_value *prefixed(
+    const struct conf *conf, struct str host, const char *prefix, const char *name)
 {
-	if (has_prefix_options(listener)) {
-		struct strbuf full = {0};
-		strbuf_printf(&full, "c2s_%s", name);
-		const struct option_value *value = conf_get(conf, STR_NULL, full.ptr);
-		strbuf_fini(&full);
+	struct strbuf full = {0};
+	strbuf_printf(&full, "%s%s", prefix, name);
+	const struct option_value *value = conf_get(conf, host, full.ptr);
+	strbuf_fini(&full);
+	return value;
+}
+
+/*
+ * Where a context's options are read: a listener's or, without one, those of streams from host to other
+ * servers.
+ */
+struct source {
+	const struct conf *conf;
+	const struct conf_listener *listener;
+	struct str host;
+};
+
+/* The listener's option, or the top-level one that overrides it. */
+static const struct option_value *read_option(const struct source *source, const char *name)
+{
+	const char *prefix = source->listener ? prefix_of(source->listener) : "s2s_";
+	if (!source->listener)
+		return prefixed(source->conf, source->host, prefix, name);
+	if (prefix) {
+		const struct option_value *value = prefixed(source->conf, STR_NULL, prefix, name);
 		if (value->given)
 			return value;
 	}
-	return conf_listener_get(listener, name);
+	return conf_listener_get(source->listener, name);
+}
+
+static enum tls_role role_of(const struct source *source)
+{
+	if (!source->listener)
+		return TLS_TO_SERVERS;
+	const char *prefix = prefix_of(source->listener);
+	return prefix && strcmp(prefix, "s2s_") == 0 ? TLS_FROM_SERVERS : TLS_FROM_CLIENTS;
 }
 
 static char *joined(const struct option_value *list, char separator)
@@ -164,20 +195,24 @@ static char *joined(const struct option_value *list, char separator)
 	return strbuf_take(&text);
 }
 
-static struct cached *cached_new(
-    const struct conf *conf, const struct conf_listener *listener, const char *alpn)
+static bool wants_certificate(const struct source *source, bool cafile)
+{
+	return source->listener && strcmp(conf_listener_module(source->listener), "ejabberd_c2s") == 0 &&
+	       (cafile || conf_listener_get(source->listener, "tls_verify")->boolean);
+}
+
+static struct cached *cached_new(const struct source *source, const char *alpn)
 {
 	struct cached *cached = mem_zalloc(sizeof(*cached));
-	const struct option_value *cafile = read_option(conf, listener, "cafile");
-	bool c2s = has_prefix_options(listener);
-	cached->ciphers = joined(read_option(conf, listener, "ciphers"), ':');
-	cached->protocol_options = joined(read_option(conf, listener, "protocol_options"), '|');
-	cached->dhfile = str_dup(read_option(conf, listener, "dhfile")->string);
-	cached->options.verify =
-	    c2s && (cafile->string.len > 0 || conf_listener_get(listener, "tls_verify")->boolean);
-	if (cafile->string.len == 0)
-		cafile = conf_get(conf, STR_NULL, "ca_file");
-	cached->cafile = str_dup(cafile->string);
+	struct str cafile = read_option(source, "cafile")->string;
+	cached->ciphers = joined(read_option(source, "ciphers"), ':');
+	cached->protocol_options = joined(read_option(source, "protocol_options"), '|');
+	cached->dhfile = str_dup(read_option(source, "dhfile")->string);
+	cached->options.role = role_of(source);
+	cached->options.verify = wants_certificate(source, cafile.len > 0);
+	if (cafile.len == 0)
+		cafile = conf_str(source->conf, STR_NULL, "ca_file");
+	cached->cafile = str_dup(cafile);
 	cached->options.ciphers = str_of(cached->ciphers);
 	cached->options.protocol_options = str_of(cached->protocol_options);
 	cached->options.dhfile = str_of(cached->dhfile);
@@ -188,8 +223,9 @@ static struct cached *cached_new(
 
 static bool same_options(const struct tls_options *a, const struct tls_options *b)
 {
-	return str_eq(a->ciphers, b->ciphers) && str_eq(a->protocol_options, b->protocol_options) &&
-	       str_eq(a->dhfile, b->dhfile) && str_eq(a->cafile, b->cafile) && a->verify == b->verify &&
+	return a->role == b->role && str_eq(a->ciphers, b->ciphers) &&
+	       str_eq(a->protocol_options, b->protocol_options) && str_eq(a->dhfile, b->dhfile) &&
+	       str_eq(a->cafile, b->cafile) && a->verify == b->verify &&
 	       str_eq(str_of(a->alpn), str_of(b->alpn));
 }
 
@@ -209,16 +245,26 @@ static struct tls_context *find_or_make(struct cached **cached, struct err *err)
 	return context;
 }
 
-struct tls_context *tls_context_get(
-    const struct conf *conf, const struct conf_listener *listener, const char *alpn, struct err *err)
+static struct tls_context *context_get(const struct source *source, const char *alpn, struct err *err)
 {
-	struct cached *cached = cached_new(conf, listener, alpn);
+	struct cached *cached = cached_new(source, alpn);
 	pthread_mutex_lock(&lock);
 	struct tls_context *context = find_or_make(&cached, err);
 	pthread_mutex_unlock(&lock);
 	if (cached)
 		cached_free(cached);
 	return context;
+}
+
+struct tls_context *tls_context_get(
+    const struct conf *conf, const struct conf_listener *listener, const char *alpn, struct err *err)
+{
+	return context_get(&(struct source){conf, listener, STR_NULL}, alpn, err);
+}
+
+struct tls_context *tls_outgoing_context_get(const struct conf *conf, struct str host, struct err *err)
+{
+	return context_get(&(struct source){conf, NULL, host}, NULL, err);
 }
 
 void tls_each_certificate(

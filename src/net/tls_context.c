@@ -2,6 +2,7 @@
 #include <openssl/decoder.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -119,28 +120,52 @@ static int accept_any(int verified, X509_STORE_CTX *store)
 	return 1;
 }
 
-static int set_verify(SSL_CTX *ctx, const struct tls_options *options, struct err *err)
+/*
+ * A server that connects to us shows the certificate that it has as a server: public CAs no longer say
+ * "client" in it. One that is for clients only is as good.
+ */
+static int accept_any_server(int verified, X509_STORE_CTX *store)
 {
-	static const unsigned char session_context[] = "stanzad";
-	if (!options->verify)
-		return 0;
-	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE, accept_any);
-	SSL_CTX_set_session_id_context(ctx, session_context, sizeof(session_context) - 1);
-	if (options->cafile.len == 0) {
-		SSL_CTX_set_default_verify_paths(ctx);
-		return 0;
-	}
+	if (!verified && X509_STORE_CTX_get_error(store) == X509_V_ERR_INVALID_PURPOSE &&
+	    X509_STORE_CTX_get_error_depth(store) == 0 &&
+	    X509_check_purpose(X509_STORE_CTX_get_current_cert(store), X509_PURPOSE_SSL_CLIENT, 0) == 1)
+		X509_STORE_CTX_set_error(store, X509_V_OK);
+	return 1;
+}
+
+static int trust_file(SSL_CTX *ctx, const struct tls_options *options, struct err *err)
+{
 	char *path = str_dup(options->cafile);
-	STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(path);
-	int rc = 0;
-	if (!names || !SSL_CTX_load_verify_file(ctx, path)) {
-		rc = tls_err(err, path);
-		sk_X509_NAME_pop_free(names, X509_NAME_free);
-	} else {
-		SSL_CTX_set_client_CA_list(ctx, names);
+	int rc = SSL_CTX_load_verify_file(ctx, path) ? 0 : tls_err(err, path);
+	/* The names help people's programs to choose a certificate; a server has but one. */
+	if (rc == 0 && options->role == TLS_FROM_CLIENTS) {
+		STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(path);
+		if (names)
+			SSL_CTX_set_client_CA_list(ctx, names);
+		else
+			rc = tls_err(err, path);
 	}
 	free(path);
 	return rc;
+}
+
+static int set_verify(SSL_CTX *ctx, const struct tls_options *options, struct err *err)
+{
+	static const unsigned char session_context[] = "stanzad";
+	bool servers = options->role != TLS_FROM_CLIENTS;
+	if (!options->verify && !servers)
+		return 0;
+	SSL_CTX_set_verify(
+	    ctx, SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE, servers ? accept_any_server : accept_any);
+	SSL_CTX_set_session_id_context(ctx, session_context, sizeof(session_context) - 1);
+	if (options->role == TLS_FROM_SERVERS)
+		SSL_CTX_set_purpose(ctx, X509_PURPOSE_SSL_SERVER);
+	if (servers && SSL_CTX_dane_enable(ctx) <= 0)
+		return tls_err(err, "DANE");
+	if (options->cafile.len)
+		return trust_file(ctx, options, err);
+	SSL_CTX_set_default_verify_paths(ctx);
+	return 0;
 }
 
 /* RFC 7301 3.2: a client that offers protocols, but not ours, is told so. */
@@ -187,6 +212,15 @@ static int select_certificate(SSL *ssl, int *alert, void *arg)
 	return found ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
+/* We are the client: the certificate of the local host that the stream is from, or none. */
+static int choose_own_certificate(SSL *ssl, void *arg)
+{
+	const struct tls_store *store = arg;
+	const char *host = SSL_get_app_data(ssl);
+	const struct tls_name *name = host ? tls_store_find(store, str_of(host)) : NULL;
+	return !name || use_certificates(ssl, name) == 0;
+}
+
 static int set_fallback(SSL_CTX *ctx, const struct tls_name *name, struct err *err)
 {
 	for (unsigned type = 0; name && type < TLS_KEY_TYPES; type++) {
@@ -229,11 +263,17 @@ static int configure(
 	set_memory(ctx);
 	if (set_protocols(ctx, options->protocol_options, err) < 0 ||
 	    set_ciphers(ctx, options->ciphers, err) < 0 || set_dh(ctx, options->dhfile, err) < 0 ||
-	    set_verify(ctx, options, err) < 0 || set_fallback(ctx, store->fallback, err) < 0)
+	    set_verify(ctx, options, err) < 0)
+		return -1;
+	SSL_CTX_set_ex_data(ctx, store_index, tls_store_ref(store));
+	if (options->role == TLS_TO_SERVERS) {
+		SSL_CTX_set_cert_cb(ctx, choose_own_certificate, store);
+		return 0;
+	}
+	if (set_fallback(ctx, store->fallback, err) < 0)
 		return -1;
 	if (options->alpn)
 		SSL_CTX_set_alpn_select_cb(ctx, select_alpn, (void *)options->alpn);
-	SSL_CTX_set_ex_data(ctx, store_index, tls_store_ref(store));
 	SSL_CTX_set_tlsext_servername_callback(ctx, select_certificate);
 	SSL_CTX_set_tlsext_servername_arg(ctx, store);
 	return 0;
@@ -243,7 +283,8 @@ SSL_CTX *tls_ssl_ctx_new(const struct tls_options *options, struct tls_store *st
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	pthread_once(&once, init_once);
-	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+	SSL_CTX *ctx =
+	    SSL_CTX_new(options->role == TLS_TO_SERVERS ? TLS_client_method() : TLS_server_method());
 	if (!ctx)
 		abort();
 	if (configure(ctx, options, store, err) < 0) {

@@ -3,12 +3,27 @@
 #include <openssl/ssl.h>
 
 #include "net/internal.h"
+#include "net/tls_match.h"
 #include "net/tls_names.h"
 
 bool conn_peer_verified(const struct conn *conn)
 {
 	return conn_is_tls(conn) && SSL_get0_peer_certificate(conn->ssl) &&
 	       SSL_get_verify_result(conn->ssl) == X509_V_OK;
+}
+
+int conn_peer_chain(const struct conn *conn, struct err *err)
+{
+	if (!conn_is_tls(conn) || !SSL_get0_peer_certificate(conn->ssl))
+		return err_set(err, "no certificate");
+	long result = SSL_get_verify_result(conn->ssl);
+	return result == X509_V_OK ? 0 : err_set(err, "%s", X509_verify_cert_error_string(result));
+}
+
+int conn_peer_matches(const struct conn *conn, struct str domain, struct err *err)
+{
+	X509 *certificate = conn_is_tls(conn) ? SSL_get0_peer_certificate(conn->ssl) : NULL;
+	return certificate ? tls_match_server(certificate, domain, err) : err_set(err, "no certificate");
 }
 
 unsigned conn_peer_identities(

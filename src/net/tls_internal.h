@@ -53,12 +53,20 @@ int tls_file_read(
 /* tls_selfsigned.c: makes path (mode 0600) with a new key and certificate for host. */
 int tls_selfsigned_write(const char *path, struct str host, struct err *err);
 
+/* Who is at the other end. */
+enum tls_role {
+	TLS_FROM_CLIENTS, /* they connect to us */
+	TLS_FROM_SERVERS, /* other servers connect to us */
+	TLS_TO_SERVERS,   /* we connect to them */
+};
+
 struct tls_options {
+	enum tls_role role;
 	struct str ciphers;          /* OpenSSL's syntax; empty: its default */
 	struct str protocol_options; /* ejabberd's words, separated by '|' */
 	struct str dhfile, cafile;   /* empty: none */
-	bool verify;                 /* ask for a certificate, accept none too */
-	const char *alpn;            /* NULL: ALPN is ignored */
+	bool verify;      /* of clients: ask for a certificate, accept none too; servers are always asked */
+	const char *alpn; /* NULL: ALPN is ignored */
 };
 
 /* An SSL_CTX from options and certificates; NULL with a reason. */

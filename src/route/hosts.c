@@ -7,6 +7,7 @@
 #include "loop/worker.h"
 #include "route/host_tables.h"
 #include "route/instance.h"
+#include "route/module_file.h"
 #include "route/offered.h"
 #include "route/user_private.h"
 #include "stanzad/log.h"
@@ -41,6 +42,7 @@ static int plan_module(struct plan *plan, const struct module *module, const str
 {
 	struct module_instance *instance = instances_named(&plan->host->instances, module->name);
 	bool kept = instance && instance->module == module &&
+		    !conf_module_restarts(instance->options, options) &&
 		    (module->reload || conf_module_same(instance->options, options));
 	if (kept)
 		plan->reloads[plan->reload_count++] = (struct plan_reload){instance, options};
@@ -64,7 +66,8 @@ static int needs_unmet(
 {
 	struct str name = host_name(plan->host);
 	const char *need = need_missing(plan, module);
-	if (conf_module_find(conf, name, need) && module_named(need))
+	const struct conf_module *options = conf_module_find(conf, name, need);
+	if (options && module_configured(options))
 		return err_set(
 		    err, "module %s on %.*s and %s need each other", module->name, STR_FMT(name), need);
 	return err_set(err, "module %s on %.*s needs %s, which is not in its modules", module->name,
@@ -81,7 +84,7 @@ static int plan_modules(struct plan *plan, struct conf *conf, struct err *err)
 		more = false;
 		for (size_t i = 0; i < count; i++) {
 			const struct conf_module *options = conf_module_at(conf, name, i);
-			const struct module *module = module_named(conf_module_name(options));
+			const struct module *module = module_configured(options);
 			if (!module || instances_named(&plan->instances, module->name))
 				continue;
 			if (need_missing(plan, module)) {
@@ -442,6 +445,7 @@ void hosts_fini(void)
 		free(current);
 		current = NULL;
 	}
+	module_files_fini();
 	modules_offer_end();
 }
 

@@ -301,11 +301,11 @@ def test_balancing(server, cast, attach, rule):
     domain = f"{rule.replace('_', '-')}.localhost"
     components = [attach(domain, "many") for _ in range(3)]
     senders = [cast.client(f"user{number}", resource).login()
-               for number in range(4) for resource in ("a", "b")]
+               for number in range(12) for resource in "ab"[:1 + (number < 3)]]
     count = 0
-    for number in range(12):
+    for number in range(30):
         for sender in senders:
-            sender.message(f"u{number % 6}@{domain}/{number % 4}", str(count))
+            sender.message(f"u{number % 15}@{domain}/{number % 4}", str(count))
             count += 1
     got = spread(components, count)
     assert len(got) > 1, "one component has got everything"
@@ -466,14 +466,15 @@ def test_reload(own_server, cast_for):
 
 
 @pytest.mark.parametrize("listener, complaint", [
-    ("hosts: {a.localhost: {}}", "password"),
-    ("hosts: {a.localhost: {pasword: x}}", "pasword"),
-    ("hosts: {'a..b': {password: x}}", "expected a domain"),
-    ("check_from: true", "needs 'hosts' or a 'password'"),
+    ("hosts: {a.localhost: {}}", "warning: option 'hosts'"),
+    ("hosts: {a.localhost: {pasword: x}}", "error: unknown option 'pasword'"),
+    ("hosts: {'a..b': {password: x}}", "error: option 'hosts': expected a domain"),
+    ("check_from: true", "warning: listener 'ejabberd_service' has neither"),
 ])
 def test_checked_configuration(server, listener, complaint):
     done = server.check(f"hosts: [localhost]\nlisten: [{{port: 5347, module: ejabberd_service, {listener}}}]\n")
-    assert done.returncode != 0 and complaint in done.stdout + done.stderr
+    assert complaint in done.stdout + done.stderr
+    assert (done.returncode != 0) == complaint.startswith("error")
 
 
 @pytest.mark.parametrize("rule, complaint", [
