@@ -322,6 +322,12 @@ struct str sim_between(struct sim_client *client, const char *before, const char
 	return (struct str){client->in.ptr + start, client->read - strlen(behind) - start};
 }
 
+struct str sim_unread(struct sim_client *client)
+{
+	sim_settle();
+	return str_of(unread(client));
+}
+
 void sim_skip(struct sim_client *client)
 {
 	sim_settle();

@@ -83,6 +83,8 @@ bool sim_has(struct sim_client *client, const char *text);
 unsigned sim_count(struct sim_client *client, const char *text);
 /* What came between two texts, which are read; lives until the next call. Empty when they did not come. */
 struct str sim_between(struct sim_client *client, const char *before, const char *behind);
+/* What came and was not read; lives until the next call for the client. */
+struct str sim_unread(struct sim_client *client);
 /* Reads all that came. */
 void sim_skip(struct sim_client *client);
 /* Whether the server ended the connection. */
