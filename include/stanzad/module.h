@@ -7,6 +7,7 @@
 #pragma once
 
 #include "stanzad/command.h"
+#include "stanzad/disco.h"
 #include "stanzad/hooks.h"
 #include "stanzad/iq.h"
 #include "stanzad/metric.h"
@@ -14,7 +15,7 @@
 #include "stanzad/route.h"
 #include "stanzad/user.h"
 
-#define STANZAD_MODULE_ABI 2
+#define STANZAD_MODULE_ABI 3
 
 struct module_iq {
 	const char *ns; /* NULL ends the list */
@@ -106,3 +107,11 @@ const struct jid *host_jid(const struct host *host);
  * names. */
 void host_each_feature(const struct host *host, enum iq_component component,
     void (*each)(void *arg, const char *feature), void *arg);
+/* A number that changes whenever the host's modules, what they registered, or their options change. Any
+ * thread. */
+uint64_t host_generation(const struct host *host);
+/*
+ * What the host itself would answer to an IQ get with this payload (XML with its namespace), asked by the
+ * host: the element, unref it. NULL when nobody answers, refuses, or would answer later. On a worker.
+ */
+struct xml_tree *host_ask(struct host *host, struct str payload);

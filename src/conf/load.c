@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "conf/auth_methods.h"
 #include "conf/check.h"
 #include "conf/components.h"
 #include "conf/default.h"
@@ -143,6 +144,7 @@ static void build(struct load *load)
 		listeners_build(loader, setting(load, "listen"), &load->keywords);
 	for (size_t i = 0; i < conf->host_count; i++)
 		build_host(load, i, &shared);
+	auth_methods_check(loader);
 	for (size_t i = 0; i < conf->host_count; i++)
 		definitions_fini(&load->hosts[i].keywords);
 	modules_shared_fini(&shared);

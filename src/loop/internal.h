@@ -25,6 +25,12 @@ struct worker {
 	bool stopping;
 };
 
+struct job;
+/* Posts the job's done call to where it was submitted; the job may be gone afterwards. */
+void job_post_done(struct job *job);
+/* So many more (less) jobs wait or run on threads that are not the executor's. */
+void executor_count(int by);
+
 void timers_init(struct worker *worker);
 void timers_fini(struct worker *worker);
 /* Fires what is due. */

@@ -102,15 +102,14 @@ void route(const struct jid *from, const struct jid *to, struct stanza *stanza)
 		route_unfiltered(from, to, stanza);
 		return;
 	}
-	struct hook_stanza event = {.from = from, .to = to, .stanza = stanza_ref(stanza)};
+	struct hook_stanza event = {
+	    .from = from, .to = to, .stanza = stanza, .error = {.condition = SE_service_unavailable}};
 	enum hook_verdict verdict = hook_run_filter(host, &event);
 	if (verdict == HOOK_PASS)
 		route_unfiltered(event.from, event.to, event.stanza);
 	else if (verdict == HOOK_BOUNCE)
 		route_error(from, to, stanza, &event.error);
-	else
-		TRACE(STAGE_DROPPED, "hook filter: %s", event.reason ? event.reason : "a module took it");
-	stanza_unref(&event.stanza);
+	hook_stanza_fini(&event, stanza);
 }
 
 static void on_post(struct mail *mail)

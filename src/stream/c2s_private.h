@@ -94,6 +94,8 @@ void c2s_restart(struct c2s *c2s);
 /* A stanza error straight to this client, as if from 'from' (NULL: from the server). */
 void c2s_refuse(struct c2s *c2s, struct stanza *stanza, const struct jid *from,
     enum stanza_condition condition, const char *text);
+void c2s_refuse_with(struct c2s *c2s, struct stanza *stanza, const struct jid *from,
+    const struct stanza_error *error);
 /* The limits for stanzas before and after authentication. */
 void c2s_limit_size(struct c2s *c2s, bool before_login);
 void c2s_setup_free(struct c2s_setup **setup);

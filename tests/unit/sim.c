@@ -23,6 +23,7 @@
 #include "net/conn.h"
 #include "route/account.h"
 #include "route/component.h"
+#include "route/host_events.h"
 #include "route/hosts.h"
 #include "route/iq_request.h"
 #include "route/offered.h"
@@ -94,7 +95,7 @@ static bool clients_turn(void)
 
 	for (struct sim_client *client = clients; client; client = client->next)
 		if (client->fd >= 0)
-			any |= client_writes(client) | client_reads(client);
+			any |= (int)client_writes(client) | (int)client_reads(client);
 	return any;
 }
 
@@ -512,6 +513,8 @@ void sim_start(const char *listener, const char *rest)
 	must_work(hosts_apply(conf, &err), "hosts_apply", &err);
 	conf_install(conf);
 	components_expect(conf);
+	host_events_in_force();
+	host_events_started();
 }
 
 bool sim_try_reload(const char *listener, const char *rest, struct err *err)
@@ -527,6 +530,8 @@ bool sim_try_reload(const char *listener, const char *rest, struct err *err)
 	previous = conf_install(conf);
 	components_expect(conf);
 	components_close_gone();
+	host_events_in_force();
+	host_events_reloaded();
 	sim_settle();
 	conf_unref(&previous);
 	return true;
@@ -556,12 +561,14 @@ void sim_stop(void)
 {
 	struct conf *conf;
 
+	host_events_stopping();
 	c2s_close_all("system-shutdown", NULL);
 	peers_close(STREAM_system_shutdown, NULL);
 	clients_free();
 	sim_settle();
 	if (c2s_count() || peers_count())
 		give_up("sim_stop", "a stream is left");
+	host_events_down();
 	executor_fini();
 	store_close();
 	workers_visit(iq_requests_fini, NULL);
