@@ -16,6 +16,7 @@ BROKEN = {
     "cycles": {"src/base/a.h": H + '#include "base/b.h"\n', "src/base/b.h": H + '#include "base/a.h"\n'},
     "headers_alone": {"src/base/a.h": H + "uint32_t a(void);\n"},
     "pragma_once": {"src/base/a.h": C + "int a(void);\n"},
+    "commented": {"include/stanzad/a.h": H + "/* A. */\nint a(void);\nint b(void);\n\nint c(void);\n"},
     "include_order": {"src/base/a.c": C + '#include "base/a.h"\n\n#include <stdlib.h>\n#include <stdio.h>\n'},
     "spdx": {"src/base/a.c": "int a;\n"},
     "readme": {"src/base/a.c": C},

@@ -56,6 +56,7 @@ struct command {
 	enum command_outcome (*run)(struct command_call *call);
 };
 
+/* An argument of the call, by its name in the table. */
 struct str command_string(const struct command_call *call, const char *argument);
 int64_t command_integer(const struct command_call *call, const char *argument);
 /* Sets the text and returns outcome. */

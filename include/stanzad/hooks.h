@@ -324,4 +324,5 @@ struct hook_about {
 	enum hook_thread thread;
 	const char *what;
 };
+/* The row of hooks.def. */
 const struct hook_about *hook_about(enum hook_name hook);

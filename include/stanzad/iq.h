@@ -58,7 +58,8 @@ enum iq_discipline {
 	/*
 	 * On the executor, one call at a time for this row and host, in the order of arrival; of one sender that
 	 * is the order of sending, and the answers come in that order. May block: only those who ask the same
-	 * handler wait.
+	 * handler wait. When a module is stopped and started anew, a call of the old instance may still be
+	 * under way while the new one begins.
 	 */
 	IQ_ONE_QUEUE,
 	/*

@@ -42,6 +42,7 @@ struct session *session_next(const struct session *session);
 struct session *user_session(const struct user *user, struct str resource);
 unsigned user_session_count(const struct user *user);
 
+/* Whose it is, and its full JID; both as long as the session. */
 struct user *session_user(const struct session *session);
 const struct jid *session_jid(const struct session *session);
 /* The latest available presence that was broadcast; NULL while the resource is not available. */
@@ -70,6 +71,7 @@ struct session_about {
 	int64_t since_us;       /* real time of the bind */
 	bool tls;
 };
+/* What there is to know about the connection. */
 void session_about(const struct session *session, struct session_about *about_r);
 /* Real time in microseconds when the latest stanza came in from the client. */
 int64_t session_active_us(const struct session *session);

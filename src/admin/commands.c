@@ -12,6 +12,7 @@ static const struct command *const tables[] = {
     explain_commands,
     components_commands,
     hooks_commands,
+    metrics_commands,
     modules_commands,
 };
 #define TABLE_COUNT (sizeof(tables) / sizeof(tables[0]))

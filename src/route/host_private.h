@@ -97,15 +97,16 @@ struct module_instance {
 	size_t hook_count;
 	struct instance_route **routes;
 	size_t route_count;
-	int64_t *metrics; /* atomic; one for each row of module->metrics */
+	int64_t *metrics;      /* atomic; one for each row of module->metrics */
 	struct job_queue jobs; /* of module_run */
 	pthread_mutex_t timers_lock;
 	struct list timers; /* struct module_timer, of all workers */
 	bool timers_ended;
 	struct instance_watcher *watcher; /* NULL: nobody waits for its end */
-	bool in_force; /* the host's tables know it */
-	bool failed;   /* .start did: no further function of it is called */
-	bool left;     /* .leave was, or is about to be called */
+	bool in_force;                    /* the host's tables know it */
+	bool reloading;                   /* within .reload: the tables are built anew afterwards, once */
+	bool failed;                      /* .start did: no further function of it is called */
+	bool left;                        /* .leave was, or is about to be called */
 };
 
 /* Its hooks are in these tables. tables NULL: false. */
@@ -114,7 +115,8 @@ bool host_tables_have(const struct host_tables *tables, const struct module_inst
  */
 struct host_tables *host_tables_ref(struct host *host);
 void host_tables_unref(struct host_tables *tables);
-/* Work that began under the tables is on another thread (by 1) or back again (-1): no module stops meanwhile. */
+/* Work that began under the tables is on another thread (by 1) or back again (-1): no module stops meanwhile.
+ */
 void host_tables_hold(const struct host_tables *tables, int by);
 
 /* The present tables, for as long as the calling worker does not return to its loop. */

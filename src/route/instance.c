@@ -36,6 +36,12 @@ void iq_entry_unref(struct iq_entry *entry)
 		free(entry);
 }
 
+/* Between two changes within .reload nobody may see the one without the other: the core refreshes afterwards. */
+static bool is_visible(const struct module_instance *instance)
+{
+	return instance->in_force && !instance->reloading;
+}
+
 /* Where it is in the instance's list; iq_count when it is not there. */
 static size_t iq_place(const struct module_instance *instance, enum iq_component component, const char *ns)
 {
@@ -54,6 +60,8 @@ static int iq_check(const struct module_instance *instance, const struct module_
 				    "or discipline that there is not");
 	const struct iq_entry *taken =
 	    instance->in_force ? host_iq(instance->host, iq->component, str_of(iq->ns)) : NULL;
+	if (taken && taken->instance == instance)
+		taken = NULL; /* the instance's own list says whether it still has it */
 	if (taken || iq_place(instance, iq->component, iq->ns) < instance->iq_count)
 		return err_set(err, "the namespace %s is answered by %s already", iq->ns,
 		    taken ? taken->instance->module->name : instance->module->name);
@@ -66,7 +74,7 @@ int module_add_iq(struct module_instance *instance, const struct module_iq *iq, 
 		return -1;
 	instance->iqs = mem_realloc_array(instance->iqs, instance->iq_count + 1, sizeof(*instance->iqs));
 	instance->iqs[instance->iq_count++] = entry_new(instance, iq);
-	if (instance->in_force)
+	if (is_visible(instance))
 		host_refresh(instance->host);
 	return 0;
 }
@@ -79,7 +87,7 @@ int module_remove_iq(
 		return err_set(err, "%s has no handler of the namespace %s", instance->module->name, ns);
 	struct iq_entry *entry = instance->iqs[place];
 	instance->iqs[place] = instance->iqs[--instance->iq_count];
-	if (instance->in_force)
+	if (is_visible(instance))
 		host_refresh(instance->host);
 	iq_entry_unref(entry);
 	return 0;
@@ -89,7 +97,7 @@ int module_remove_iq(
 
 static void hooks_refresh(struct module_instance *instance, const struct hook_entry *entry)
 {
-	if (!instance->in_force)
+	if (!is_visible(instance))
 		return;
 	if (entry->global)
 		hosts_refresh();

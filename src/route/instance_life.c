@@ -9,6 +9,7 @@
 #include "route/module_timer.h"
 #include "route/offered.h"
 #include "stanzad/log.h"
+#include "store/module_schema.h"
 
 #define STOP_CHECK_MS 10
 
@@ -50,7 +51,8 @@ struct module_instance *instance_start(const struct module *module, struct host 
 		instance_free(instance);
 		return NULL;
 	}
-	if (instance_register(instance, err) < 0 || (module->start && module->start(instance, err) < 0)) {
+	if ((module->schema && module_schema_apply(module->name, module->schema, err) < 0) ||
+	    instance_register(instance, err) < 0 || (module->start && module->start(instance, err) < 0)) {
 		err_prefix(err, "module %s on %.*s", module->name, STR_FMT(host_name(host)));
 		instance->failed = true;
 		instance_discard(instance);
@@ -68,7 +70,9 @@ int instance_reload(struct module_instance *instance, const struct conf_module *
 	instance->before = instance->options;
 	__atomic_store_n(&instance->options, options, __ATOMIC_RELEASE);
 	instance->conf = conf_ref(conf);
+	instance->reloading = true;
 	int result = same ? 0 : instance->module->reload(instance, err);
+	instance->reloading = false;
 	*conf_r = old;
 	if (result < 0) {
 		__atomic_store_n(&instance->options, instance->before, __ATOMIC_RELEASE);

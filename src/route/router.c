@@ -8,6 +8,9 @@
 #include "route/host_private.h"
 #include "route/session.h"
 
+/* How deep the routing of one stanza may cause that of others before these wait for the next turn of the loop: two
+ * services that answer each other must not use up the stack. */
+#define DEPTH_MAX 20
 #define BACKLOG_MAX 10000 /* pieces of mail for a worker; above it whoever sends more is slowed down */
 
 struct envelope *envelope_new(const struct jid *from, const struct jid *to, struct stanza *stanza)
@@ -95,7 +98,25 @@ static struct host *filter_host(const struct jid *from, const struct jid *to)
 	return host && host_hooks(host, HOOK_filter)->count ? host : NULL;
 }
 
-void route(const struct jid *from, const struct jid *to, struct stanza *stanza)
+static void on_post(struct mail *mail)
+{
+	struct envelope *envelope = (struct envelope *)mail;
+	struct trace *before;
+	trace_enter(envelope->trace, &before);
+	route(&envelope->from, &envelope->to, envelope->stanza);
+	envelope_free(envelope);
+	trace_leave(before);
+}
+
+static void post(
+    struct worker *worker, const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	struct envelope *envelope = envelope_new(from, to, stanza);
+	envelope->mail.receive = on_post;
+	worker_post(worker, &envelope->mail);
+}
+
+static void route_now(const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	struct host *host = filter_host(from, to);
 	if (!host) {
@@ -112,21 +133,22 @@ void route(const struct jid *from, const struct jid *to, struct stanza *stanza)
 	hook_stanza_fini(&event, stanza);
 }
 
-static void on_post(struct mail *mail)
+static _Thread_local unsigned depth;
+
+void route(const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
-	struct envelope *envelope = (struct envelope *)mail;
-	struct trace *before;
-	trace_enter(envelope->trace, &before);
-	route(&envelope->from, &envelope->to, envelope->stanza);
-	envelope_free(envelope);
-	trace_leave(before);
+	if (depth >= DEPTH_MAX) {
+		post(worker_self(), from, to, stanza);
+		return;
+	}
+	depth++;
+	route_now(from, to, stanza);
+	depth--;
 }
 
 void route_post(const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
-	struct envelope *envelope = envelope_new(from, to, stanza);
-	envelope->mail.receive = on_post;
-	worker_post(worker_home(map_hash(jid_bare(from))), &envelope->mail);
+	post(worker_home(map_hash(jid_bare(from))), from, to, stanza);
 }
 
 void route_error(

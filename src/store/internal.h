@@ -11,7 +11,7 @@
 #include "store/settings.h"
 #include "store/store_open.h"
 
-/* What store_op.private.words hold. */
+/* What store_op.own.words hold. */
 struct ticket {
 	union {
 		struct job job; /* a read, on the executor */
@@ -27,16 +27,16 @@ struct ticket {
 	bool finished;
 };
 _Static_assert(
-    sizeof(struct ticket) <= sizeof(((struct store_op *)0)->private.words), "no room for a ticket");
+    sizeof(struct ticket) <= sizeof(((struct store_op *)0)->own.words), "no room for a ticket");
 
 static inline struct ticket *ticket_of(struct store_op *op)
 {
-	return (struct ticket *)op->private.words;
+	return (struct ticket *)op->own.words;
 }
 
 static inline struct store_op *ticket_op(struct ticket *ticket)
 {
-	return list_entry(ticket, struct store_op, private);
+	return list_entry(ticket, struct store_op, own);
 }
 
 struct store {

@@ -22,6 +22,36 @@
 
 static struct sim_client *alice;
 
+/* --- what hooks are told ----------------------------------------------------------------------------- */
+
+static struct strbuf seen;
+
+static enum hook_verdict on_connected(struct module_instance *instance, struct hook_component *event)
+{
+	strbuf_printf(&seen, "+%.*s ", STR_FMT(event->domain));
+	return HOOK_PASS;
+}
+
+static enum hook_verdict on_disconnected(struct module_instance *instance, struct hook_component *event)
+{
+	strbuf_printf(&seen, "-%.*s%s ", STR_FMT(event->domain), event->reason ? "" : " for no reason");
+	return HOOK_PASS;
+}
+
+static const struct hook_entry watch_hooks[] = {
+    HOOK_ENTRY(component_connected, on_connected, HOOK_NORMAL, NULL),
+    HOOK_ENTRY(component_disconnected, on_disconnected, HOOK_NORMAL, NULL),
+    {0},
+};
+static const struct option no_options[] = {{0}};
+static const struct module mod_watch = {
+    .abi = STANZAD_MODULE_ABI,
+    .size = sizeof(struct module),
+    .name = "mod_watch",
+    .options = no_options,
+    .hooks = watch_hooks,
+};
+
 static struct sim_client *dial(size_t listener, const char *header)
 {
 	struct sim_client *client = sim_client_at(listener);
@@ -175,6 +205,21 @@ static void test_global_routes(void)
 	sim_send(irc, "<message from='two.sim.example' to='alice@sim.example' id='2'/>");
 	is_refused(irc, "invalid-from");
 	sim_stop();
+}
+
+static void test_hooks(void)
+{
+	begin_with(LISTENERS, "modules: {mod_watch: {}}\n");
+	is_refused(dial(1, HEADER("sim.example")), "conflict");
+	struct sim_client *irc = component(1, HEADER(IRC), "x"), *far = component(2, HEADER("f.example"), "any");
+	is_str(strbuf_view(&seen), STR("+" IRC " +two.sim.example +f.example "));
+	strbuf_reset(&seen);
+	sim_cut(irc);
+	sim_send(far, "</stream:stream>");
+	sim_settle();
+	ok(strstr(seen.ptr, "-" IRC " -two.sim.example ") && strstr(seen.ptr, "-f.example "));
+	sim_stop();
+	strbuf_fini(&seen);
 }
 
 static void test_any_domain(void)
@@ -409,11 +454,15 @@ static void test_reload(void)
 
 int main(void)
 {
+	static const struct module *const modules[] = {&mod_watch, NULL};
+
+	sim_offer(modules);
 	run(test_handshake);
 	run(test_refused_headers);
 	run(test_refused_handshakes);
 	run(test_access);
 	run(test_global_routes);
+	run(test_hooks);
 	run(test_any_domain);
 	run(test_disco);
 	run(test_addresses);

@@ -564,7 +564,7 @@ static void test_disk_full(void)
 	is_int(kept + named, COUNT);
 	snprintf(sql, sizeof(sql), "SELECT count(*) FROM last");
 	is_int(raw_int(sql), kept);
-	after.op.private.err.text[0] = '\0';
+	after.op.own.err.text[0] = '\0';
 	submit(&after, STORE_WRITE, "", "after");
 	wait_finished(COUNT + 1);
 	is_int(after.result, 1);
