@@ -297,6 +297,25 @@ static void prompt_done(struct job *job)
 		submit_waiting(request);
 }
 
+/* Without a way to another thread and back, when the account is in memory and no key has to be derived. */
+static bool is_at_hand(struct auth_request *request)
+{
+	const struct auth_policy *policy = &request->policy;
+	const struct auth_backend *only = policy->chain_len == 1 ? policy->chain[0] : NULL;
+	enum auth_outcome outcome;
+
+	if (!only || !only->peek || request->kind != AUTH_GET_CREDENTIALS || policy->store_plain)
+		return false;
+	if (!only->peek(policy, request->user, &request->credentials, &outcome))
+		return false;
+	if (request->credentials.plain && request->hash < AUTH_HASHES) {
+		auth_credentials_fini(&request->credentials);
+		return false;
+	}
+	request->outcome = outcome;
+	return true;
+}
+
 void auth_submit(struct auth_request *request)
 {
 	bool nothing_known = request->kind == AUTH_CHECK_PASSWORD;
@@ -310,7 +329,10 @@ void auth_submit(struct auth_request *request)
 		return;
 	}
 	request->job = (struct job){.run = run_prompt, .done = prompt_done};
-	executor_submit(&request->job, lane_of(request));
+	if (is_at_hand(request))
+		executor_skip(&request->job);
+	else
+		executor_submit(&request->job, lane_of(request));
 }
 
 /* Blocking calls

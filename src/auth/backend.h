@@ -5,9 +5,10 @@
 #include "auth/auth.h"
 
 /*
- * All functions block and run on executor threads or on those of commands; user is a prepared local part, a
- * password is prepared and not empty. One that is NULL: this back end cannot do it. With AUTH_UNAVAILABLE err
- * says why; with AUTH_DENIED and AUTH_NOT_ALLOWED it may, and is left alone otherwise.
+ * All functions but peek and methods block and run on executor threads or on those of commands; user is a
+ * prepared local part, a password is prepared and not empty. One that is NULL: this back end cannot do it.
+ * With AUTH_UNAVAILABLE err says why; with AUTH_DENIED and AUTH_NOT_ALLOWED it may, and is left alone
+ * otherwise.
  */
 struct auth_backend {
 	const char *name; /* the word in auth_method */
@@ -17,6 +18,12 @@ struct auth_backend {
 	/* AUTH_OK: the account is there; what is stored about its password may be nothing. */
 	enum auth_outcome (*credentials)(const struct auth_policy *policy, struct str user,
 	    struct auth_credentials *credentials_r, struct err *err);
+	/*
+	 * The same, on a worker: without waiting for anything. False: it would have to, and credentials_r is
+	 * as it was. NULL: it always would.
+	 */
+	bool (*peek)(const struct auth_policy *policy, struct str user,
+	    struct auth_credentials *credentials_r, enum auth_outcome *outcome_r);
 	/* Takes about as long for AUTH_NO_USER as for AUTH_DENIED. */
 	enum auth_outcome (*check_password)(
 	    const struct auth_policy *policy, struct str user, struct str password, struct err *err);

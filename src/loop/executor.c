@@ -133,6 +133,12 @@ void executor_submit(struct job *job, struct job_queue *queue)
 		pthread_cond_signal(&executor.work);
 }
 
+void executor_skip(struct job *job)
+{
+	job->home = worker_self();
+	job_post_done(job);
+}
+
 void executor_fini(void)
 {
 	pthread_mutex_lock(&executor.lock);

@@ -32,6 +32,8 @@ struct job_queue {
 int executor_init(unsigned threads, struct err *err);
 /* Any worker. queue NULL: in parallel with all others. */
 void executor_submit(struct job *job, struct job_queue *queue);
+/* For a job that has nothing left to run: done comes as from executor_submit. */
+void executor_skip(struct job *job);
 /* Waits until every submitted job has run; their done calls are posted. No submission may follow. */
 void executor_fini(void);
 /* 0 to threads-1 on an executor thread, -1 elsewhere: for resources kept per thread. */

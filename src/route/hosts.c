@@ -18,7 +18,16 @@
 /* Every host that ever was, for iteration on worker 0; lookups by other workers use 'current'. */
 static struct host **hosts;
 static size_t host_count;
-static struct map *current; /* atomic; domain -> struct host */
+static struct served *current; /* atomic */
+
+/* Comparing a few names is faster than hashing one, and a message asks for its two domains several times. */
+#define FEW 4
+
+struct served {
+	struct map by_domain; /* struct host */
+	struct host *few[FEW];
+	size_t count; /* over FEW: look in the map */
+};
 
 /* --- a plan: what a host will have ---------------------------------------------------------------------- */
 
@@ -283,7 +292,7 @@ static void plans_fini(struct plans *plans)
 /* --- putting plans into force --------------------------------------------------------------------------- */
 
 struct retired { /* freed when every worker has passed its loop */
-	struct map *hosts;
+	struct served *hosts;
 	struct retired_tables {
 		struct host *host;
 		struct host_tables *tables;
@@ -298,7 +307,7 @@ static void retired_free(void *arg)
 {
 	struct retired *retired = arg;
 	if (retired->hosts) {
-		map_fini(retired->hosts);
+		map_fini(&retired->hosts->by_domain);
 		free(retired->hosts);
 	}
 	for (size_t i = 0; i < retired->table_count; i++)
@@ -439,10 +448,14 @@ static void instances_take_force(struct host *host)
 
 static void publish(struct retired *retired)
 {
-	struct map *fresh = mem_zalloc(sizeof(*fresh));
-	for (size_t i = 0; i < host_count; i++)
-		if (hosts[i]->present)
-			map_put(fresh, jid_domain(&hosts[i]->jid), hosts[i]);
+	struct served *fresh = mem_zalloc(sizeof(*fresh));
+	for (size_t i = 0; i < host_count; i++) {
+		if (!hosts[i]->present)
+			continue;
+		map_put(&fresh->by_domain, jid_domain(&hosts[i]->jid), hosts[i]);
+		if (fresh->count++ < FEW)
+			fresh->few[fresh->count - 1] = hosts[i];
+	}
 	retired->hosts = current;
 	__atomic_store_n(&current, fresh, __ATOMIC_RELEASE);
 }
@@ -502,7 +515,7 @@ void hosts_fini(void)
 	hosts = NULL;
 	host_count = 0;
 	if (current) {
-		map_fini(current);
+		map_fini(&current->by_domain);
 		free(current);
 		current = NULL;
 	}
@@ -531,6 +544,11 @@ void hosts_each(void (*each)(void *arg, struct host *host), void *arg)
 
 struct host *host_find(struct str domain)
 {
-	const struct map *map = __atomic_load_n(&current, __ATOMIC_ACQUIRE);
-	return map ? map_get(map, domain) : NULL;
+	const struct served *served = __atomic_load_n(&current, __ATOMIC_ACQUIRE);
+	if (!served || served->count > FEW)
+		return served ? map_get(&served->by_domain, domain) : NULL;
+	for (size_t i = 0; i < served->count; i++)
+		if (str_eq(jid_domain(&served->few[i]->jid), domain))
+			return served->few[i];
+	return NULL;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files that run operations share: store.c (taking them in), writer.c, open.c. */
+/* What the files that run operations share: store.c (taking them in), writer.c, peek.c, open.c. */
 #pragma once
 
 #include <pthread.h>
@@ -81,3 +81,7 @@ void store_release(struct list *released);
 /* At the end: runs what store_release sent but no worker received, waits for reads that run. */
 void store_reads_drain(void);
 void store_readers_close(void);
+/* Gives back a connection of store.readers. */
+void store_reader_give(struct db *db);
+/* With the lock: the last write of the key that is not durable yet; NULL: there is none. */
+struct ticket *store_last_write(struct str key);

@@ -56,7 +56,7 @@ static struct db *reader_take(struct err *err)
 	return db;
 }
 
-static void reader_give(struct db *db)
+void store_reader_give(struct db *db)
 {
 	pthread_mutex_lock(&store.lock);
 	if (store.reader_count == store.reader_room) {
@@ -82,7 +82,7 @@ static int read_now(db_run_fn run, void *arg, struct err *err)
 	int result = db ? db_transact(db, false, run, arg, err) : -1;
 
 	if (db)
-		reader_give(db);
+		store_reader_give(db);
 	return result;
 }
 
@@ -176,7 +176,7 @@ void store_reads_drain(void)
 
 /* Writes. ------------------------------------------------------------------------------------------- */
 
-static struct ticket *last_write(struct str key)
+struct ticket *store_last_write(struct str key)
 {
 	return key.len ? map_get(&store.last_writes, key) : NULL;
 }
@@ -199,7 +199,7 @@ void store_write_finished(struct ticket *ticket, struct list *released_r)
 {
 	struct store_op *op = ticket_op(ticket);
 
-	if (last_write(op->key) == ticket)
+	if (store_last_write(op->key) == ticket)
 		map_remove(&store.last_writes, op->key);
 	while (!list_empty(&ticket->readers)) {
 		struct list *node = ticket->readers.next;
@@ -236,7 +236,7 @@ static bool hold(struct store_op *op)
 		return true;
 	}
 	store.waiting++;
-	write = last_write(op->key);
+	write = store_last_write(op->key);
 	if (write)
 		list_add_before(&write->readers, &ticket_of(op)->node);
 	else
@@ -301,7 +301,7 @@ static int call_read(struct call *call, struct err *err)
 {
 	pthread_mutex_lock(&store.lock);
 	bool open = store.open;
-	struct ticket *write = open ? last_write(call->op.key) : NULL;
+	struct ticket *write = open ? store_last_write(call->op.key) : NULL;
 	uint64_t number = write ? write->number : 0;
 	if (open)
 		store.reading++;
