@@ -10,6 +10,7 @@ extern const struct command sessions_commands[];
 extern const struct command server_commands[];
 extern const struct command stanza_commands[];
 extern const struct command explain_commands[];
+extern const struct command components_commands[];
 extern const struct command hooks_commands[];
 extern const struct command metrics_commands[];
 extern const struct command modules_commands[];
