@@ -18,12 +18,12 @@ static void ask(const struct conf *conf, struct str host)
 	struct access_subject subject = {&jid, (struct sockaddr *)&loopback};
 
 	for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++) {
-		access_rule_allowed(conf, host, rules[i], &subject);
+		access_rule_allowed(conf, host, str_of(rules[i]), &subject);
 		access_acl_match(conf, host, rules[i], &subject);
 		access_rule_number(conf, host, rules[i], &subject, -1);
 	}
-	fuzz_check(access_rule_allowed(conf, host, "all", &subject));
-	fuzz_check(!access_rule_allowed(conf, host, "none", &subject));
+	fuzz_check(access_rule_allowed(conf, host, STR("all"), &subject));
+	fuzz_check(!access_rule_allowed(conf, host, STR("none"), &subject));
 }
 
 static void compare(const struct conf *a, const struct conf *b)

@@ -27,6 +27,14 @@ bool module_allows(
  * when the rule is missing or nothing in it matches. */
 int64_t module_number(const struct module_instance *instance, const char *option,
     const struct access_subject *subject, int64_t fallback);
+/*
+ * By the name of a rule of access_rules, for options of type OPTION_MAP that name rules inside. "all" and "none" always
+ * exist; nothing is allowed by a rule that does not.
+ */
+bool module_rule_allows(
+    const struct module_instance *instance, struct str rule, const struct access_subject *subject);
+/* Whether there is a rule of that name, in the configuration that the instance was started or reloaded with. */
+bool module_rule_exists(const struct module_instance *instance, struct str rule);
 /* A top-level option as it counts for the host. Never NULL; there must be one of that name. Valid until the calling
  * worker returns to its loop, or the handler or work returns. */
 const struct option_value *host_option(const struct host *host, const char *name);

@@ -74,6 +74,8 @@ enum iq_verdict {
 	IQ_REFUSE, /* the error in iq->error */
 	IQ_LATER,  /* iq_later was called; iq_finish was, or will be */
 	IQ_SILENT, /* nothing is sent: the handler routed an answer of its own */
+	IQ_PASS,   /* only from a row that .replaces, instead of iq_later: the row that it replaces is called, or
+		      the request goes back with service-unavailable when there is none */
 };
 
 struct iq {

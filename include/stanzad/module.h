@@ -16,7 +16,7 @@
 #include "stanzad/store.h"
 #include "stanzad/user.h"
 
-#define STANZAD_MODULE_ABI 3
+#define STANZAD_MODULE_ABI 4
 
 struct module_iq {
 	const char *ns; /* NULL ends the list */
@@ -28,6 +28,12 @@ struct module_iq {
 	bool owner_only; /* IQ_SM: others than the user themselves get forbidden */
 	bool for_nobody; /* IQ_SM: called for local parts without an account, too; user_exists tells */
 	bool announce;   /* ns is a disco#info feature of the component */
+	/*
+	 * IQ_NO_QUEUE: called before the row of another module that answers the namespace, and may hand a request
+	 * on to that one with IQ_PASS. While it is there the other is not announced; afterwards all is as before.
+	 * Two that replace the same namespace are refused like two that answer it.
+	 */
+	bool replaces;
 };
 
 /* A service: domains whose every stanza comes to the module. */

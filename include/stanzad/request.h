@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* IQs that a module asks from the host's own JID, and their answers. A service asks from its own domain by route,
+/* IQs that a module asks from the host's own JID or in the name of its users, and their answers. A service asks from its own domain by route,
  * and gets the answers in its deliver. */
 #pragma once
 
@@ -18,3 +18,10 @@ typedef void module_answered(struct module_instance *instance, void *arg, struct
  */
 void module_ask(struct module_instance *instance, const struct jid *to, enum stanza_type type,
     struct xml_writer *payload, unsigned timeout_ms, module_answered *answered, void *arg);
+
+/*
+ * The same from another JID: the bare JID of a user of the host, who learns nothing of it. Asked at that very JID it
+ * is a request of the owner (own in struct iq), and, unlike one of a client, has no resource.
+ */
+void module_ask_as(struct module_instance *instance, const struct jid *from, const struct jid *to,
+    enum stanza_type type, struct xml_writer *payload, unsigned timeout_ms, module_answered *answered, void *arg);

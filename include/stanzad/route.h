@@ -40,6 +40,11 @@ struct host;
 void route_each_service(
     const struct host *host, void (*each)(void *arg, struct str domain), void *arg);
 
+/* Whether a component (XEP-0114) serves exactly this domain at present. Any worker. */
+bool route_is_component(struct str domain);
+/* Calls each for every domain that components serve at present. On a worker. */
+void route_each_component(void (*each)(void *arg, struct str domain), void *arg);
+
 /*
  * A service: takes every stanza for its domain. On the worker that is the home of the recipient's bare JID;
  * from, to and stanza are borrowed for the call.

@@ -121,9 +121,15 @@ bool access_allowed(const struct conf *conf, struct str host, const struct acces
 }
 
 bool access_rule_allowed(
-    const struct conf *conf, struct str host, const char *rule, const struct access_subject *subject)
+    const struct conf *conf, struct str host, struct str rule, const struct access_subject *subject)
 {
-	return named_allowed(conf, conf_scope(conf, host), str_of(rule), subject);
+	return named_allowed(conf, conf_scope(conf, host), rule, subject);
+}
+
+bool access_rule_exists(const struct conf *conf, struct str host, struct str rule)
+{
+	return str_is(rule, "all") || str_is(rule, "none") ||
+	       map_get(conf_scope(conf, host)->access_rules, rule);
 }
 
 bool access_acl_match(

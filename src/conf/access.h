@@ -13,7 +13,8 @@ bool access_allowed(const struct conf *conf, struct str host, const struct acces
     const struct access_subject *subject);
 /* A named rule of access_rules; "all" and "none" always exist. */
 bool access_rule_allowed(
-    const struct conf *conf, struct str host, const char *rule, const struct access_subject *subject);
+    const struct conf *conf, struct str host, struct str rule, const struct access_subject *subject);
+bool access_rule_exists(const struct conf *conf, struct str host, struct str rule);
 /* A named rule of shaper_rules that yields a number (max_user_sessions, ...): the value, OPTION_INFINITE, or
  * fallback when the rule is missing or nothing matches. */
 int64_t access_rule_number(const struct conf *conf, struct str host, const char *rule,

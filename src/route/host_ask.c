@@ -51,7 +51,7 @@ struct xml_tree *host_ask(struct host *host, struct str payload)
 	struct err err = {0};
 	struct stanza *request = request_make(payload, &err);
 	const struct xml *asked = request ? stanza_payload(request) : NULL;
-	const struct iq_entry *entry = asked ? host_iq(host, IQ_LOCAL, asked->ns) : NULL;
+	const struct iq_entry *entry = asked ? host_iq_own(host, IQ_LOCAL, asked->ns) : NULL;
 	struct xml_tree *tree = NULL;
 	if (!asked)
 		LOG_ERROR("host.bad_question", LOG_CSTR("reason", err.text));

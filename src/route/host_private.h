@@ -62,6 +62,7 @@ struct host_tables {
 	uint64_t generation; /* host_generation */
 	struct hook_table hooks[HOOK_COUNT];
 	struct map iqs[2];         /* enum iq_component; namespace -> struct iq_entry */
+	struct map replacing[2];   /* the same for rows that replace others */
 	struct instances own;      /* the host's, in the order in which they were started */
 	struct instances visitors; /* of other hosts, whose global hooks are in the tables */
 };
@@ -131,5 +132,7 @@ static inline const struct hook_table *host_hooks(const struct host *host, enum 
 	return &__atomic_load_n(&host->tables, __ATOMIC_ACQUIRE)->hooks[hook];
 }
 
-/* NULL when nobody answers it. */
+/* Who is asked first; NULL when nobody answers it. */
 struct iq_entry *host_iq(const struct host *host, enum iq_component component, struct str ns);
+/* Who answers it when no row replaces that one. */
+struct iq_entry *host_iq_own(const struct host *host, enum iq_component component, struct str ns);

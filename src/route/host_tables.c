@@ -43,7 +43,8 @@ static void add_own(struct host_tables *tables, struct module_instance *instance
 			    (struct hook_slot){instance, instance->hooks[i]});
 	for (size_t i = 0; i < instance->iq_count; i++) {
 		struct iq_entry *entry = iq_entry_ref(instance->iqs[i]);
-		map_put(&tables->iqs[entry->iq.component], str_of(entry->ns), entry);
+		struct map *maps = entry->iq.replaces ? tables->replacing : tables->iqs;
+		map_put(&maps[entry->iq.component], str_of(entry->ns), entry);
 	}
 }
 
@@ -122,6 +123,17 @@ void host_tables_hold(const struct host_tables *tables, int by)
 		__atomic_add_fetch(&tables->visitors.list[i]->calls, by, __ATOMIC_ACQ_REL);
 }
 
+static void entries_fini(struct map *entries)
+{
+	struct iq_entry *entry;
+	uint32_t position = 0;
+	while ((entry = map_next(entries, &position, NULL))) {
+		map_remove(entries, str_of(entry->ns));
+		iq_entry_unref(entry);
+	}
+	map_fini(entries);
+}
+
 void host_tables_unref(struct host_tables *tables)
 {
 	if (__atomic_sub_fetch(&tables->refs, 1, __ATOMIC_ACQ_REL) > 0)
@@ -129,20 +141,21 @@ void host_tables_unref(struct host_tables *tables)
 	for (unsigned i = 0; i < HOOK_COUNT; i++)
 		free(tables->hooks[i].slots);
 	for (unsigned i = 0; i < 2; i++) {
-		struct iq_entry *entry;
-		uint32_t position = 0;
-		while ((entry = map_next(&tables->iqs[i], &position, NULL))) {
-			map_remove(&tables->iqs[i], str_of(entry->ns));
-			iq_entry_unref(entry);
-		}
-		map_fini(&tables->iqs[i]);
+		entries_fini(&tables->iqs[i]);
+		entries_fini(&tables->replacing[i]);
 	}
 	free(tables->own.list);
 	free(tables->visitors.list);
 	free(tables);
 }
 
+struct iq_entry *host_iq_own(const struct host *host, enum iq_component component, struct str ns)
+{
+	return map_get(&host_tables_now(host)->iqs[component], ns);
+}
+
 struct iq_entry *host_iq(const struct host *host, enum iq_component component, struct str ns)
 {
-	return map_get(&__atomic_load_n(&host->tables, __ATOMIC_ACQUIRE)->iqs[component], ns);
+	struct iq_entry *entry = map_get(&host_tables_now(host)->replacing[component], ns);
+	return entry ? entry : host_iq_own(host, component, ns);
 }

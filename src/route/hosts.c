@@ -118,22 +118,26 @@ static int plan_modules(struct plan *plan, struct conf *conf, struct err *err)
 
 static int plan_iqs(const struct plan *plan, struct err *err)
 {
-	struct map taken[2] = {0};
+	struct map taken[2] = {0}, replaced[2] = {0};
 	int result = 0;
 	for (size_t i = 0; i < plan->instances.count && result == 0; i++) {
 		struct module_instance *instance = plan->instances.list[i];
 		for (size_t j = 0; j < instance->iq_count && result == 0; j++) {
 			const struct iq_entry *entry = instance->iqs[j];
+			struct map *maps = entry->iq.replaces ? replaced : taken;
 			const struct module_instance *other =
-			    map_put(&taken[entry->iq.component], str_of(entry->ns), instance);
+			    map_put(&maps[entry->iq.component], str_of(entry->ns), instance);
 			if (other)
-				result = err_set(err, "on %.*s both %s and %s answer the namespace %s",
+				result = err_set(err, "on %.*s both %s and %s %s the namespace %s",
 				    STR_FMT(host_name(plan->host)), other->module->name,
-				    instance->module->name, entry->ns);
+				    instance->module->name,
+				    entry->iq.replaces ? "take over" : "answer", entry->ns);
 		}
 	}
-	map_fini(&taken[IQ_LOCAL]);
-	map_fini(&taken[IQ_SM]);
+	for (unsigned i = 0; i < 2; i++) {
+		map_fini(&taken[i]);
+		map_fini(&replaced[i]);
+	}
 	return result;
 }
 

@@ -52,18 +52,28 @@ static size_t iq_place(const struct module_instance *instance, enum iq_component
 	return i;
 }
 
+/* Whose place a row would take. */
+static const struct iq_entry *taken_by(const struct host *host, const struct module_iq *iq)
+{
+	if (!iq->replaces)
+		return host_iq_own(host, iq->component, str_of(iq->ns));
+	return map_get(&host_tables_now(host)->replacing[iq->component], str_of(iq->ns));
+}
+
 static int iq_check(const struct module_instance *instance, const struct module_iq *iq, struct err *err)
 {
 	if (!iq->ns || !iq->handler || (unsigned)iq->component > IQ_SM ||
 	    (unsigned)iq->discipline > IQ_PARALLEL)
 		return err_set(err, "a row of IQ handlers lacks a namespace or a handler, or has a component "
 				    "or discipline that there is not");
-	const struct iq_entry *taken =
-	    instance->in_force ? host_iq(instance->host, iq->component, str_of(iq->ns)) : NULL;
+	if (iq->replaces && iq->discipline != IQ_NO_QUEUE)
+		return err_set(err, "the handler that replaces another one for %s is not IQ_NO_QUEUE", iq->ns);
+	const struct iq_entry *taken = instance->in_force ? taken_by(instance->host, iq) : NULL;
 	if (taken && taken->instance == instance)
 		taken = NULL; /* the instance's own list says whether it still has it */
 	if (taken || iq_place(instance, iq->component, iq->ns) < instance->iq_count)
-		return err_set(err, "the namespace %s is answered by %s already", iq->ns,
+		return err_set(err, "the namespace %s is %s by %s already", iq->ns,
+		    iq->replaces ? "taken over" : "answered",
 		    taken ? taken->instance->module->name : instance->module->name);
 	return 0;
 }

@@ -126,30 +126,34 @@ void iq_answer(struct iq *iq, enum iq_verdict verdict)
 	}
 }
 
-/* What a handler returned. */
-static void returned(struct iq *iq, enum iq_verdict verdict)
+/* What a handler returned. False: another one is to be called. */
+static bool returned(struct iq *iq, enum iq_verdict verdict)
 {
 	struct owed *owed = iq->call->owed; /* NULL: nothing was copied */
+	if (verdict == IQ_PASS && entry_of(iq)->iq.replaces && !owed)
+		return false;
 	bool later = owed && owed_is_kept(owed);
 	if (later && verdict != IQ_LATER)
 		iq_fault(entry_of(iq), IQ_FAULT_BOTH, NULL);
 	if (later)
-		return;
+		return true;
 	if (owed && !owed_close(owed))
 		iq_fault(entry_of(iq), IQ_FAULT_TOO_LATE, NULL);
 	else if (verdict == IQ_LATER)
 		answer_fault(iq, IQ_FAULT_NO_LATER, NULL);
 	else
 		iq_answer(iq, verdict);
+	return true;
 }
 
-static void call_handler(struct iq *iq, struct iq_call *call)
+static bool call_handler(struct iq *iq, struct iq_call *call)
 {
 	struct xml_writer reply = {.default_ns = NS_CLIENT};
 	iq->reply = &reply;
 	iq->call = call;
-	returned(iq, call->entry->iq.handler(iq));
+	bool done = returned(iq, call->entry->iq.handler(iq));
 	xml_writer_fini(&reply);
+	return done;
 }
 
 /* --- disciplines ---------------------------------------------------------------------------------------- */
@@ -179,12 +183,13 @@ static void run_elsewhere(const struct iq *iq, struct iq_entry *entry)
 	executor_submit(&owed->job, &entry->queue);
 }
 
-static void run_here(struct iq *iq, struct iq_entry *entry)
+static bool run_here(struct iq *iq, struct iq_entry *entry)
 {
 	struct iq_call call = {.entry = entry};
-	call_handler(iq, &call);
+	bool done = call_handler(iq, &call);
 	if (call.owed)
 		owed_unref(call.owed);
+	return done;
 }
 
 /* False: it has too much to do already. */
@@ -206,6 +211,34 @@ static void refuse(const struct jid *from, const struct jid *to, struct stanza *
 	route_error(from, to, stanza, &error);
 }
 
+/* False: the entry replaces another one, and passes the request on to that. */
+static bool hand_to(struct iq_entry *entry, struct iq *iq, struct user *user)
+{
+	const struct jid *from = iq->from, *to = iq->to;
+	if (!entry || (user && !user_exists(user) && !entry->iq.for_nobody)) {
+		refuse(from, to, iq->stanza, SE_service_unavailable, NULL);
+		return true;
+	}
+	TRACE(STAGE_HANDLED, "%s answers %.*s", entry->instance->module->name, STR_FMT(iq->ns));
+	if (trace_on())
+		return true;
+	if (entry->iq.owner_only && !iq->own) {
+		refuse(from, to, iq->stanza, SE_forbidden, NULL);
+		return true;
+	}
+	if (!has_room(entry, from)) {
+		refuse(
+		    from, to, iq->stanza, SE_resource_constraint, "too many requests of this kind are waiting");
+		return true;
+	}
+	iq->instance = entry->instance;
+	iq->user = entry->iq.discipline == IQ_NO_QUEUE ? user : NULL;
+	if (entry->iq.discipline == IQ_NO_QUEUE)
+		return run_here(iq, entry);
+	run_elsewhere(iq, entry);
+	return true;
+}
+
 void iq_dispatch(struct host *host, enum iq_component component, struct user *user, const struct jid *from,
     const struct jid *to, struct stanza *stanza)
 {
@@ -215,40 +248,20 @@ void iq_dispatch(struct host *host, enum iq_component component, struct user *us
 		    "an IQ get or set has an id and exactly one child element");
 		return;
 	}
-	struct iq_entry *entry = host_iq(host, component, payload->ns);
-	if (!entry || (user && !user_exists(user) && !entry->iq.for_nobody)) {
-		refuse(from, to, stanza, SE_service_unavailable, NULL);
-		return;
-	}
-	TRACE(STAGE_HANDLED, "%s answers %.*s", entry->instance->module->name, STR_FMT(payload->ns));
-	if (trace_on())
-		return;
-	bool own = component == IQ_SM && jid_bare_eq(from, to);
-	if (entry->iq.owner_only && !own) {
-		refuse(from, to, stanza, SE_forbidden, NULL);
-		return;
-	}
-	if (!has_room(entry, from)) {
-		refuse(from, to, stanza, SE_resource_constraint, "too many requests of this kind are waiting");
-		return;
-	}
-	struct str lang = xml_lang(payload);
 	struct iq iq = {
 	    .from = from,
 	    .to = to,
 	    .type = stanza->type,
 	    .id = stanza->id,
 	    .ns = payload->ns,
-	    .lang = lang.ptr ? lang : stanza->lang,
 	    .payload = payload,
 	    .stanza = stanza,
 	    .host = host,
-	    .instance = entry->instance,
-	    .user = entry->iq.discipline == IQ_NO_QUEUE ? user : NULL,
-	    .own = own,
+	    .own = component == IQ_SM && jid_bare_eq(from, to),
 	};
-	if (entry->iq.discipline == IQ_NO_QUEUE)
-		run_here(&iq, entry);
-	else
-		run_elsewhere(&iq, entry);
+	struct str lang = xml_lang(payload);
+	iq.lang = lang.ptr ? lang : stanza->lang;
+	struct iq_entry *entry = host_iq(host, component, payload->ns);
+	if (!hand_to(entry, &iq, user))
+		hand_to(host_iq_own(host, component, payload->ns), &iq, user);
 }

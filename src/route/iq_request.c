@@ -16,7 +16,7 @@
 
 struct request {
 	struct timer timer;
-	struct jid to; /* heap */
+	struct jid from, to; /* heap */
 	struct module_instance *instance;
 	module_answered *answered;
 	void *arg;
@@ -30,6 +30,7 @@ static void finish(struct request *request, struct stanza *answer)
 	map_remove(&requests[worker_index(worker_self())], str_of(request->id));
 	timer_stop(&request->timer);
 	request->answered(request->instance, request->arg, answer);
+	free((char *)request->from.text);
 	free((char *)request->to.text);
 	free(request);
 }
@@ -39,13 +40,14 @@ static void on_timeout(struct timer *timer)
 	finish(list_entry(timer, struct request, timer), NULL);
 }
 
-void module_ask(struct module_instance *instance, const struct jid *to, enum stanza_type type,
-    struct xml_writer *payload, unsigned timeout_ms, module_answered *answered, void *arg)
+void module_ask_as(struct module_instance *instance, const struct jid *from, const struct jid *to,
+    enum stanza_type type, struct xml_writer *payload, unsigned timeout_ms, module_answered *answered, void *arg)
 {
 	struct request *request = mem_zalloc(sizeof(*request));
 	char random[ID_RANDOM + 1];
 	rand_id(random, ID_RANDOM);
 	snprintf(request->id, sizeof(request->id), "%u.%s", worker_index(worker_self()), random);
+	request->from = jid_dup_heap(from);
 	request->to = jid_dup_heap(to);
 	request->instance = instance;
 	request->answered = answered;
@@ -61,21 +63,28 @@ void module_ask(struct module_instance *instance, const struct jid *to, enum sta
 	struct stanza *stanza = stanza_from_writer(&writer);
 	xml_writer_fini(&writer);
 	if (stanza) /* else the payload was none, and the log says so: there will be no answer */
-		route(host_jid(module_host(instance)), to, stanza);
+		route(from, to, stanza);
 	stanza_unref(&stanza);
 }
 
-static void answered_here(const struct jid *from, struct stanza *stanza)
+void module_ask(struct module_instance *instance, const struct jid *to, enum stanza_type type,
+    struct xml_writer *payload, unsigned timeout_ms, module_answered *answered, void *arg)
+{
+	module_ask_as(
+	    instance, host_jid(module_host(instance)), to, type, payload, timeout_ms, answered, arg);
+}
+
+static void answered_here(const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	struct request *request = map_get(&requests[worker_index(worker_self())], stanza->id);
-	if (request && jid_eq(&request->to, from))
+	if (request && jid_eq(&request->to, from) && jid_eq(&request->from, to))
 		finish(request, stanza);
 }
 
 static void on_answer(struct mail *mail)
 {
 	struct envelope *envelope = (struct envelope *)mail;
-	answered_here(&envelope->from, envelope->stanza);
+	answered_here(&envelope->from, &envelope->to, envelope->stanza);
 	envelope_free(envelope);
 }
 
@@ -83,12 +92,12 @@ void iq_request_answered(const struct jid *from, const struct jid *to, struct st
 {
 	struct str rest;
 	uint64_t index;
-	TRACE(STAGE_HANDLED, "as the answer to a request of the server");
+	TRACE(STAGE_HANDLED, "as the answer to a request of the server, if it asked one");
 	if (trace_on() || !stanza->id.ptr || !str_to_u64(str_cut(stanza->id, '.', &rest), &index) ||
 	    index >= worker_count())
 		return;
 	if (worker_at((unsigned)index) == worker_self()) {
-		answered_here(from, stanza);
+		answered_here(from, to, stanza);
 		return;
 	}
 	struct envelope *envelope = envelope_new(from, to, stanza);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * IQs that modules ask from the host's JID (stanzad/request.h), and their answers. Answers are taken only from the
- * JID that was asked. On a worker.
+ * IQs that modules ask from the host's JID or a user's bare JID (stanzad/request.h), and their answers. Answers are
+ * taken only from the JID that was asked, to the one that asked. On a worker.
  */
 #pragma once
 
@@ -9,7 +9,7 @@
 
 struct module_instance;
 
-/* A result or error arrived for the server: gives it to the request that it answers, or drops it. */
+/* A result or error arrived for the server or a user's bare JID: gives it to the request that it answers, or drops it. */
 void iq_request_answered(const struct jid *from, const struct jid *to, struct stanza *stanza);
 /* Nobody will answer what this instance (NULL: any) asked on the calling worker. */
 void iq_requests_end_here(const struct module_instance *instance);

@@ -141,6 +141,20 @@ void route_each_service(const struct host *host, void (*each)(void *arg, struct 
 			each(arg, routes->list[i]->domain);
 }
 
+bool route_is_component(struct str domain)
+{
+	const struct local_route *local = local_route_of(domain);
+	return local && component_route_is(local) && component_route_is_served(local);
+}
+
+void route_each_component(void (*each)(void *arg, struct str domain), void *arg)
+{
+	const struct routes *routes = __atomic_load_n(&current, __ATOMIC_ACQUIRE);
+	for (size_t i = 0; routes && i < routes->count; i++)
+		if (route_is_component(routes->list[i]->domain))
+			each(arg, routes->list[i]->domain);
+}
+
 int route_register(struct local_route *local, struct err *err)
 {
 	if (host_find(local->domain) || (current && map_get(&current->by_domain, local->domain)))

@@ -79,6 +79,10 @@ static void features_of(
 	const struct iq_entry *entry;
 	uint32_t position = 0;
 	while ((entry = map_next(&tables->iqs[component], &position, NULL)))
+		if (entry->iq.announce && !map_get(&tables->replacing[component], str_of(entry->ns)))
+			feature_add(features, entry->ns);
+	position = 0;
+	while ((entry = map_next(&tables->replacing[component], &position, NULL)))
 		if (entry->iq.announce)
 			feature_add(features, entry->ns);
 	for (size_t i = 0; i < tables->own.count; i++) {

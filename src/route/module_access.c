@@ -2,7 +2,7 @@
 #include "stanzad/access.h"
 
 #include "conf/access.h"
-#include "stanzad/module.h"
+#include "route/host_private.h"
 
 bool module_allows(
     const struct module_instance *instance, const char *option, const struct access_subject *subject)
@@ -17,6 +17,17 @@ int64_t module_number(const struct module_instance *instance, const char *option
 {
 	return access_number(conf_current(), host_name(module_host(instance)), module_option(instance, option),
 	    subject, fallback);
+}
+
+bool module_rule_allows(
+    const struct module_instance *instance, struct str rule, const struct access_subject *subject)
+{
+	return access_rule_allowed(conf_current(), host_name(instance->host), rule, subject);
+}
+
+bool module_rule_exists(const struct module_instance *instance, struct str rule)
+{
+	return access_rule_exists(instance->conf, host_name(instance->host), rule);
 }
 
 const struct option_value *host_option(const struct host *host, const char *name)

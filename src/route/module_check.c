@@ -118,6 +118,9 @@ static int check_iqs(const struct module *module, struct err *err)
 		if ((unsigned)iq->component > IQ_SM || (unsigned)iq->discipline > IQ_PARALLEL)
 			return err_set(err, "the IQ handler of %s has a component or discipline that there is not",
 			    iq->ns);
+		if (iq->replaces && iq->discipline != IQ_NO_QUEUE)
+			return err_set(
+			    err, "the IQ handler that replaces another one for %s is not IQ_NO_QUEUE", iq->ns);
 		for (const struct module_iq *other = module->iqs; other < iq; other++)
 			if (other->component == iq->component && strcmp(other->ns, iq->ns) == 0)
 				return err_set(err, "it has two IQ handlers of %s", iq->ns);

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "route/host_private.h"
+#include "route/iq_request.h"
 #include "route/privacy.h"
 #include "route/router.h"
 #include "route/user_private.h"
@@ -237,7 +238,7 @@ static void sm_iq(struct user *user, const struct jid *from, const struct jid *t
 		else
 			bounce(from, to, stanza, SE_service_unavailable);
 	} else if (!stanza_is_request(stanza)) {
-		TRACE(STAGE_DROPPED, "an answer to a bare JID that asked nothing");
+		iq_request_answered(from, to, stanza);
 	} else if (privacy_lets_in(user, NULL, from, to, stanza)) {
 		iq_dispatch(user->host, IQ_SM, user, from, to, stanza);
 	}

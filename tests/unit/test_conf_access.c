@@ -19,7 +19,7 @@ static bool allowed_at(const char *host, const char *rule, const char *jid, cons
 		subject.jid = &parsed;
 	if (address && inet_pton(AF_INET, address, &v4.sin_addr) == 1)
 		subject.address = (struct sockaddr *)&v4;
-	return access_rule_allowed(conf, str_of(host), rule, &subject);
+	return access_rule_allowed(conf, str_of(host), str_of(rule), &subject);
 }
 
 static bool allowed(const char *rule, const char *jid)

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a module can register, as data and while it runs: handlers, hooks, services, needs. */
+#include "modules/mod_roster/roster_data.h"
 #include "sim.h"
+#include "stanzad/access.h"
 #include "stanzad/log.h"
+#include "stanzad/request.h"
 
 static struct sim_client *alice;
 static char started[200];
@@ -202,8 +205,60 @@ static const struct module mod_thief = {
     .schema = &stolen_schema,
 };
 
+/* --- mod_cover: replaces the handler of mod_probe, and hands on what has no 'mine' ---------------------- */
+
+static bool is_covered;
+
+static enum iq_verdict cover(struct iq *iq)
+{
+	if (!xml_attr(iq->payload, "mine").ptr)
+		return IQ_PASS;
+	xml_put_element(iq->reply, "name", "urn:test:probe", STR("cover"));
+	return IQ_ANSWER;
+}
+
+static const struct module_iq cover_row = {
+    .ns = "urn:test:probe", .component = IQ_LOCAL, .handler = cover, .replaces = true};
+static const struct module_iq orphan_row = {
+    .ns = "urn:test:orphan", .component = IQ_LOCAL, .handler = cover, .replaces = true};
+
+static int cover_register(struct module_instance *instance, struct err *err)
+{
+	is_covered = module_option(instance, "probe")->boolean;
+	if (is_covered && module_add_iq(instance, &cover_row, err) < 0)
+		return -1;
+	return module_add_iq(instance, &orphan_row, err);
+}
+
+static int cover_reload(struct module_instance *instance, struct err *err)
+{
+	if (is_covered)
+		module_remove_iq(instance, IQ_LOCAL, "urn:test:probe", err);
+	module_remove_iq(instance, IQ_LOCAL, "urn:test:orphan", err);
+	return cover_register(instance, err);
+}
+
+static const struct option cover_options[] = {{"probe", OPTION_BOOL, "true", "Replace that one."}, {0}};
+static const struct module mod_cover = {
+    .abi = STANZAD_MODULE_ABI,
+    .size = sizeof(struct module),
+    .name = "mod_cover",
+    .options = cover_options,
+    .start = cover_register,
+    .reload = cover_reload,
+};
+
+static const struct module_iq cover_rows[] = {
+    {.ns = "urn:test:probe", .component = IQ_LOCAL, .handler = cover, .replaces = true}, {0}};
+static const struct module mod_rival_cover = {
+    .abi = STANZAD_MODULE_ABI,
+    .size = sizeof(struct module),
+    .name = "mod_rival_cover",
+    .iqs = cover_rows,
+};
+
 static const struct module *const modules[] = {&mod_probe, &mod_base, &mod_rival_iq, &mod_rival_route, &mod_failing,
-    &mod_swap, &mod_thief, NULL};
+    &mod_swap, &mod_thief, &mod_cover, &mod_rival_cover, NULL};
 
 static void begin(const char *rest)
 {
@@ -360,6 +415,103 @@ static void a_schema_that_is_refused_leaves_no_trace(void)
 	sim_stop();
 }
 
+static void count_probe(void *arg, const char *feature)
+{
+	*(int *)arg += strcmp(feature, "urn:test:probe") == 0;
+}
+
+static void a_handler_is_replaced(void)
+{
+	struct err err = {0};
+	int announced = 0;
+	begin("modules: {mod_cover: {}, mod_probe: {}, mod_base: {}}\n");
+	sim_send(alice, "<iq type='get' id='1' to='sim.example'><q xmlns='urn:test:probe' mine=''/></iq>");
+	expect(alice, "<name xmlns='urn:test:probe'>cover</name></iq>");
+	sim_send(alice, "<iq type='get' id='2' to='sim.example'><q xmlns='urn:test:probe'/></iq>");
+	expect(alice, "<name xmlns='urn:test:probe'>mod_probe</name></iq>");
+	sim_send(alice, "<iq type='get' id='3' to='sim.example'><q xmlns='urn:test:orphan'/></iq>");
+	expect(alice, "service-unavailable");
+	host_each_feature(module_host(probe), IQ_LOCAL, count_probe, &announced);
+	is_int(announced, 0);
+	sim_reload("", "modules: {mod_cover: {probe: false}, mod_probe: {}, mod_base: {}}\n");
+	sim_send(alice, "<iq type='get' id='4' to='sim.example'><q xmlns='urn:test:probe' mine=''/></iq>");
+	expect(alice, "<name xmlns='urn:test:probe'>mod_probe</name></iq>");
+	host_each_feature(module_host(probe), IQ_LOCAL, count_probe, &announced);
+	is_int(announced, 1);
+	is_int(module_add_iq(probe, &cover_row, &err), -1); /* it has a row for it already */
+	sim_reload("", "modules: {mod_cover: {}}\n");
+	sim_send(alice, "<iq type='get' id='5' to='sim.example'><q xmlns='urn:test:probe'/></iq>");
+	expect(alice, "service-unavailable");
+	sim_stop();
+}
+
+static void two_that_replace_the_same_are_refused(void)
+{
+	struct err err = {0};
+	struct module_iq queued = cover_row;
+	queued.discipline = IQ_PARALLEL;
+	queued.ns = "urn:test:queued";
+	begin("modules: {mod_cover: {}, mod_probe: {}, mod_base: {}}\n");
+	ok(module_add_iq(probe, &queued, &err) < 0);
+	is_cstr(err.text, "the handler that replaces another one for urn:test:queued is not IQ_NO_QUEUE");
+	queued.discipline = IQ_NO_QUEUE;
+	queued.ns = "urn:test:orphan";
+	ok(module_add_iq(probe, &queued, &err) < 0);
+	is_cstr(err.text, "the namespace urn:test:orphan is taken over by mod_cover already");
+	ok(!sim_try_reload("", "modules: {mod_cover: {}, mod_rival_cover: {}}\n", &err));
+	is_cstr(err.text, "on sim.example both mod_cover and mod_rival_cover take over the namespace "
+			  "urn:test:probe");
+	sim_stop();
+}
+
+static struct str heard;
+
+static void on_heard(struct module_instance *instance, void *arg, struct stanza *answer)
+{
+	const struct xml *payload = answer ? stanza_payload(answer) : NULL;
+	heard = payload ? STR("something") : STR("nothing");
+	ok(arg == &heard);
+	(void)instance;
+}
+
+/* In the name of a user: the answer comes back to the module, and the user's clients see nothing. */
+static void a_module_asks_as_a_user(void)
+{
+	const struct jid user = jid_of_prepared(STR("alice@sim.example")),
+			 other = jid_of_prepared(STR("bob@sim.example/desk"));
+	struct xml_writer payload = {.default_ns = NS_CLIENT};
+	begin(BOTH);
+	struct sim_client *bob = sim_login("bob@sim.example/desk");
+	xml_put_element(&payload, "q", "urn:test:probe", STR_NULL);
+	module_ask_as(probe, &user, &other, IQ_GET, &payload, 30000, on_heard, &heard);
+	sim_settle();
+	expect(bob, "from='alice@sim.example'");
+	heard = STR_NULL;
+	module_ask_as(probe, &user, host_jid(module_host(probe)), IQ_GET, &payload, 30000, on_heard, &heard);
+	sim_settle();
+	is_text(heard, "something");
+	is_int(sim_count(alice, "urn:test:probe"), 0);
+	xml_writer_fini(&payload);
+	sim_stop();
+	is_text(heard, "nothing"); /* what bob never answered */
+}
+
+static void rules_by_name(void)
+{
+	const struct jid friend = jid_of_prepared(STR("alice@sim.example/desk"));
+	struct access_subject subject = {0};
+	begin(BOTH "acl: {friends: {user: alice@sim.example}}\naccess_rules: {talk: {allow: friends}}\n");
+	subject.jid = &friend;
+	ok(module_rule_allows(probe, STR("talk"), &subject));
+	ok(module_rule_allows(probe, STR("all"), &subject));
+	ok(!module_rule_allows(probe, STR("none"), &subject));
+	ok(!module_rule_allows(probe, STR("walk"), &subject));
+	ok(module_rule_exists(probe, STR("talk")) && !module_rule_exists(probe, STR("walk")));
+	subject.jid = host_jid(module_host(probe));
+	ok(!module_rule_allows(probe, STR("talk"), &subject));
+	sim_stop();
+}
+
 int main(void)
 {
 	sim_offer(modules);
@@ -369,6 +521,10 @@ int main(void)
 	run(services_are_served);
 	run(claims_that_collide_are_refused);
 	run(a_module_that_fails_leaves_no_trace);
+	run(a_handler_is_replaced);
+	run(two_that_replace_the_same_are_refused);
+	run(a_module_asks_as_a_user);
+	run(rules_by_name);
 	run(a_global_hook_is_called_once);
 	run(a_hook_comes_and_goes);
 	run(a_reload_leaves_no_gap);
