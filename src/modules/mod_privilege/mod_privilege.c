@@ -88,13 +88,19 @@ static enum hook_verdict on_filter(struct module_instance *instance, struct hook
 
 /* --- the module ----------------------------------------------------------------------------------------- */
 
+static void begin(struct module_instance *instance, void *arg)
+{
+	(void)arg;
+	route_each_component(advertise, instance);
+}
+
 static int on_start(struct module_instance *instance, struct err *err)
 {
 	if (permission_check(instance, err) < 0)
 		return -1;
 	module_set_state(instance, presences_new());
 	everywhere_add(&everywhere, instance);
-	route_each_component(advertise, instance);
+	module_post(instance, STR_NULL, begin, NULL);
 	return 0;
 }
 

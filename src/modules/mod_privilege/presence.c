@@ -102,10 +102,20 @@ struct telling {
 	bool rosters; /* only to those who may see all that users see */
 };
 
+/* Of a user of another host of ours, by that host: 8, rule 2. */
+static bool is_told_elsewhere(const struct telling *telling, struct str domain)
+{
+	struct host *host = host_find(jid_domain(telling->from));
+	struct module_instance *other = host ? host_module(host, "mod_privilege") : NULL;
+	return other && other != telling->instance && permission_roster_presence(other, domain);
+}
+
 static void tell_one(void *arg, struct str domain)
 {
 	const struct telling *telling = arg;
 	const struct jid to = {.text = domain.ptr, .domain_len = (uint16_t)domain.len};
+	if (is_told_elsewhere(telling, domain))
+		return;
 	if (telling->rosters ? permission_roster_presence(telling->instance, domain)
 			     : permission_presence(telling->instance, domain))
 		route(telling->from, &to, telling->stanza);
