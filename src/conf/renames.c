@@ -77,7 +77,6 @@ static const struct {
     {"router_db_type", "mnesia", "internal", false},
     {"sm_db_type", "mnesia", "internal", false},
     {"s2s_use_starttls", "true", "optional", false},
-    {"s2s_use_starttls", "required_trusted", "required", true},
 };
 
 static const struct rename *rename_find(const struct rename *table, struct str name)

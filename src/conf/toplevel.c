@@ -251,8 +251,9 @@ const struct option conf_toplevel_options[] = {
 	.flags = OPTION_INFINITY | OPTION_LATER},
     {"s2s_tls_compression", OPTION_BOOL, NULL, "Compression inside TLS. It is insecure and never used.",
 	.flags = OPTION_IGNORED},
-    {"s2s_use_starttls", OPTION_ENUM, "false", "TLS to servers: not, when they can, or always.",
-	"false|optional|required", .flags = OPTION_LATER},
+    {"s2s_use_starttls", OPTION_ENUM, "false", "TLS to and from servers: not, when they can, always, or always and with a certificate that is good for the "
+	"domain.",
+	"false|optional|required|required_trusted"},
     {"s2s_zlib", OPTION_BOOL, "false", "Stream compression to servers. It is insecure and not used.",
 	.flags = OPTION_IGNORED},
     {"shaper", OPTION_MAP, "{}", "Named rates in bytes per second.", .flags = OPTION_GLOBAL},

@@ -208,6 +208,7 @@ static void on_gone(void *owner, const char *reason)
 	struct peer *peer = owner;
 	bool was_closing = peer->is_closing;
 	peer->is_closing = peer->is_gone = true;
+	peer->bytes_out = conn_traffic(peer->conn).bytes_out;
 	peer->conn = NULL;
 	timer_stop(&peer->timer);
 	list_remove(&peer->link);

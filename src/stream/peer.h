@@ -52,6 +52,7 @@ struct peer {
 	bool secured;       /* TLS is on; what was sent in the clear behind its start does not count */
 	bool waiting;       /* peer_wait */
 	bool is_closing, is_gone;
+	uint64_t bytes_out; /* is_gone: what the socket took of conn_write's bytes */
 };
 
 /* Takes the connection over; limits are copied. The owner's memory must be zeroed before. direct_tls: its
