@@ -33,6 +33,8 @@
 #include "route/user_private.h"
 #include "store/store_open.h"
 #include "stream/c2s.h"
+#include "stream/peer.h"
+#include "stream/s2s_stream.h"
 
 #define STOP_PATIENCE_MS 5000 /* for clients to answer the closing tag and for storage to finish */
 #define STOP_CHECK_MS 10
@@ -61,14 +63,15 @@ static void tell_systemd(const char *state)
 static void close_streams(void *arg)
 {
 	(void)arg;
-	c2s_close_all(
-	    "system-shutdown", server.restart ? "the server restarts" : "the server is being shut down");
+	const char *text = server.restart ? "the server restarts" : "the server is being shut down";
+	c2s_close_all("system-shutdown", text);
+	peers_close(STREAM_system_shutdown, text);
 }
 
 static void count_streams(void *arg)
 {
 	(void)arg;
-	__atomic_add_fetch(&server.streams, c2s_count(), __ATOMIC_RELAXED);
+	__atomic_add_fetch(&server.streams, c2s_count() + peers_count(), __ATOMIC_RELAXED);
 }
 
 static void on_stop_check(struct timer *timer);
@@ -109,6 +112,7 @@ void server_stop(bool restart)
 	LOG_INFO("server.stopping", LOG_BOOL("restart", restart));
 	tell_systemd("STOPPING=1");
 	listeners_close();
+	s2s_streams_stop();
 	workers_each(close_streams, on_streams_closed, NULL);
 }
 
@@ -220,6 +224,7 @@ static void close_gone(void *arg)
 {
 	(void)arg;
 	c2s_close_gone_hosts();
+	s2s_streams_close_gone();
 }
 
 static void tell_restart(const struct conf *old, const struct conf *conf, struct strbuf *out)
@@ -370,6 +375,7 @@ static void finish(void)
 	store_close();
 	workers_visit(iq_requests_fini, NULL);
 	workers_visit(s2s_fini, NULL);
+	workers_visit(s2s_streams_fini, NULL);
 	workers_visit(users_fini, NULL);
 	dns_fini();
 	workers_fini();

@@ -45,6 +45,17 @@ bool s2s_bidi_wanted(const struct conf *conf, struct str local)
 	return module_for(conf, local, "mod_s2s_bidi") != NULL;
 }
 
+bool s2s_domain_is(struct str text, struct str domain)
+{
+	struct arena arena = {0};
+	struct str prepared;
+	struct err err;
+	bool same = str_eq(text, domain) ||
+		    (jid_prep_domain(text, &arena, &prepared, &err) == 0 && str_eq(prepared, domain));
+	arena_fini(&arena);
+	return same;
+}
+
 bool s2s_is_local(struct str domain)
 {
 	return host_find(domain) || local_route_serves(domain);

@@ -38,6 +38,8 @@ enum s2s_tls s2s_tls_wanted(const struct conf *conf, struct str local);
 bool s2s_dialback_allowed(const struct conf *conf, struct str local, struct str remote);
 /* mod_s2s_bidi is there. */
 bool s2s_bidi_wanted(const struct conf *conf, struct str local);
+/* Whether text, as a peer wrote it, is that prepared domain. */
+bool s2s_domain_is(struct str text, struct str domain);
 /* A domain that is served here: a virtual host, a service, a component. */
 bool s2s_is_local(struct str domain);
 

@@ -13,6 +13,12 @@
 
 /* The opener and the listener kind; before listeners_apply. */
 void s2s_streams_init(void);
+/* When the server ends: nothing is opened any more. Any thread. */
+void s2s_streams_stop(void);
+/* On each worker after a reload: ends the streams of domains that are not served any more. */
+void s2s_streams_close_gone(void);
+/* As each worker after workers_run, after s2s_fini: what is being opened is given up. */
+void s2s_streams_fini(void *unused);
 
 enum s2s_direction { S2S_IN, S2S_OUT, S2S_BOTH };
 enum s2s_authentication {
