@@ -10,6 +10,7 @@ static const struct command *const tables[] = {
     server_commands,
     stanza_commands,
     explain_commands,
+    s2s_commands,
 };
 #define TABLE_COUNT (sizeof(tables) / sizeof(tables[0]))
 

@@ -11,6 +11,7 @@ extern const struct command sessions_commands[];
 extern const struct command server_commands[];
 extern const struct command stanza_commands[];
 extern const struct command explain_commands[];
+extern const struct command s2s_commands[];
 
 /* The account that 'user' and 'host' name, prepared. */
 struct command_account {

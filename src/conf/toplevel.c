@@ -251,8 +251,9 @@ const struct option conf_toplevel_options[] = {
 	.flags = OPTION_INFINITY},
     {"s2s_tls_compression", OPTION_BOOL, NULL, "Compression inside TLS. It is insecure and never used.",
 	.flags = OPTION_IGNORED},
-    {"s2s_use_starttls", OPTION_ENUM, "false", "TLS to and from servers: not, when they can, always, or always and with a certificate that is good for the "
-	"domain.",
+    {"s2s_use_starttls", OPTION_ENUM, "false",
+	"TLS with servers: not (`false`), when they can (`optional`, `true`), always (`required`), or always "
+	"and with a certificate that is good for their domain (`required_trusted`).",
 	"false|optional|required|required_trusted"},
     {"s2s_zlib", OPTION_BOOL, "false", "Stream compression to servers. It is insecure and not used.",
 	.flags = OPTION_IGNORED},

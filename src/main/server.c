@@ -34,6 +34,7 @@
 #include "store/store_open.h"
 #include "stream/c2s.h"
 #include "stream/peer.h"
+#include "stream/s2s_probe.h"
 #include "stream/s2s_stream.h"
 
 #define STOP_PATIENCE_MS 5000 /* for clients to answer the closing tag and for storage to finish */
@@ -65,6 +66,7 @@ static void close_streams(void *arg)
 	(void)arg;
 	const char *text = server.restart ? "the server restarts" : "the server is being shut down";
 	c2s_close_all("system-shutdown", text);
+	s2s_probes_end();
 	peers_close(STREAM_system_shutdown, text);
 }
 

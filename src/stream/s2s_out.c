@@ -94,10 +94,10 @@ static void on_header(struct peer *peer, const struct xml *root)
 {
 	struct s2s_out *out = out_of(peer);
 	struct s2s_header header;
-	if (!s2s_header_read(peer, root, &header)) {
-		note(out, SE_remote_server_timeout, false, "the other side does not speak XMPP with servers");
+	note(out, SE_remote_server_timeout, false, "the other side does not speak XMPP with servers");
+	if (!s2s_header_read(peer, root, &header))
 		return;
-	}
+	out->failing = false;
 	free(out->stream_id);
 	out->stream_id = header.id.ptr ? str_dup(header.id) : NULL;
 	out->lang = header.lang;
@@ -172,6 +172,11 @@ static void on_element(struct peer *peer, struct xml_tree *tree)
 
 /* --- the end -------------------------------------------------------------------------------------------- */
 
+static struct str clip(struct str text)
+{
+	return (struct str){text.ptr, text.len < 100 ? text.len : 100};
+}
+
 /* RFC 6120 4.9: what the other side's stream error means for those who wait. */
 static void on_errored(struct peer *peer, const struct xml *error)
 {
@@ -183,8 +188,8 @@ static void on_errored(struct peer *peer, const struct xml *error)
 	struct str words = text ? xml_text(text, &joined) : STR_NULL;
 	bool unknown = str_is(name, "host-unknown") || str_is(name, "host-gone");
 	char why[sizeof(out->why)];
-	snprintf(why, sizeof(why), "the other server ended the stream: %.*s%s%.100s", (int)(name.len % 100),
-	    name.ptr, words.len ? ": " : "", words.len ? words.ptr : "");
+	snprintf(why, sizeof(why), "the other server ended the stream: %.*s%s%.*s", STR_FMT(clip(name)),
+	    words.len ? ": " : "", STR_FMT(clip(words)));
 	if (str_is(name, "see-other-host"))
 		snprintf(why, sizeof(why), "the other server sends us elsewhere, which only the DNS may do");
 	LOG_INFO("s2s_out.error", LOG_STR("local", out->local), LOG_STR("remote", out->remote),

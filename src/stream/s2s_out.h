@@ -154,12 +154,3 @@ void s2s_out_describe(struct peer *peer, void (*each)(void *arg, const struct s2
 void s2s_out_stop(void);
 /* Closes the streams of domains that are not served any more. */
 void s2s_out_close_gone(struct peer *peer);
-
-/* --- s2s_probe.c: check_domain -------------------------------------------------------------------------- */
-
-/*
- * Tries a domain as if there was something to send, and says what it does, line by line; nothing is sent but
- * the negotiation. On the calling worker; done is called there once, later. lines: until it returns.
- */
-void s2s_probe(struct str local, struct str remote,
-    void (*done)(void *arg, bool works, struct str lines), void *arg);

@@ -4,6 +4,12 @@
 #include "stream/s2s_in.h"
 #include "stream/s2s_out.h"
 
+const char *s2s_authentication_text(enum s2s_authentication authentication)
+{
+	static const char *const texts[] = {"none", "dialback", "certificate", "certificate (DANE)"};
+	return texts[authentication];
+}
+
 struct about_walk {
 	void (*each)(void *arg, const struct s2s_about *about);
 	void *arg;
@@ -36,6 +42,38 @@ static void close_gone_one(void *arg, struct peer *peer)
 void s2s_streams_close_gone(void)
 {
 	peers_each(close_gone_one, NULL);
+}
+
+struct close_walk {
+	struct str remote;
+	bool found; /* the present peer has it */
+	unsigned closed;
+};
+
+static void look(void *arg, const struct s2s_about *about)
+{
+	struct close_walk *walk = arg;
+	walk->found |= !walk->remote.len || str_eq(about->remote, walk->remote);
+}
+
+static void close_one(void *arg, struct peer *peer)
+{
+	struct close_walk *walk = arg;
+	struct about_walk about = {look, walk};
+	walk->found = false;
+	about_one(&about, peer);
+	if (!walk->found || peer->is_closing)
+		return;
+	peer_fail(peer, STREAM_reset, "closed by the administrator");
+	walk->closed++;
+}
+
+unsigned s2s_streams_close(struct str remote)
+{
+	struct close_walk walk = {.remote = remote};
+	peers_each(close_one, &walk);
+	s2s_links_close(remote, "reset", "closed by the administrator");
+	return walk.closed;
 }
 
 void s2s_streams_init(void)

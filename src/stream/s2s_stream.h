@@ -28,6 +28,9 @@ enum s2s_authentication {
 	S2S_AUTH_DANE,     /* the certificate, vouched for by TLSA records */
 };
 
+/* "none", "dialback", "certificate", "certificate (DANE)" */
+const char *s2s_authentication_text(enum s2s_authentication authentication);
+
 /* One domain pair on one stream. */
 struct s2s_about {
 	enum s2s_direction direction;
@@ -40,5 +43,8 @@ struct s2s_about {
 	size_t queued;     /* stanzas that wait for it, or for its acknowledgement */
 	bool managed;      /* stream management, XEP-0198 */
 };
+/* On each worker: ends the streams with a remote domain (empty: all), in both directions, and lets the next stanza
+ * try at once. Returns how many streams were ended. */
+unsigned s2s_streams_close(struct str remote);
 /* Every pair of every stream of the calling worker. */
 void s2s_streams_each(void (*each)(void *arg, const struct s2s_about *about), void *arg);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Streams to other servers: what is negotiated with whom, and what comes back to the senders when it fails."""
 import base64
+import threading
 
 import pytest
 
@@ -73,14 +74,20 @@ class Stage:
     def lists(self):
         return self.server.ask_json("list_s2s")
 
+    def end(self):
+        """Nothing of this is left, nor is remembered."""
+        self.world.reset()
+        for server in (self.server,) if hasattr(self, "server") else ():
+            server.ask("s2s_close")
+            wait.until(lambda: (self.world.reset(), not self.lists())[1], "all streams have ended")
+            server.ask("s2s_close")
+
 
 @pytest.fixture
 def stage(world, servers, cast_for):
     made = Stage(world, servers, cast_for)
     yield made
-    for server in (made.server,) if hasattr(made, "server") else ():
-        server.ctl("s2s_close")
-    world.reset()
+    made.end()
 
 
 class TestAuthentication:
@@ -338,6 +345,66 @@ class TestBothDirections:
         peer.expect("verify", DIALBACK, type="invalid", id="x", from_=HERE, to=FAR)
 
 
+class TestCommands:
+    def test_list(self, stage, world):
+        peer = stage.begin()
+        wait.until(lambda: stage.lists(), "it is being opened")
+        assert stage.server.ask("outgoing_s2s_number").strip() == "0"
+        peer.trusted(world.certificates[FAR], SM_FEATURE)
+        peer.answer_sm()
+        peer.message()
+        row = wait.until(lambda: [each for each in stage.lists() if each["managed"]], "it is managed")[0]
+        assert row["direction"] == "out" and (row["local"], row["remote"]) == (HERE, FAR)
+        assert row["authentication"] == "certificate" and row["tls"].startswith("TLSv1.")
+        assert (row["ip"], row["port"], row["queue"]) == ("127.0.0.1", stage.peer.port, 1)
+        assert stage.server.ask("outgoing_s2s_number").strip() == "1"
+        assert stage.server.ask("incoming_s2s_number").strip() == "0"
+        assert FAR in stage.server.ask("list_s2s")
+
+    def test_close(self, stage, world):
+        peer = stage.begin().trusted(world.certificates[FAR])
+        peer.message()
+        assert stage.server.ask("s2s_close", "other.example").strip().startswith("0 streams")
+        assert stage.server.ask("s2s_close", FAR).strip().startswith("1 stream")
+        assert any("reset" in federation.text_of(each) for each in peer.wait_closed())
+
+    def check(self, stage, act, domain=FAR):
+        """What check_domain says while act plays the other server."""
+        stage.server, stage.peer = stage.servers(), stage.world[FAR]
+        done = []
+        thread = threading.Thread(target=lambda: done.append(stage.server.ctl("check_domain", domain)))
+        thread.start()
+        act(stage.peer)
+        thread.join()
+        return done[0]
+
+    def test_check_domain(self, stage, world):
+        def act(peer):
+            stream = peer.accept().trusted(world.certificates[FAR], SM_FEATURE)
+            assert stream.wait_closed() == []
+        done = self.check(stage, act)
+        assert done.returncode == 0, done.stdout + done.stderr
+        places = [done.stdout.index(text) for text in (
+            "s2s_use_starttls: optional", "_xmpp-server._tcp.far.example", "trying host.example port",
+            "connected to 127.0.0.1", "STARTTLS is offered", "TLS: TLSv1.", "certificate is good for far.example",
+            "SASL EXTERNAL", "authenticated by certificate", "works: stanzas")]
+        assert places == sorted(places), done.stdout
+
+    def test_check_domain_that_fails(self, stage):
+        def act(peer):
+            stream = peer.accept()
+            stream.opened(DIALBACK_FEATURE)
+            stream.dialback("invalid")
+        done = self.check(stage, act)
+        assert done.returncode == 1
+        assert "dialback is invalid" in done.stdout + done.stderr
+        assert "internal-server-error" in done.stdout + done.stderr
+
+    def test_check_domain_that_is_none(self, stage):
+        done = self.check(stage, lambda peer: None, "none.example")
+        assert done.returncode == 1 and "remote-server-not-found" in done.stdout + done.stderr
+
+
 class TestDelivery:
     def open(self, stage, *features):
         peer = stage.begin()
@@ -360,11 +427,12 @@ class TestDelivery:
         peer = self.open(stage)
         peer.message()
         peer.close()
+        wait.until(lambda: not stage.lists(), "the end is noticed")
         stage.say("2")
         again = stage.peer.accept()
         again.opened(DIALBACK_FEATURE)
         again.dialback()
-        wait.until(lambda: (stage.say("3"), not again.quiet())[1], "the new stream is used")
+        assert again.message().get("id") == "2"
 
     def test_acknowledged_once(self, stage):
         peer = self.open(stage, SM_FEATURE)
@@ -373,9 +441,9 @@ class TestDelivery:
         peer.expect("r", SM)
         peer.send(f"<a xmlns='{SM}' h='1'/>")
         stage.say("2")
-        stage.say("3")
         assert peer.message().get("id") == "2"
         peer.expect("r", SM)
+        stage.say("3")
         assert peer.message().get("id") == "3"
         peer.send(f"<a xmlns='{SM}' h='2'/>")
         peer.expect("r", SM)
