@@ -57,15 +57,16 @@ struct hook_c2s_connect {
 	const char *refuse_text; /* set with HOOK_STOP: closed with policy-violation and this text */
 };
 
-/* user_send, filter, user_receive */
+/* user_send, s2s_receive, filter, user_receive */
 struct hook_stanza {
 	const struct jid *from, *to;
 	struct stanza *stanza;     /* may be replaced: unref the old one, hand in a reference */
-	struct session *session;   /* user_send: the sender's; user_receive: the recipient's; filter: NULL */
+	struct session *session;   /* user_send: the sender's; user_receive: the recipient's; else NULL */
 	struct stanza_error error; /* HOOK_BOUNCE */
 	const char *reason;        /* HOOK_STOP: why it was dropped, for explain and the log */
 };
 #define hook_user_send hook_stanza
+#define hook_s2s_receive hook_stanza
 #define hook_filter hook_stanza
 #define hook_user_receive hook_stanza
 #define hook_message_offline hook_user_stanza

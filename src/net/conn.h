@@ -166,6 +166,9 @@ unsigned conn_peer_port(const struct conn *conn);
  */
 void conn_move(struct conn *conn, struct worker *worker, void (*moved)(void *owner));
 
+/* It can be moved as far as its end goes: it is neither gone, closing nor on the way. */
+bool conn_is_open(const struct conn *conn);
+
 /* Bytes on the wire without the TLS framing. */
 struct conn_counts {
 	uint64_t bytes_in, bytes_out;

@@ -241,13 +241,26 @@ static const char *iq_fault(const struct stanza *stanza)
 	return NULL;
 }
 
+/* By the modules of the host it is for; a service has none. */
+static void hooked(const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	struct host *host = host_find(jid_domain(to));
+	struct hook_stanza event = {.from = from, .to = to, .stanza = stanza_ref(stanza)};
+	enum hook_verdict verdict = host ? hook_run_s2s_receive(host, &event) : HOOK_PASS;
+	if (verdict == HOOK_PASS)
+		route(event.from, event.to, event.stanza);
+	else if (verdict == HOOK_BOUNCE)
+		route_error(from, to, stanza, &event.error);
+	stanza_unref(&event.stanza);
+}
+
 static void on_its_way(const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	struct stanza_error error = {.condition = SE_bad_request, .text = iq_fault(stanza)};
 	if (error.text)
 		route_error(from, to, stanza, &error);
 	else
-		route(from, to, stanza);
+		hooked(from, to, stanza);
 }
 
 /* The addresses of a stanza between servers; false: the stream failed. RFC 6120 8.1.1.2, 8.1.2.2 */

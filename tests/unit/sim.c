@@ -25,8 +25,10 @@
 #include "route/hosts.h"
 #include "route/iq_request.h"
 #include "route/offered.h"
+#include "route/s2s.h"
 #include "route/user_private.h"
 #include "stream/c2s.h"
+#include "stream/s2s_in.h"
 #include "test_store.h"
 
 #define THREADS 2
@@ -95,7 +97,10 @@ static bool clients_turn(void)
 	return any;
 }
 
-static struct sim_client *client_new(const struct sockaddr *peer)
+/* Which is which in what load() makes. */
+enum { LISTENER_C2S, LISTENER_S2S };
+
+static struct sim_client *client_new(unsigned listener, const struct sockaddr *peer)
 {
 	struct sim_client *client = mem_zalloc(sizeof(*client));
 	int ends[2], size = SOCKET_BUFFER;
@@ -106,13 +111,20 @@ static struct sim_client *client_new(const struct sockaddr *peer)
 	client->fd = ends[1];
 	client->next = clients;
 	clients = client;
-	c2s_accept(conn_new(ends[0], peer), conf_listener_at(conf_current(), 0), conf_current());
+	struct conf *conf = conf_current();
+	(listener == LISTENER_C2S ? c2s_accept : s2s_in_accept)(
+	    conn_new(ends[0], peer), conf_listener_at(conf, listener), conf);
 	return client;
 }
 
 struct sim_client *sim_client(void)
 {
-	return client_new(NULL);
+	return client_new(LISTENER_C2S, NULL);
+}
+
+struct sim_client *sim_peer(void)
+{
+	return client_new(LISTENER_S2S, NULL);
 }
 
 struct sim_client *sim_client_from(const char *address)
@@ -121,10 +133,10 @@ struct sim_client *sim_client_from(const char *address)
 	struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_port = htons(40000)};
 
 	if (inet_pton(AF_INET, address, &in4.sin_addr) == 1)
-		return client_new((const struct sockaddr *)&in4);
+		return client_new(LISTENER_C2S, (const struct sockaddr *)&in4);
 	if (inet_pton(AF_INET6, address, &in6.sin6_addr) != 1)
 		give_up(address, "no address");
-	return client_new((const struct sockaddr *)&in6);
+	return client_new(LISTENER_C2S, (const struct sockaddr *)&in6);
 }
 
 void sim_send(struct sim_client *client, const char *text)
@@ -458,6 +470,7 @@ static void register_once(void)
 		return;
 	registered = true;
 	register_modules(modules_builtin);
+	s2s_in_init();
 	log_set_level(LOG_LEVEL_ERROR);
 }
 
@@ -470,7 +483,8 @@ static struct conf *load(const char *listener, const char *rest)
 	strbuf_printf(&text,
 	    "hosts: [sim.example]\n"
 	    "auth_password_format: plain\n"
-	    "listen: [{port: 5222, module: ejabberd_c2s, allow_unencrypted_plain: true%s}]\n%s",
+	    "listen: [{port: 5222, module: ejabberd_c2s, allow_unencrypted_plain: true%s}, "
+	    "{port: 5269, module: ejabberd_s2s_in}]\n%s",
 	    listener, rest);
 	if (conf_load_text(strbuf_view(&text), "sim", &conf, &report) < 0)
 		give_up("configuration", report.count ? report.problems[0].text : "refused");
@@ -534,13 +548,16 @@ void sim_stop(void)
 	struct conf *conf;
 
 	c2s_close_all("system-shutdown", NULL);
+	peers_close(STREAM_system_shutdown, NULL);
 	clients_free();
 	sim_settle();
-	if (c2s_count())
+	if (c2s_count() || peers_count())
 		give_up("sim_stop", "a stream is left");
 	executor_fini();
 	store_close();
 	workers_visit(iq_requests_fini, NULL);
+	workers_visit(s2s_fini, NULL);
+	s2s_in_fini();
 	workers_visit(users_fini, NULL);
 	workers_fini();
 	hosts_fini();

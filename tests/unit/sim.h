@@ -22,6 +22,10 @@
 	"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' "              \
 	"to='sim.example' version='1.0'>"
 
+#define SIM_PEER_HEADER                                                                                      \
+	"<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' "              \
+	"xmlns:db='jabber:server:dialback' from='other.example' to='sim.example' version='1.0'>"
+
 struct sim_client;
 
 /*
@@ -44,6 +48,8 @@ void sim_stop(void);
 /* A connection, from a Unix socket or from that IP address; nothing is sent. Freed by sim_stop. */
 struct sim_client *sim_client(void);
 struct sim_client *sim_client_from(const char *address);
+/* The same as another server: of the listener ejabberd_s2s_in. */
+struct sim_client *sim_peer(void);
 /* The account is made when it is not there (password "secret"); then SASL PLAIN. A resource is bound when the
  * JID has one. What the server said so far is read. */
 struct sim_client *sim_login(const char *jid);
