@@ -137,7 +137,8 @@ def test_subscription(pair, cast_for):
 def arrived_everything(left, juliet):
     juliet.ping()
     rows = left.ask_json("list_s2s")
-    return any(each["managed"] for each in rows) and not any(each["queue"] for each in rows) and len(juliet.events) > 150
+    managed = any(each["managed"] for each in rows)
+    return managed and not any(each["queue"] for each in rows) and len(juliet.events) > 150
 
 
 def test_the_other_one_is_killed(pair, cast_for):
