@@ -12,6 +12,7 @@
 #include "loop/worker.h"
 #include "route/session.h"
 #include "stream/s2s_in_private.h"
+#include "stream/s2s_out.h"
 
 #define BUCKETS 64
 #define PAUSE_MS 50 /* as long again it is not paused */
@@ -84,6 +85,7 @@ static void slow_here(struct str remote)
 		if (str_eq(pair->remote, remote))
 			slow_stream(pair->in);
 	}
+	s2s_out_slow(remote);
 }
 
 static void on_mail(struct mail *mail)
