@@ -179,6 +179,20 @@ void sim_cut(struct sim_client *client)
 	client->fd = -1;
 }
 
+void sim_free(struct sim_client *client)
+{
+	struct sim_client **at = &clients;
+
+	while (*at != client)
+		at = &(*at)->next;
+	*at = client->next;
+	if (client->fd >= 0)
+		close(client->fd);
+	strbuf_fini(&client->in);
+	strbuf_fini(&client->out);
+	free(client);
+}
+
 /* --- time -------------------------------------------------------------------------------------------- */
 
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
@@ -532,15 +546,8 @@ void sim_reload(const char *listener, const char *rest)
 
 static void clients_free(void)
 {
-	while (clients) {
-		struct sim_client *client = clients;
-		clients = client->next;
-		if (client->fd >= 0)
-			close(client->fd);
-		strbuf_fini(&client->in);
-		strbuf_fini(&client->out);
-		free(client);
-	}
+	while (clients)
+		sim_free(clients);
 }
 
 void sim_stop(void)

@@ -68,6 +68,8 @@ void sim_deaf(struct sim_client *client, bool deaf);
 void sim_hear(struct sim_client *client, size_t bytes);
 /* The connection is cut, without a word. */
 void sim_cut(struct sim_client *client);
+/* The same, and it is freed. */
+void sim_free(struct sim_client *client);
 
 /* From now on no job is run and nothing is read from storage; release goes on. */
 void sim_hold_jobs(void);
