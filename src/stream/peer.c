@@ -119,7 +119,7 @@ void peer_wait(struct peer *peer)
 {
 	assert(!peer->waiting);
 	peer->waiting = true;
-	if (peer->conn)
+	if (!peer->is_gone)
 		conn_pause(peer->conn);
 }
 
@@ -127,7 +127,7 @@ bool peer_resume(struct peer *peer)
 {
 	assert(peer->waiting);
 	peer->waiting = false;
-	if (peer->conn)
+	if (!peer->is_gone)
 		conn_resume(peer->conn);
 	return !peer->is_closing && !peer->is_gone;
 }
@@ -267,7 +267,7 @@ static void on_ended(void *owner)
 static void on_gone(void *owner, const char *reason)
 {
 	struct peer *peer = owner;
-	bool was_closing = peer->is_closing, waiting = peer->waiting;
+	bool was_closing = peer->is_closing;
 	peer->is_closing = peer->is_gone = true;
 	peer->bytes_out = conn_traffic(peer->conn).bytes_out;
 	timer_stop(&peer->timer);
@@ -275,6 +275,7 @@ static void on_gone(void *owner, const char *reason)
 	list_remove(&peer->link);
 	if (!was_closing && peer->ops->closing)
 		peer->ops->closing(peer);
+	bool waiting = peer->waiting; /* else the owner frees it */
 	peer->ops->gone(peer, reason);
 	if (waiting)
 		peer->conn = NULL;
