@@ -267,7 +267,8 @@ static void on_ended(void *owner)
 static void on_gone(void *owner, const char *reason)
 {
 	struct peer *peer = owner;
-	bool was_closing = peer->is_closing;
+	bool was_closing = peer->is_closing, freed = false;
+	peer->freed = &freed;
 	peer->is_closing = peer->is_gone = true;
 	peer->bytes_out = conn_traffic(peer->conn).bytes_out;
 	timer_stop(&peer->timer);
@@ -275,10 +276,11 @@ static void on_gone(void *owner, const char *reason)
 	list_remove(&peer->link);
 	if (!was_closing && peer->ops->closing)
 		peer->ops->closing(peer);
-	bool waiting = peer->waiting; /* else the owner frees it */
 	peer->ops->gone(peer, reason);
-	if (waiting)
-		peer->conn = NULL;
+	if (freed)
+		return;
+	peer->conn = NULL;
+	peer->freed = NULL;
 }
 
 static const struct conn_ops peer_conn_ops = {
@@ -309,6 +311,8 @@ void peer_init(struct peer *peer, struct conn *conn, enum xml_ns content_ns, con
 void peer_fini(struct peer *peer)
 {
 	assert(peer->is_gone && !peer->waiting);
+	if (peer->freed)
+		*peer->freed = true;
 	xml_stream_free(&peer->xml);
 }
 

@@ -58,6 +58,7 @@ struct peer {
 	bool choked;        /* nothing is read until the other side takes what we have for it */
 	unsigned pauses;    /* peer_pause */
 	bool is_closing, is_gone;
+	bool *freed;        /* while gone is called: to be set by peer_fini */
 	uint64_t bytes_out; /* is_gone: what the socket took of conn_write's bytes */
 };
 
