@@ -225,7 +225,7 @@ static int check_senders(const struct option_node *limits, const char *sender, s
 	uint64_t limit;
 	if (read_limit(limits, sender, "message", 0, &limit) < 0 ||
 	    read_limit(limits, sender, "presence", 0, &limit) < 0)
-		return err_set(err, "%s:%u:%u: limits of %s senders are message and presence, each a number or infinite",
+		return err_set(err, "%s:%u:%u: limits of %s senders: message and presence, numbers or infinite",
 		    limits->file, limits->line, limits->column, sender);
 	return 0;
 }

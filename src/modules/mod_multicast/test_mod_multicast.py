@@ -64,7 +64,8 @@ def nothing_more(client):
 def test_copies(players):
     romeo, juliet, nurse = players
     id = send(romeo, address("to", juliet), address("cc", nurse), address("replyto", romeo), "type='noreply'",
-              "type='replyroom' jid='hall@rooms.example' desc='the &apos;hall&apos;'", extra="type='chat' xml:lang='it'")
+              "type='replyroom' jid='hall@rooms.example' desc='the &apos;hall&apos;'",
+              extra="type='chat' xml:lang='it'")
     copies = [take(each, id) for each in (juliet, nurse)]
     for client, copy in zip((juliet, nurse), copies):
         assert copy.get("from") == romeo.full and copy.get("to") == client.full and copy.get("type") == "chat"
