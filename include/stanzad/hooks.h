@@ -232,6 +232,15 @@ struct hook_disco {
 #define hook_disco_info hook_disco
 #define hook_disco_items hook_disco
 
+/* Of the nearest host above the domain, or else of the first one. */
+struct hook_component {
+	struct str domain;
+	const struct sockaddr *address;
+	const char *reason; /* component_disconnected: why, for people; else NULL */
+};
+#define hook_component_connected hook_component
+#define hook_component_disconnected hook_component
+
 /* --- accounts ------------------------------------------------------------------------------------------- */
 
 /* host is a served domain, user a prepared local part. */

@@ -10,6 +10,7 @@ static const struct command *const tables[] = {
     server_commands,
     stanza_commands,
     explain_commands,
+    components_commands,
     hooks_commands,
     metrics_commands,
     modules_commands,

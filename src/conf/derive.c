@@ -63,6 +63,8 @@ static struct conf *derive(
 	conf->shapers = root->shapers;
 	conf->listeners = root->listeners;
 	conf->listener_count = root->listener_count;
+	conf->balancing = root->balancing;
+	conf->balancing_count = root->balancing_count;
 	conf->directory = root->directory;
 	conf->host_count = root->host_count;
 	conf->hosts = arena_zalloc(&conf->arena, (root->host_count + 1) * sizeof(*conf->hosts));

@@ -117,8 +117,11 @@ const struct option conf_toplevel_options[] = {
 	"SASL mechanisms that are not offered; case does not matter."},
     {"disable_sasl_scram_downgrade_protection", OPTION_BOOL, "false",
 	"Leave out the data of XEP-0474, which a few broken clients do not understand."},
-    {"domain_balancing", OPTION_MAP, "{}", "How stanzas are spread over several instances of one component.",
-	.flags = OPTION_GLOBAL | OPTION_LATER},
+    {"domain_balancing", OPTION_MAP, "{}",
+	"How stanzas are spread over several components that serve one domain: for each domain a `type` "
+	"(`random`, or by the JID of `source`, `destination`, `bare_source` or `bare_destination`) and, with "
+	"`component_number`, how many of them there are at most.",
+	.flags = OPTION_GLOBAL},
     {"ext_api_headers", OPTION_STRING, "''", "Headers of outgoing REST requests.", .flags = OPTION_LATER},
     {"ext_api_http_pool_size", OPTION_INT, "100", "Outgoing REST requests at once.", NULL, 1,
 	.flags = OPTION_LATER},

@@ -28,6 +28,7 @@
 #include "net/dns.h"
 #include "net/listener.h"
 #include "net/tls.h"
+#include "route/component.h"
 #include "route/host_events.h"
 #include "route/hosts.h"
 #include "route/iq_request.h"
@@ -36,6 +37,8 @@
 #include "route/user_private.h"
 #include "store/store_open.h"
 #include "stream/c2s.h"
+#include "stream/component.h"
+#include "stream/peer.h"
 
 #define STOP_PATIENCE_MS 5000 /* for clients to answer the closing tag and for storage to finish */
 #define STOP_CHECK_MS 10
@@ -64,14 +67,15 @@ static void tell_systemd(const char *state)
 static void close_streams(void *arg)
 {
 	(void)arg;
-	c2s_close_all(
-	    "system-shutdown", server.restart ? "the server restarts" : "the server is being shut down");
+	const char *text = server.restart ? "the server restarts" : "the server is being shut down";
+	c2s_close_all("system-shutdown", text);
+	peers_close(STREAM_system_shutdown, text);
 }
 
 static void count_streams(void *arg)
 {
 	(void)arg;
-	__atomic_add_fetch(&server.streams, c2s_count(), __ATOMIC_RELAXED);
+	__atomic_add_fetch(&server.streams, c2s_count() + peers_count(), __ATOMIC_RELAXED);
 }
 
 static void on_stop_check(struct timer *timer);
@@ -213,10 +217,12 @@ static int apply(struct conf *conf, struct conf *old, struct err *err)
 		return apply_modules(conf, err);
 	if (tls_apply(conf, server.options.data_dir, err) < 0)
 		return -1;
+	components_drop(conf);
 	if (dns_apply(conf, err) < 0 || hosts_apply(conf, err) < 0)
-		goto undo_tls;
+		goto undo;
 	struct conf *previous = conf_install(conf_ref(conf));
 	if (listeners_apply(conf, true, err) == 0) {
+		components_expect(conf);
 		extauth_apply(conf);
 		retire(previous);
 		host_events_in_force();
@@ -227,8 +233,9 @@ static int apply(struct conf *conf, struct conf *old, struct err *err)
 		hosts_apply(previous, &ignored);
 		retire(failed);
 	}
-undo_tls:
+undo:
 	if (old) {
+		components_expect(old);
 		tls_apply(old, server.options.data_dir, &ignored);
 		dns_apply(old, &ignored);
 	}
@@ -239,6 +246,7 @@ static void close_gone(void *arg)
 {
 	(void)arg;
 	c2s_close_gone_hosts();
+	components_close_gone();
 }
 
 static void tell_restart(const struct conf *old, const struct conf *conf, struct strbuf *out)
@@ -420,6 +428,7 @@ static void finish(void)
 	dns_fini();
 	workers_fini();
 	hosts_fini();
+	components_fini();
 	tls_fini();
 	conn_pools_fini();
 	c2s_fini();

@@ -175,7 +175,8 @@ static struct instance_route *route_new(
     struct module_instance *instance, struct str domain, module_deliver *deliver)
 {
 	struct instance_route *route = mem_zalloc(sizeof(*route));
-	route->local = (struct local_route){{str_dup(domain), domain.len}, deliver_to_module, route};
+	route->local = (struct local_route){
+	    .domain = {str_dup(domain), domain.len}, .deliver = deliver_to_module, .arg = route};
 	route->instance = instance;
 	route->deliver = deliver;
 	instance->routes =

@@ -49,6 +49,11 @@ void session_bind_start(struct session_bind *bind);
 /* The recipient of something from this JID cannot keep up: its session, when it is one of ours, reads nothing
  * for ms. */
 void session_slow_sender(const struct jid *from, unsigned ms);
+/*
+ * From this JID come stanzas that nobody can slow down: it is of a domain of ours, and no session of a client. What
+ * it sends too much of is bounced (stanzad/route.h).
+ */
+bool session_cannot_slow(const struct jid *from);
 /* The output queue refused something and is short again: what was kept meanwhile may follow. */
 void session_drained(struct session *session);
 /*

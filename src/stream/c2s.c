@@ -413,6 +413,6 @@ unsigned c2s_count(void)
 
 void c2s_fini(void)
 {
-	c2s_scratch_fini();
+	backlog_fini();
 	lang_fini();
 }

@@ -10,6 +10,7 @@
 #include "loop/timer.h"
 #include "net/conn.h"
 #include "route/session.h"
+#include "stream/backlog.h"
 #include "stream/stream_error.h"
 #include "xml/stream.h"
 
@@ -46,11 +47,6 @@ struct c2s_setup {
 	struct stream_hold *hold;
 };
 
-/* Stanzas that the socket has not taken yet, oldest first. */
-struct c2s_backlog {
-	struct c2s_unsent *first, *last;
-};
-
 struct c2s {
 	uint32_t magic;
 	enum c2s_state state : 8;
@@ -74,7 +70,7 @@ struct c2s {
 	struct xml_limits limits;
 	struct timer timer; /* negotiation; in a session, the next look at a client that does not read */
 	struct timer slow_timer;
-	struct c2s_backlog backlog;
+	struct backlog backlog; /* what the socket has not taken yet */
 	struct list link;  /* all streams of this worker */
 	int64_t since_us;  /* the bind, real time */
 	int64_t active_us; /* the latest element */
@@ -149,4 +145,3 @@ void c2s_drained(void *owner);
 void c2s_emptied(void *owner);
 void c2s_blocked(void *owner);
 extern const struct session_ops c2s_session_ops;
-void c2s_scratch_fini(void);

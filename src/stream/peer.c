@@ -109,6 +109,21 @@ bool peer_resume(struct peer *peer)
 	return !peer->is_closing && !peer->is_gone;
 }
 
+void peer_pause(struct peer *peer)
+{
+	peer->pauses++;
+	if (!peer->is_gone)
+		conn_pause(peer->conn);
+}
+
+void peer_unpause(struct peer *peer)
+{
+	assert(peer->pauses);
+	peer->pauses--;
+	if (!peer->is_gone)
+		conn_resume(peer->conn);
+}
+
 void peer_restart(struct peer *peer)
 {
 	peer->header_sent = false;
@@ -152,13 +167,17 @@ static const char *skip_space(struct peer *peer, const char *next, const char *e
 	return next;
 }
 
+static bool can_read(const struct peer *peer)
+{
+	return !peer->is_closing && !peer->waiting && !peer->pauses;
+}
+
 static size_t on_received(void *owner, const char *bytes, size_t len)
 {
 	struct peer *peer = owner;
 	const char *next = bytes, *end = bytes + len;
 	bool opened = false; /* by a tag that may have closed the stream, too */
-	while (
-	    ((next = skip_space(peer, next, end)) < end || opened) && !peer->is_closing && !peer->waiting) {
+	while (((next = skip_space(peer, next, end)) < end || opened) && can_read(peer)) {
 		struct xml_tree *tree;
 		bool was_secured = peer->secured;
 		int result = xml_stream_next(peer->xml, &next, end, stanza_head_room, &tree);
@@ -198,6 +217,13 @@ static void on_emptied(void *owner)
 		peer->ops->emptied(peer);
 }
 
+static void on_blocked(void *owner)
+{
+	struct peer *peer = owner;
+	if (peer->ops->blocked)
+		peer->ops->blocked(peer);
+}
+
 static void on_ended(void *owner)
 {
 	peer_close(owner);
@@ -206,14 +232,15 @@ static void on_ended(void *owner)
 static void on_gone(void *owner, const char *reason)
 {
 	struct peer *peer = owner;
-	bool was_closing = peer->is_closing;
+	bool was_closing = peer->is_closing, waiting = peer->waiting;
 	peer->is_closing = peer->is_gone = true;
-	peer->conn = NULL;
 	timer_stop(&peer->timer);
 	list_remove(&peer->link);
 	if (!was_closing && peer->ops->closing)
 		peer->ops->closing(peer);
 	peer->ops->gone(peer, reason);
+	if (waiting)
+		peer->conn = NULL;
 }
 
 static const struct conn_ops peer_conn_ops = {
@@ -222,6 +249,7 @@ static const struct conn_ops peer_conn_ops = {
     .ended = on_ended,
     .drained = on_drained,
     .emptied = on_emptied,
+    .blocked = on_blocked,
     .gone = on_gone,
 };
 

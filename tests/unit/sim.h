@@ -43,6 +43,8 @@ void sim_stop(void);
 
 /* A connection, from a Unix socket or from that IP address; nothing is sent. Freed by sim_stop. */
 struct sim_client *sim_client(void);
+/* The same by another listener: they are numbered in the order of the configuration, the c2s listener is 0. */
+struct sim_client *sim_client_at(size_t listener);
 struct sim_client *sim_client_from(const char *address);
 /* The account is made when it is not there (password "secret"); then SASL PLAIN. A resource is bound when the
  * JID has one. What the server said so far is read. */
@@ -81,6 +83,8 @@ bool sim_has(struct sim_client *client, const char *text);
 unsigned sim_count(struct sim_client *client, const char *text);
 /* What came between two texts, which are read; lives until the next call. Empty when they did not come. */
 struct str sim_between(struct sim_client *client, const char *before, const char *behind);
+/* What came and was not read; lives until the next call for the client. */
+struct str sim_unread(struct sim_client *client);
 /* Reads all that came. */
 void sim_skip(struct sim_client *client);
 /* Whether the server ended the connection. */

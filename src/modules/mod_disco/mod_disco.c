@@ -135,9 +135,26 @@ static void items_user(struct iq *iq)
 			disco_put_item(iq->reply, jid_full(session_jid(session)), STR_NULL, STR_NULL);
 }
 
+static bool is_extra(const struct iq *iq, struct str domain)
+{
+	const struct option_value *extra = module_option(iq->instance, "extra_domains");
+	for (size_t i = 0; i < extra->string_count; i++)
+		if (str_eq(extra->strings[i], domain))
+			return true;
+	return false;
+}
+
+static void put_service(void *arg, struct str domain)
+{
+	struct iq *iq = arg;
+	if (!is_extra(iq, domain))
+		disco_put_item(iq->reply, domain, STR_NULL, STR_NULL);
+}
+
 static void items_server(struct iq *iq)
 {
 	const struct option_value *extra = module_option(iq->instance, "extra_domains");
+	route_each_service(iq->host, put_service, iq);
 	for (size_t i = 0; i < extra->string_count; i++)
 		disco_put_item(iq->reply, extra->strings[i], STR_NULL, STR_NULL);
 }
