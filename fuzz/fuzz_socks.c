@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The SOCKS5 handshake of the bytestreams proxy. The first byte says whether a password is asked for, and of
- * what size the pieces are; the rest is what the peer sends. Whatever that is: never more is wanted than fits,
- * the handshake ends after a bounded number of bytes, and it does not matter in what pieces they come.
+ * what size the pieces are; the rest is what the peer sends. Whatever that is: never more is wanted than
+ * fits, the handshake ends after a bounded number of bytes, and it does not matter in what pieces they come.
  */
 #include "fuzz.h"
 

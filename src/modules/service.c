@@ -190,7 +190,8 @@ bool service_answer(struct module_instance *instance, const struct service *serv
 		route(to, from, result);
 	else if (answered)
 		service_refuse(from, to, stanza, SE_internal_server_error, NULL);
-	else if (xml_attr_s(payload, "node").len && str_starts(payload->ns, "http://jabber.org/protocol/disco#"))
+	else if (xml_attr_s(payload, "node").len &&
+		 str_starts(payload->ns, "http://jabber.org/protocol/disco#"))
 		service_refuse(from, to, stanza, SE_item_not_found, "there is no such node");
 	else
 		return false;
@@ -206,14 +207,21 @@ void service_refuse(const struct jid *from, const struct jid *to, struct stanza 
 	route_error(from, to, stanza, &error);
 }
 
+static bool is_below(struct str domain, struct str host)
+{
+	return domain.len > host.len && domain.ptr[domain.len - host.len - 1] == '.' &&
+	       str_eq((struct str){domain.ptr + domain.len - host.len, host.len}, host);
+}
+
 void service_list(
     const struct module_instance *instance, const struct service *service, struct hook_disco *event)
 {
 	struct domains domains = domains_of(instance, module_option);
+	struct str host = host_name(module_host(instance));
 	if (event->user || event->node.len)
 		return;
 	for (size_t i = 0; i < domains.count; i++)
-		if (!has_domain(domains, i, domains.list[i]))
+		if (!has_domain(domains, i, domains.list[i]) && !is_below(domains.list[i], host))
 			disco_put_item(event->reply, domains.list[i], STR_NULL,
 			    name_of(instance, service, domains.list[i]));
 }

@@ -8,10 +8,10 @@
 #include "stanzad/module.h"
 
 struct service {
-	const char *category, *type;     /* of its identity, XEP-0030 3.1 */
-	const char *const *features;     /* further ones, NULL-terminated */
-	module_deliver *deliver;         /* what comes for its domains */
-	bool per_domain;                 /* has the option append_module_config */
+	const char *category, *type; /* of its identity, XEP-0030 3.1 */
+	const char *const *features; /* further ones, NULL-terminated */
+	module_deliver *deliver;     /* what comes for its domains */
+	bool per_domain;             /* has the option append_module_config */
 };
 
 /* clang-format off */
@@ -37,6 +37,7 @@ bool service_answer(struct module_instance *instance, const struct service *serv
 /* text: a literal, or NULL. Nothing when the stanza wants no answer. */
 void service_refuse(const struct jid *from, const struct jid *to, struct stanza *stanza,
     enum stanza_condition condition, const char *text);
-/* For the hook disco_items: lists the domains among the server's items. */
+/* For the hook disco_items: lists among the server's items the domains that are not below the host; mod_disco
+ * finds the others by itself. */
 void service_list(
     const struct module_instance *instance, const struct service *service, struct hook_disco *event);

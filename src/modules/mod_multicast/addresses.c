@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/map.h"
-#include "base/mem.h"
+#include "stanzad/mem.h"
 
 enum kind { KIND_OTHER, KIND_VISIBLE, KIND_BLIND, KIND_REPLY, KIND_NOREPLY, KIND_UNKNOWN };
 
@@ -45,8 +45,8 @@ static const struct xml *next_address(const struct xml *address)
 
 /* --- reading -------------------------------------------------------------------------------------------- */
 
-static int refuse(
-    enum stanza_condition *condition_r, const char **text_r, enum stanza_condition condition, const char *text)
+static int refuse(enum stanza_condition *condition_r, const char **text_r, enum stanza_condition condition,
+    const char *text)
 {
 	*condition_r = condition;
 	*text_r = text;
@@ -69,7 +69,8 @@ static int check(const struct xml *address, enum stanza_condition *condition_r, 
 	if (kind == KIND_UNKNOWN)
 		return refuse(condition_r, text_r, SE_bad_request, "an address has no known type");
 	if (uri && (jid || xml_attr(address, "node").ptr))
-		return refuse(condition_r, text_r, SE_bad_request, "an address has a uri beside a jid or node");
+		return refuse(
+		    condition_r, text_r, SE_bad_request, "an address has a uri beside a jid or node");
 	if (uri && is_destination(address))
 		return refuse(condition_r, text_r, SE_jid_malformed, "nothing is sent to a uri here");
 	if (!jid && !uri && kind != KIND_NOREPLY)

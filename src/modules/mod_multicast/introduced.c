@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/map.h"
-#include "base/mem.h"
+#include "stanzad/mem.h"
 
 struct sender {
 	char *jid;

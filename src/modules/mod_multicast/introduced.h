@@ -15,7 +15,8 @@ struct introduced;
 struct introduced *introduced_new(void);
 void introduced_free(struct introduced **introduced);
 /* false: there would be too many; nothing is noted then. */
-bool introduced_note(struct introduced *introduced, const struct jid *sender, const struct addresses *addresses);
+bool introduced_note(
+    struct introduced *introduced, const struct jid *sender, const struct addresses *addresses);
 /* Forgets the sender, and calls each for everybody who was noted. */
 void introduced_end(struct introduced *introduced, const struct jid *sender,
     void (*each)(void *arg, const struct jid *jid), void *arg);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "conf/access.h"
 #include "conf/scalar.h"
 #include "modules/mod_multicast/addresses.h"
 #include "modules/mod_multicast/introduced.h"
 #include "modules/service.h"
+#include "stanzad/access.h"
 
 #define LIMIT_LOCAL 100
 #define LIMIT_REMOTE 20
@@ -49,15 +49,15 @@ static uint64_t limit_for(
 	bool ours = is_ours(from);
 	uint64_t limit;
 	read_limit(module_option(instance, "limits")->node, ours ? "local" : "remote",
-	    stanza->kind == STANZA_MESSAGE ? "message" : "presence", ours ? LIMIT_LOCAL : LIMIT_REMOTE, &limit);
+	    stanza->kind == STANZA_MESSAGE ? "message" : "presence", ours ? LIMIT_LOCAL : LIMIT_REMOTE,
+	    &limit);
 	return limit;
 }
 
-static bool is_allowed(struct module_instance *instance, const struct jid *from)
+static bool is_allowed(const struct module_instance *instance, const struct jid *from)
 {
 	struct access_subject subject = {.jid = from};
-	return access_allowed(conf_current(), host_name(module_host(instance)),
-	    module_option(instance, "access")->access, &subject);
+	return module_allows(instance, "access", &subject);
 }
 
 /* 2.2: others may have their stanzas multiplied for our own users, not for third parties. */
@@ -93,8 +93,8 @@ static struct stanza *with_header(const struct copying *copying, const struct xm
 {
 	struct strbuf header = {0};
 	addresses_write(&header, copying->addresses, blind);
-	struct stanza *stanza = header.len ? stanza_with_tail(copying->bare, strbuf_view(&header))
-					   : stanza_ref(copying->bare);
+	struct stanza *stanza =
+	    header.len ? stanza_with_tail(copying->bare, strbuf_view(&header)) : stanza_ref(copying->bare);
 	strbuf_fini(&header);
 	return stanza;
 }
@@ -125,7 +125,8 @@ static void send_unavailable(void *arg, const struct jid *jid)
 	metric_add(copying->instance, COPIES_SENT, 1);
 }
 
-/* 5.1: those who know the sender as available must not keep thinking so, whether they are named now or not. */
+/* 5.1: those who know the sender as available must not keep thinking so, whether they are named now or not.
+ */
 static void end_presence(struct copying *copying)
 {
 	introduced_end(module_state(copying->instance), copying->from, send_unavailable, copying);
@@ -139,7 +140,8 @@ static void multiply(struct module_instance *instance, const struct jid *from, c
 	struct copying copying = {instance, from, addresses, stanza_without(stanza, is_header, NULL)};
 	if (stanza->type == PRESENCE_AVAILABLE && stanza->kind == STANZA_PRESENCE &&
 	    !introduced_note(module_state(instance), from, addresses)) {
-		service_refuse(from, to, stanza, SE_resource_constraint, "too many would have to be told again");
+		service_refuse(
+		    from, to, stanza, SE_resource_constraint, "too many would have to be told again");
 	} else {
 		send_copies(&copying);
 		if (stanza->kind == STANZA_PRESENCE && stanza->type == PRESENCE_UNAVAILABLE)
@@ -181,7 +183,8 @@ static void on_presence(
 		else if (stanza->type == PRESENCE_UNAVAILABLE)
 			end_presence(&copying);
 	} else if (xml_child(stanza->root, "addresses", NS_ADDRESS)) {
-		service_refuse(from, to, stanza, SE_not_acceptable, "presence of this type has one recipient");
+		service_refuse(
+		    from, to, stanza, SE_not_acceptable, "presence of this type has one recipient");
 	}
 }
 
@@ -225,8 +228,9 @@ static int check_senders(const struct option_node *limits, const char *sender, s
 	uint64_t limit;
 	if (read_limit(limits, sender, "message", 0, &limit) < 0 ||
 	    read_limit(limits, sender, "presence", 0, &limit) < 0)
-		return err_set(err, "%s:%u:%u: limits of %s senders: message and presence, numbers or infinite",
-		    limits->file, limits->line, limits->column, sender);
+		return err_set(err,
+		    "%s:%u:%u: limits of %s senders: message and presence, numbers or infinite", limits->file,
+		    limits->line, limits->column, sender);
 	return 0;
 }
 
@@ -237,8 +241,8 @@ static int check_limits(const struct module_instance *instance, struct err *err)
 		return 0;
 	for (const struct option_node *senders = limits->items; senders; senders = senders->next)
 		if (!str_is(senders->key->scalar, "local") && !str_is(senders->key->scalar, "remote"))
-			return err_set(err, "%s:%u:%u: limits are for local and remote senders", senders->key->file,
-			    senders->key->line, senders->key->column);
+			return err_set(err, "%s:%u:%u: limits are for local and remote senders",
+			    senders->key->file, senders->key->line, senders->key->column);
 	return check_senders(limits, "local", err) < 0 ? -1 : check_senders(limits, "remote", err);
 }
 
@@ -269,7 +273,8 @@ static const struct option options[] = {
     SERVICE_OPTIONS("multicast", "Multicast"),
     {"access", OPTION_ACCESS, "all", "Who may have stanzas multiplied."},
     {"limits", OPTION_MAP, NULL,
-	"How many addresses a stanza may have: `local` and `remote` senders, each with `message` and `presence`, "
+	"How many addresses a stanza may have: `local` and `remote` senders, each with `message` and "
+	"`presence`, "
 	"a number or `infinite`."},
     {0},
 };

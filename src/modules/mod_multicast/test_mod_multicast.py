@@ -206,6 +206,9 @@ def test_options(own_server, cast_for):
     server = own_server(Settings(modules={"mod_multicast": {"host": "many.example.org", "name": "Many"}})).start()
     romeo = cast_for(server).client("romeo").online()
     take(romeo, send(romeo, address("to", romeo), to="many.example.org"))
+    items = romeo.iq("get", f"<query xmlns='{ns.DISCO_ITEMS}'/>", to="localhost")
+    assert {each.get("jid"): each.get("name") for each in items.iter(f"{{{ns.DISCO_ITEMS}}}item")} == {
+        "many.example.org": "Many"}
     chosen = server.ctl("module_reload", "localhost", "mod_multicast",
                         "{hosts: [a.localhost, b.localhost], access: none, limits: {remote: {message: 3}}}")
     assert chosen.returncode == 0, chosen

@@ -5,10 +5,11 @@
 #include "auth/auth.h"
 #include "auth/digest.h"
 #include "base/codec.h"
-#include "base/mem.h"
 #include "conf/access.h"
 #include "modules/mod_proxy65/relay.h"
 #include "modules/service.h"
+#include "stanzad/access.h"
+#include "stanzad/mem.h"
 #include "stanzad/work.h"
 
 #define NS_BYTESTREAMS "http://jabber.org/protocol/bytestreams"
@@ -27,11 +28,10 @@ static const struct service service = {
     .per_domain = true,
 };
 
-static bool is_allowed(struct module_instance *instance, const struct jid *from)
+static bool is_allowed(const struct module_instance *instance, const struct jid *from)
 {
 	struct access_subject subject = {.jid = from};
-	return access_allowed(conf_current(), host_name(module_host(instance)),
-	    module_option(instance, "access")->access, &subject);
+	return module_allows(instance, "access", &subject);
 }
 
 /* --- where the proxy is: XEP-0065 4 --------------------------------------------------------------------- */
@@ -39,7 +39,8 @@ static bool is_allowed(struct module_instance *instance, const struct jid *from)
 /* What clients connect to; the domain itself when nothing is said. */
 static struct str public_name(const struct module_instance *instance, const struct jid *to)
 {
-	const struct option_value *name = module_option(instance, "hostname"), *ip = module_option(instance, "ip");
+	const struct option_value *name = module_option(instance, "hostname"),
+				  *ip = module_option(instance, "ip");
 	if (name->present)
 		return name->string;
 	return ip->present ? ip->string : jid_domain(to);
@@ -234,8 +235,8 @@ static bool is_good(struct module_instance *instance, const struct login *login)
 	} else {
 		good = jid_prep_local(str_of(login->name), &arena, &local, &err) == 0;
 	}
-	good = good && local.len &&
-	       auth_check_password(domain, local, str_of(login->password), &err) == AUTH_OK;
+	good =
+	    good && local.len && auth_check_password(domain, local, str_of(login->password), &err) == AUTH_OK;
 	arena_fini(&arena);
 	return good;
 }
@@ -326,7 +327,8 @@ static int on_reload(struct module_instance *instance, struct err *err)
 
 static const struct option options[] = {
     SERVICE_OPTIONS("proxy", "SOCKS5 Bytestreams"),
-    {"append_module_config", OPTION_MAP, NULL, "Another `name` or `vcard` for one of `hosts`: a map by domain."},
+    {"append_module_config", OPTION_MAP, NULL,
+	"Another `name` or `vcard` for one of `hosts`: a map by domain."},
     {"access", OPTION_ACCESS, "all", "Who may have streams activated and learn the address."},
     {"auth_type", OPTION_ENUM, "anonymous",
 	"With `plain` connections need the name and password of an account.", "anonymous|plain"},
@@ -335,7 +337,8 @@ static const struct option options[] = {
     {"hostname", OPTION_STRING, NULL,
 	"What clients are told to connect to. Without it that is `ip`, or else the domain of the service."},
     {"server_host", OPTION_DOMAIN, NULL, "Whose accounts `auth_type: plain` is about; the virtual host's."},
-    {"max_connections", OPTION_INT, "infinity", "Active streams of one requester.", NULL, 1, 0, OPTION_INFINITY},
+    {"max_connections", OPTION_INT, "infinity", "Active streams of one requester.", NULL, 1, 0,
+	OPTION_INFINITY},
     {"shaper", OPTION_SHAPER, "none",
 	"How fast a stream is in each direction. That of requester and target with the larger rate counts."},
     {"recbuf", OPTION_INT, "65536", "Bytes that the kernel may hold of what comes in.", NULL, 1024, 1 << 30},

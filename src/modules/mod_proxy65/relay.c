@@ -12,10 +12,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "base/mem.h"
 #include "modules/mod_proxy65/relay_internal.h"
+#include "stanzad/clock.h"
 #include "stanzad/log.h"
+#include "stanzad/mem.h"
 
 enum { EVENTS = 64, ACCEPTS = 16, BACKLOG = 128, TICK_MS = 1000, ACCEPT_PAUSE_MS = 250 };
 
@@ -184,7 +184,8 @@ static bool accept_one(struct listener *listener)
 	struct sockaddr_storage address;
 	socklen_t len = sizeof(address);
 	struct limit_peer *limit;
-	int fd = accept4(listener->watched.fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd =
+	    accept4(listener->watched.fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0) {
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
 			watched_arm(&listener->watched, 0);
@@ -447,7 +448,8 @@ static void detach(struct listener *listener, size_t place)
 		wait_for(do_close, listener);
 }
 
-int relay_join(void *owner, struct str ip, uint16_t port, const struct relay_settings *settings, struct err *err)
+int relay_join(
+    void *owner, struct str ip, uint16_t port, const struct relay_settings *settings, struct err *err)
 {
 	if (!relay && relay_begin(err) < 0)
 		return -1;
@@ -460,7 +462,8 @@ int relay_join(void *owner, struct str ip, uint16_t port, const struct relay_set
 	return -1;
 }
 
-int relay_move(void *owner, struct str ip, uint16_t port, const struct relay_settings *settings, struct err *err)
+int relay_move(
+    void *owner, struct str ip, uint16_t port, const struct relay_settings *settings, struct err *err)
 {
 	size_t place;
 	struct listener *before = find_owned(owner, &place);

@@ -26,11 +26,15 @@ struct relay_settings {
 	void (*login)(void *owner, uint64_t id, struct str name, struct str password);
 };
 
-/* Worker 0, as all but the last two. Listens there for owner; the first one starts the thread. ip: an address. */
-int relay_join(void *owner, struct str ip, uint16_t port, const struct relay_settings *settings, struct err *err);
+/* Worker 0, as all but the last two. Listens there for owner; the first one starts the thread. ip: an
+ * address. */
+int relay_join(
+    void *owner, struct str ip, uint16_t port, const struct relay_settings *settings, struct err *err);
 /* The same, and leaves where it listened before. < 0: it stays there. */
-int relay_move(void *owner, struct str ip, uint16_t port, const struct relay_settings *settings, struct err *err);
-/* settings.login is not called for the owner from now on, and the listener is closed if it is nobody else's. */
+int relay_move(
+    void *owner, struct str ip, uint16_t port, const struct relay_settings *settings, struct err *err);
+/* settings.login is not called for the owner from now on, and the listener is closed if it is nobody else's.
+ */
 void relay_leave(void *owner);
 /* After relay_leave: all activations were answered when it returns. The last owner ends the thread and every
  * stream. */
@@ -46,9 +50,9 @@ enum relay_outcome {
 
 struct relay_activation {
 	char hash[SOCKS_HASH_SIZE + 1];
-	char *requester;      /* whose streams are counted; the relay frees it */
-	int64_t max_streams;  /* of one requester at a time */
-	int64_t rate, burst;  /* bytes per second in each direction, bytes at once; rate 0: no limit */
+	char *requester;     /* whose streams are counted; the relay frees it */
+	int64_t max_streams; /* of one requester at a time */
+	int64_t rate, burst; /* bytes per second in each direction, bytes at once; rate 0: no limit */
 	uint64_t idle_ms;
 	/* On the relay's thread, once: frees the activation. */
 	void (*done)(struct relay_activation *activation, enum relay_outcome outcome);

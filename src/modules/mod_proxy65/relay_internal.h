@@ -14,10 +14,10 @@
 #include <pthread.h>
 #include <semaphore.h>
 
-#include "base/list.h"
 #include "base/map.h"
 #include "modules/mod_proxy65/relay.h"
 #include "net/limits.h"
+#include "stanzad/list.h"
 
 #define RELAY_BUFFER (64 * 1024)
 

@@ -5,8 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/mem.h"
 #include "modules/mod_proxy65/relay_internal.h"
+#include "stanzad/mem.h"
 
 static void socks_free(struct peer *peer)
 {

@@ -4,9 +4,9 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include "base/mem.h"
 #include "modules/mod_proxy65/relay_internal.h"
 #include "stanzad/log.h"
+#include "stanzad/mem.h"
 
 enum {
 	READS_A_TURN = 4, /* of one stream, then the others have theirs */

@@ -51,8 +51,8 @@ size_t socks_wanted(const struct socks *socks)
 
 /* --- answers -------------------------------------------------------------------------------------------- */
 
-static enum socks_event answer(
-    struct socks *socks, unsigned char first, unsigned char second, enum socks_state next, enum socks_event event)
+static enum socks_event answer(struct socks *socks, unsigned char first, unsigned char second,
+    enum socks_state next, enum socks_event event)
 {
 	socks->reply[0] = first;
 	socks->reply[1] = second;

@@ -7,8 +7,8 @@
 
 #include "stanzad/str.h"
 
-#define SOCKS_HASH_SIZE 40                /* hexadecimal digits of a SHA-1 */
-#define SOCKS_INPUT_MAX (3 + 255 + 255)   /* the longest message: name and password */
+#define SOCKS_HASH_SIZE 40              /* hexadecimal digits of a SHA-1 */
+#define SOCKS_INPUT_MAX (3 + 255 + 255) /* the longest message: name and password */
 #define SOCKS_REPLY_MAX (7 + SOCKS_HASH_SIZE)
 
 enum socks_state { SOCKS_GREETING, SOCKS_PASSWORD, SOCKS_REQUEST, SOCKS_OVER };
@@ -30,7 +30,8 @@ enum socks_event {
 	SOCKS_REFUSED, /* send the reply, if there is one, and close */
 };
 
-/* How many bytes may be read at most; 0 when an answer to SOCKS_LOGIN or SOCKS_CONNECT is due, or it is over. */
+/* How many bytes may be read at most; 0 when an answer to SOCKS_LOGIN or SOCKS_CONNECT is due, or it is over.
+ */
 size_t socks_wanted(const struct socks *socks);
 /* Takes len bytes, at most that many. Replaces the reply. */
 enum socks_event socks_take(struct socks *socks, const void *bytes, size_t len);

@@ -13,9 +13,9 @@ struct turn_credentials {
 };
 
 /*
- * expires: seconds since 1970. The part behind the colon is the same for the same bare JID and secret, so that
- * a TURN server can count what one user allocates, and does not tell who that is. Cleanse what is returned
- * when it is done with.
+ * expires: seconds since 1970. The part behind the colon is the same for the same bare JID and secret, so
+ * that a TURN server can count what one user allocates, and does not tell who that is. Cleanse what is
+ * returned when it is done with.
  */
 void turn_credentials_make(
     struct str secret, struct str bare, int64_t expires, struct turn_credentials *credentials_r);

@@ -2,15 +2,15 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
-#include "base/mem.h"
-#include "base/rand.h"
-#include "conf/access.h"
 #include "modules/mod_stun_disco/credentials.h"
 #include "modules/mod_stun_disco/offer.h"
+#include "stanzad/access.h"
+#include "stanzad/clock.h"
 #include "stanzad/datetime.h"
 #include "stanzad/log.h"
+#include "stanzad/mem.h"
 #include "stanzad/module.h"
+#include "stanzad/rand.h"
 
 #define NS_EXTDISCO_1 "urn:xmpp:extdisco:1"
 #define NS_EXTDISCO_2 "urn:xmpp:extdisco:2"
@@ -127,8 +127,7 @@ static enum iq_verdict on_extdisco(struct iq *iq)
 	bool credentials = str_is(iq->payload->name, "credentials");
 	if (iq->type == IQ_SET)
 		return iq_refuse(iq, SE_not_allowed, NULL);
-	if (!access_allowed(conf_current(), host_name(iq->host), module_option(iq->instance, "access")->access,
-		&subject))
+	if (!module_allows(iq->instance, "access", &subject))
 		return iq_refuse(iq, SE_forbidden, NULL);
 	if (!credentials && !str_is(iq->payload->name, "services"))
 		return iq_refuse(iq, SE_bad_request, NULL);

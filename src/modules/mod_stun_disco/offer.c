@@ -34,7 +34,8 @@ static int read_word(
 	int place = value->kind == OPTION_NODE_SCALAR ? scalar_word(words, value->scalar) : -1;
 	if (place < 0)
 		return wrong(value, err,
-		    str_is(STR(TYPES), words) ? "type is stun, turn, stuns or turns" : "transport is tcp or udp");
+		    str_is(STR(TYPES), words) ? "type is stun, turn, stuns or turns"
+					      : "transport is tcp or udp");
 	*word_r = scalar_word_at(words, place);
 	return 0;
 }
@@ -69,7 +70,8 @@ int offer_read(const struct option_node *entry, struct offer *offer_r, struct er
 	if (read_word(option_node_get(entry, "type"), TYPES, STR("stun"), &offer.type, err) < 0)
 		return -1;
 	struct str transport = str_ends(offer.type, "s") ? STR("tcp") : STR("udp");
-	if (read_word(option_node_get(entry, "transport"), TRANSPORTS, transport, &offer.transport, err) < 0 ||
+	if (read_word(option_node_get(entry, "transport"), TRANSPORTS, transport, &offer.transport, err) <
+		0 ||
 	    read_port(option_node_get(entry, "port"), &offer, err) < 0 ||
 	    read_restricted(option_node_get(entry, "restricted"), &offer, err) < 0)
 		return -1;
