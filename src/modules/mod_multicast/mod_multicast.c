@@ -138,8 +138,11 @@ static void multiply(struct module_instance *instance, const struct jid *from, c
     struct stanza *stanza, const struct addresses *addresses)
 {
 	struct copying copying = {instance, from, addresses, stanza_without(stanza, is_header, NULL)};
-	if (stanza->type == PRESENCE_AVAILABLE && stanza->kind == STANZA_PRESENCE &&
-	    !introduced_note(module_state(instance), from, addresses)) {
+	if (xml_child(copying.bare->root, "addresses", NS_ADDRESS)) {
+		/* It could not be taken out, and what is blind must not be seen. */
+		service_refuse(from, to, stanza, SE_internal_server_error, NULL);
+	} else if (stanza->type == PRESENCE_AVAILABLE && stanza->kind == STANZA_PRESENCE &&
+		   !introduced_note(module_state(instance), from, addresses)) {
 		service_refuse(
 		    from, to, stanza, SE_resource_constraint, "too many would have to be told again");
 	} else {

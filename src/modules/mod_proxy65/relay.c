@@ -252,6 +252,15 @@ static void end_overdue(void)
 	}
 }
 
+/* It looks at everything there is, so not in every turn. */
+static void tick(void)
+{
+	relay->ticked_ms = relay->now_ms;
+	end_overdue();
+	streams_tick();
+	listeners_tick();
+}
+
 static int wait_ms(void)
 {
 	int ms = streams_wait();
@@ -269,9 +278,8 @@ static void turn(void)
 			watched->ready(watched, events[i].events);
 	}
 	run_commands();
-	end_overdue();
-	streams_tick();
-	listeners_tick();
+	if (relay->now_ms - relay->ticked_ms >= (uint64_t)wait_ms())
+		tick();
 	peers_reap();
 }
 

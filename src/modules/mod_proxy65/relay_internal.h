@@ -91,7 +91,7 @@ struct relay {
 	int poller;
 	struct watched wake;
 	bool stopping;
-	uint64_t now_ms, last_id;
+	uint64_t now_ms, ticked_ms, last_id;
 	struct list waiting, streams, dead;
 	size_t waiting_count, paused_count;
 	struct map by_hash;
