@@ -127,7 +127,7 @@ bool peer_resume(struct peer *peer)
 {
 	assert(peer->waiting);
 	peer->waiting = false;
-	if (peer->conn)
+	if (!peer->is_gone)
 		conn_resume(peer->conn);
 	return !peer->is_closing && !peer->is_gone;
 }
