@@ -66,6 +66,8 @@ static void slow_stream(struct s2s_in *in)
 void s2s_in_slow_fini(struct s2s_in *in)
 {
 	timer_stop(&in->slow_timer);
+	if (in->slowed)
+		peer_unpause(&in->peer);
 	in->slowed = false;
 }
 
