@@ -45,12 +45,15 @@ struct peer {
 	struct xml_limits limits;
 	struct timer timer; /* peer_expect_within */
 	const char *late;   /* what is said when that time is over */
+	struct timer stall; /* while output waits */
+	uint64_t stall_ms;  /* how long the other side may take none of it; the owner may change it; 0: ever */
 	struct list link;   /* all of the worker */
 	bool header_sent;   /* of the present stream */
 	bool header_due;    /* the other side's must come next */
 	bool restarted;     /* nothing but white space has come of the new stream */
 	bool secured;       /* TLS is on; what was sent in the clear behind its start does not count */
 	bool waiting;       /* peer_wait */
+	bool choked;        /* nothing is read until the other side takes what we have for it */
 	bool is_closing, is_gone;
 	uint64_t bytes_out; /* is_gone: what the socket took of conn_write's bytes */
 };

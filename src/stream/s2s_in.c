@@ -176,6 +176,8 @@ void s2s_in_accept(struct conn *conn, const struct conf_listener *listener, stru
 	conn_set_shaper(conn, rate.rate, rate.burst);
 	peer_init(&in->peer, conn, XNS_SERVER, &limits, &s2s_in_peer_ops);
 	in->peer.secured = in->secure;
+	int64_t patience = conf_listener_get(listener, "send_timeout")->integer;
+	in->peer.stall_ms = patience == OPTION_INFINITE ? 0 : (uint64_t)patience;
 	LOG_DEBUG("s2s_in.accepted", LOG_STR("address", conn_peer_text(conn)),
 	    LOG_INT("port", conn_peer_port(conn)));
 	peer_expect_within(&in->peer, (uint64_t)conf_int(conf, STR_NULL, "negotiation_timeout"),

@@ -5,6 +5,7 @@
 
 #define UNACKED_MAX 500 /* stanzas */
 #define ACK_MS 60000    /* how long an acknowledgement may take */
+#define RESEND_MS 60000 /* how long what is not acknowledged waits for the next stream */
 
 static struct s2s_out *out_of_idle(struct timer *timer)
 {
@@ -58,6 +59,9 @@ void s2s_out_give_back(struct s2s_out *out)
 	struct s2s_link *link = out->link;
 	if (out->sm != S2S_SM_ON)
 		forget_sent(out, out->peer.bytes_out);
+	/* They get a stream's time anew: what may have arrived must not be bounced for having waited here. */
+	for (struct s2s_item *item = out->sent.first; item; item = item->next)
+		item->expires_ms = clock_mono_ms() + RESEND_MS;
 	unsent = out->sent;
 	out->sent = (struct s2s_queue){0};
 	out->link = NULL;

@@ -420,6 +420,35 @@ static void stanzas_before_authentication_are_small(void)
 	end();
 }
 
+static void who_asks_must_read(void)
+{
+	char question[1200];
+	struct strbuf many = {0};
+	begin(MODULES "negotiation_timeout: 1 hour\n");
+	sim_send(peer, SIM_PEER_HEADER);
+	sim_settle();
+	sim_deaf(peer, true);
+	snprintf(question, sizeof(question),
+	    "<db:verify from='other.example' to='sim.example' id='%01000d'>00</db:verify>", 0);
+	for (unsigned i = 0; i < 2500; i++)
+		strbuf_cstr(&many, question);
+	sim_send(peer, many.ptr);
+	ok(sim_unsent(peer) > 500000);
+	/* When it reads, it gets all of it. */
+	sim_deaf(peer, false);
+	is_int(sim_unsent(peer), 0);
+	is_int(sim_count(peer, "type='invalid'"), 2500);
+	sim_deaf(peer, true);
+	sim_send(peer, many.ptr);
+	sim_settle();
+	for (unsigned i = 0; i < 18; i++)
+		sim_advance(1000);
+	sim_deaf(peer, false);
+	closed(peer);
+	strbuf_fini(&many);
+	end();
+}
+
 /* --- time ----------------------------------------------------------------------------------------------- */
 
 static void negotiation_ends_in_time(void)
@@ -584,6 +613,7 @@ int main(void)
 	run(stanzas_are_checked);
 	run(a_bad_peer_does_not_harm_another);
 	run(stanzas_before_authentication_are_small);
+	run(who_asks_must_read);
 	run(negotiation_ends_in_time);
 	run(idle_streams_close);
 	run(a_slow_recipient_slows_the_sender);
