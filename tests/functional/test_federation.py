@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """stanzad among other servers: Debian's Prosody and ejabberd, and another stanzad (harness/lab.py)."""
+import time
+
 import pytest
 
 from harness import ns, wait
 from harness.actors import befriend
-from harness.federation import error_of, text_of
-from harness.lab import IDN, Lab, full_name, names_of
+from harness.federation import error_of
+from harness.lab import IDN, Lab, full_name
 from harness.stream import show
 
 pytestmark = pytest.mark.only("stanzad")
@@ -63,11 +65,18 @@ class TestBaseline:
 
     def test_presence(self, lab):
         need(lab, "p", "e")
-        befriend(lab.client("p"), lab.client("e"))
+        befriend(*interested(lab.client("p"), lab.client("e")))
 
 
 def tag_of(element):
     return element.tag.partition("}")[2]
+
+
+def interested(*clients):
+    """They asked for their rosters: RFC 6121 tells only those about subscriptions."""
+    for client in clients:
+        client.iq("get", f"<query xmlns='{ns.ROSTER}'/>")
+    return clients
 
 
 def wait_for(client, wanted):
@@ -94,18 +103,18 @@ def pair(lab, request):
 class TestPairs:
     def test_messages(self, pair):
         talk(*pair)
-        talk(*pair, body="größer 𝔁 & <more>".replace("&", "&amp;").replace("<", "&lt;").replace("&lt;more>", "m"))
+        talk(*pair, body="größer 𝔁")
 
     def test_presence(self, lab, pair):
         """Subscriptions; a change; the end of one session; its return, which is told who is there."""
-        one, other = pair
+        one, other = interested(*pair)
         befriend(one, other)
         one.presence(children="<show>away</show>")
         assert wait_for(other, is_presence(one.full)).findtext(f"{STANZA}show") == "away"
         one.close()
         wait_for(other, is_presence(one.full, "unavailable"))
         again = lab.login(one.server, one.user, one.host, "again", online=False).login()
-        again.presence()
+        interested(again)[0].presence()
         wait_for(again, is_presence(other.full))
         wait_for(other, is_presence(again.full))
         again.presence(f"to='{other.bare}' type='unsubscribe'")
@@ -163,3 +172,303 @@ class TestPairs:
     def test_without_srv(self, lab, request, pair):
         """The domain's own address is good when there are no SRV records."""
         talk(pair[0], lab.client(f"bare-{request.node.callspec.params['pair'][1]}"))
+
+
+def ways(lab, name, one, other):
+    """{(direction, authentication, "TLS" or "none")} of the streams between two labels, as server name lists them."""
+    return {(row["direction"], row["authentication"], row["tls"].split("v")[0].replace("none", "no TLS"))
+            for row in lab.streams(name, one, other)}
+
+
+def refused(one, other, condition="remote-server-timeout"):
+    """A message comes back, and only that happens."""
+    one.message(other.full, extra="id='m1'")
+    error = one.recv()
+    assert (error.get("id"), error.get("type")) == ("m1", "error"), show(error)
+    assert not condition or error_of(error)[0] == condition, show(error)
+    one.nothing()
+    other.nothing()
+    return error_of(error)[1]
+
+
+BAD = ("self", "old", "foreign", "wrong")
+
+
+@pytest.mark.parametrize("peer", "bpe")
+class TestAuthentication:
+    def test_certificates(self, lab, peer):
+        need(lab, peer)
+        talk(lab.client("a"), lab.client(peer))
+        assert {way[1:] for way in ways(lab, "a", "a", peer)} == {("certificate", "TLS")}
+
+    @pytest.mark.parametrize("kind", BAD)
+    def test_our_certificate_is_bad(self, lab, peer, kind):
+        """The other side asks back for us; we trust its certificate."""
+        need(lab, peer)
+        talk(lab.client(f"{kind}-a"), lab.client(peer))
+        assert ("out", "dialback", "TLS") in ways(lab, "a", f"{kind}-a", peer)
+
+    @pytest.mark.parametrize("kind", BAD)
+    def test_their_certificate_is_bad(self, lab, peer, kind):
+        need(lab, peer)
+        talk(lab.client("required-a"), lab.client(f"{kind}-{peer}"))
+        found = ways(lab, "a", "required-a", f"{kind}-{peer}")
+        assert ("in", "dialback", "TLS") in found and not {"no TLS"} & {way[2] for way in found}, found
+
+    def test_strict(self, lab, peer):
+        need(lab, peer)
+        talk(lab.client("strict-a"), lab.client(peer))
+        assert {way[1:] for way in ways(lab, "a", "strict-a", peer)} == {("certificate", "TLS")}
+
+    @pytest.mark.parametrize("kind", BAD)
+    def test_strict_and_their_certificate_is_bad(self, lab, peer, kind):
+        need(lab, peer)
+        ours, theirs = lab.client("strict-a"), lab.client(f"{kind}-{peer}")
+        assert "certificate is not accepted" in refused(ours, theirs)
+        refused(theirs, ours, None)
+        assert not ways(lab, "a", "strict-a", f"{kind}-{peer}")
+
+    def test_without_tls(self, lab, peer):
+        need(lab, peer)
+        talk(lab.client("plain-a"), lab.client(peer))
+        found = ways(lab, "a", "plain-a", peer)
+        assert {way[1:] for way in found} == {("dialback", "no TLS")}, found
+
+
+class TestRefusals:
+    def test_tls_is_demanded_here_and_refused_there(self, lab):
+        plain, required = lab.client("plain-a"), lab.client("required-b")
+        assert "TLS" in refused(plain, required)
+        assert "TLS" in refused(required, plain)
+
+    def test_strict_peer(self, lab):
+        need(lab, "p")
+        theirs = lab.client("strict-p")
+        talk(lab.client("a"), theirs)
+        refused(lab.client("self-a"), theirs)
+
+    def test_direct_tls(self, lab):
+        talk(lab.client("a"), lab.client("direct-b"))
+        assert {row["port"] for row in lab.streams("a", "a", "direct-b") if row["direction"] != "in"} == {5270}
+        talk(lab.client("a"), lab.client("b"))
+        assert {row["port"] for row in lab.streams("a", "a", "b") if row["direction"] != "in"} == {5270}
+
+    def test_direct_tls_from_prosody(self, lab):
+        need(lab, "p")
+        talk(lab.client("p"), lab.client("direct-b"))
+
+    def test_dane(self, lab):
+        """A self-signed certificate that a signed zone vouches for, where only good ones are accepted."""
+        ours, theirs = lab.client("strict-a"), lab.client("dane.signed.test")
+        ours.message(theirs.full)
+        assert theirs.recv().get("from") == ours.full
+        assert ("out", "certificate (DANE)", "TLS") in {
+            way for way in ways(lab, "a", "strict-a", "dane.signed.test")}
+
+
+@pytest.mark.parametrize("domain,condition", [
+    ("nobody", "remote-server-not-found"),      # no such name
+    ("off", "remote-server-not-found"),         # SRV says that there is no server
+    ("unserved-b", "remote-server-not-found"),  # the server there knows nothing of the domain
+    ("unserved-p", "remote-server-not-found"),
+    ("unserved-e", "remote-server-not-found"),
+    ("gone", "remote-server-timeout"),          # nobody listens
+    ("hole", "remote-server-timeout"),          # nobody says a word
+])
+def test_unreachable(lab, domain, condition):
+    """Whatever is sent there comes back, once and in order."""
+    need(lab, domain)
+    client, domain = lab.client("a"), full_name(domain)
+    for i in range(5):
+        client.message(f"user@{domain}/x", extra=f"id='m{i}'")
+    for i in range(5):
+        error = client.recv()
+        assert (error.get("id"), error.get("from"), error_of(error)[0]) == (f"m{i}", f"user@{domain}/x", condition), \
+            show(error)
+    assert error_of(client.iq("get", f"<ping xmlns='{ns.PING}'/>", to=domain))[0] == condition
+    client.nothing()
+
+
+@pytest.mark.parametrize("peer", "bpe")
+def test_domain_that_we_do_not_serve(lab, peer):
+    need(lab, peer)
+    client = lab.client(peer)
+    client.message(f"user@{full_name('unserved-a')}/x", extra="id='m1'")
+    error = client.recv()
+    assert (error.get("id"), error.get("type")) == ("m1", "error"), show(error)
+    client.nothing()
+
+
+class TestCommands:
+    @pytest.mark.parametrize("peer,words", [
+        ("b", "certificate"), ("p", "certificate"), ("e", "certificate"),
+        ("self-b", "dialback"), ("self-p", "dialback"), ("self-e", "dialback")])
+    def test_list(self, lab, peer, words):
+        need(lab, peer)
+        one, other = lab.client("a"), lab.client(peer)
+        talk(one, other)
+        rows = lab.streams("a", "a", peer)
+        assert {row["direction"] for row in rows} in ({"in", "out"}, {"both"}), rows
+        for row in rows:
+            assert row["ip"] == other.server.address and row["tls"].startswith("TLSv1.") and row["cipher"], row
+            assert row["port"] > 0 and row["age"] >= 0 and row["queue"] >= 0, row
+        assert words in {row["authentication"] for row in rows}, rows
+        assert int(lab.servers["a"].ask("incoming_s2s_number")) >= 1
+        assert int(lab.servers["a"].ask("outgoing_s2s_number")) >= 1
+
+    @pytest.mark.parametrize("peer,steps", [
+        ("b", ["_xmpps-server._tcp.b", "port 5270", "certificate is good for b.lab.test", "authenticated by certificate"]),
+        ("p", ["_xmpp-server._tcp.p", "port 5269", "STARTTLS is offered", "certificate is good for p.lab.test",
+               "authenticated by certificate"]),
+        ("e", ["_xmpp-server._tcp.e", "port 5269", "STARTTLS is offered", "certificate is good for e.lab.test",
+               "authenticated by certificate"]),
+        ("self-p", ["STARTTLS is offered", "certificate does not prove"]),
+        ("bare-e", ["certificate is good for bare-e.lab.test"]),
+    ])
+    def test_check_domain(self, lab, peer, steps):
+        need(lab, peer)
+        said = lab.servers["a"].ask("check_domain", full_name(peer), "a.lab.test")
+        places = [said.find(step) for step in steps]
+        assert -1 not in places and places == sorted(places), said
+
+    @pytest.mark.parametrize("peer,words", [
+        ("nobody", "remote-server-not-found"), ("gone", "refused"), ("hole", "remote-server-timeout")])
+    def test_check_domain_that_fails(self, lab, peer, words):
+        done = lab.servers["a"].ctl("check_domain", full_name(peer), "a.lab.test")
+        assert done.returncode == 1 and words in done.stdout + done.stderr, done.stdout + done.stderr
+
+    @pytest.mark.parametrize("peer", "bpe")
+    def test_close(self, lab, peer):
+        """What comes next opens the streams again."""
+        need(lab, peer)
+        one, other = lab.client("a"), lab.client(peer)
+        talk(one, other)
+        lab.servers["a"].ask("s2s_close", other.host)
+        talk(one, other)
+        talk(other, one)
+
+
+class Numbered:
+    """Messages with numbers from one to another, and what became of each."""
+
+    def __init__(self, sender, to):
+        self.sender, self.to, self.sent, self.delivered, self.bounced = sender, to, 0, [], []
+
+    def send(self, count):
+        self.sender.send("".join(
+            f"<message to='{self.to}' type='chat' id='n{i}'><body>{i}</body></message>"
+            for i in range(self.sent, self.sent + count)))
+        self.sent += count
+
+    def note(self, elements):
+        for element in elements:
+            if element.tag == f"{STANZA}message" and (element.get("id") or "").startswith("n"):
+                (self.bounced if element.get("type") == "error" else self.delivered).append(int(element.get("id")[1:]))
+
+    def check(self):
+        """Each was delivered or came back, once; in order, whatever arrived."""
+        assert sorted(self.delivered + self.bounced) == list(range(self.sent)), \
+            f"lost {set(range(self.sent)) - set(self.delivered) - set(self.bounced)}, " \
+            f"both {set(self.delivered) & set(self.bounced)}, " \
+            f"twice {sorted(i for i in set(self.delivered) if self.delivered.count(i) > 1)}"
+        assert self.delivered == sorted(self.delivered)
+
+
+def reached(client, domain):
+    """The domain's server answers again; errors that came in the meantime are returned."""
+    came = []
+
+    def answers():
+        ids = f"r{len(came)}-{time.monotonic()}"
+        client.send(f"<iq type='get' id='{ids}' to='{domain}'><ping xmlns='{ns.PING}'/></iq>")
+        while True:
+            element = client.recv()
+            if element.get("id") == ids:
+                return element.get("type") == "result"
+            came.append(element)
+    wait.until(answers, f"{domain} answers", 60, step=0.2)
+    return came
+
+
+class TestTrouble:
+    def test_idle(self, lab):
+        one, other = lab.client("idle-a"), lab.client("b")
+        talk(one, other)
+        wait.until(lambda: not [row for row in lab.streams("a", "idle-a", "b") if row["direction"] != "in"],
+                   "the idle stream is closed")
+        talk(one, other)
+
+    def test_nothing_passes_for_a_while(self, lab):
+        one, other = lab.client("a"), lab.client("cut-b")
+        talk(one, other)
+        messages = Numbered(one, other.full)
+        lab.cut.hold()
+        try:
+            messages.send(300)
+            one.ping()
+        finally:
+            lab.cut.hold(False)
+        messages.note(other.recv() for _ in range(300))
+        messages.check()
+        one.nothing(other)
+
+    def test_broken_connections(self, lab):
+        """Breaks in the middle of traffic: with stream management nothing is lost."""
+        one, other = lab.client("a"), lab.client("cut-b")
+        talk(one, other)
+        messages = Numbered(one, other.full)
+        for _ in range(5):
+            messages.send(100)
+            messages.note([other.recv()])
+            lab.cut.break_all()
+        reached(one, other.host)
+        messages.send(1)
+        while 500 not in messages.delivered:
+            messages.note([other.recv()])
+        messages.note(one.settle(other))
+        messages.check()
+
+    @pytest.mark.parametrize("peer", "bpe")
+    def test_restarted_peer(self, lab, peer):
+        need(lab, peer)
+        one = lab.client("a")
+        talk(one, lab.client(peer))
+        lab.restart(peer)
+        other = lab.client(peer)
+        reached(one, other.host)
+        talk(one, other)
+        talk(other, one)
+
+    @pytest.mark.parametrize("peer", "bpe")
+    def test_killed_peer(self, lab, peer):
+        """kill -9 in the middle of messages to somebody who is offline: in the end each is there or came back."""
+        need(lab, peer)
+        one, account = lab.client("a"), lab.account(peer)
+        host = account[2]
+        one.iq("get", f"<ping xmlns='{ns.PING}'/>", to=host)
+        messages = Numbered(one, f"{account[1]}@{host}")
+        messages.send(40)
+        one.iq("get", f"<ping xmlns='{ns.PING}'/>", to=host)
+        messages.send(20)
+        lab.down(peer, kill=True)
+        messages.send(20)
+        one.ping()
+        lab.up(peer)
+        messages.note(reached(one, host))
+        messages.send(10)
+        messages.note(reached(one, host))
+        messages.note(one.settle())
+        other = lab.login(*account, online=False).login()
+        other.presence()
+        while 89 not in messages.delivered:
+            messages.note([other.recv()])
+        messages.check()
+
+    def test_restarted_here(self, lab):
+        need(lab, "p", "e")
+        lab.restart("a")
+        for peer in "bpe":
+            one, other = lab.client("a"), lab.client(peer)
+            reached(other, one.host)
+            talk(other, one)
+            talk(one, other)

@@ -11,10 +11,13 @@ it all. Where only root may change what the DNS is for a process, Prosody and ej
 import hashlib
 import os
 import pathlib
+import queue
+import select
 import shutil
 import socket
 import ssl
 import subprocess
+import threading
 
 from . import certs, dns, wait
 from .client import Client
@@ -35,12 +38,13 @@ DOMAINS = {
     **{f"{kind}-{server}": (server, kind, {}) for server in "abpe" for kind in ("self", "old", "foreign", "wrong")},
     **{f"{IDN}-{server}": (server, "good", {}) for server in "abpe"},
     **{f"bare-{server}": (server, "good", {}) for server in "abpe"},
-    "strict-a": ("a", "good", {"s2s_use_starttls": "required_trusted"}),
-    "required-a": ("a", "good", {"s2s_use_starttls": "required"}),
-    "plain-a": ("a", "good", {"s2s_use_starttls": "false"}),
-    "plain-b": ("b", "good", {"s2s_use_starttls": "false"}),
+    **{f"strict-{server}": (server, "good", {"s2s_use_starttls": "required_trusted"}) for server in "ab"},
+    **{f"required-{server}": (server, "good", {"s2s_use_starttls": "required"}) for server in "ab"},
+    **{f"plain-{server}": (server, "good", {"s2s_use_starttls": "false"}) for server in "ab"},
     "idle-a": ("a", "good", {"s2s_timeout": "1 s"}),
     "strict-p": ("p", "good", {"s2s_secure_auth": True}),
+    "direct-b": ("b", "good", {}),      # by direct TLS alone
+    "cut-b": ("b", "good", {}),         # behind a relay that can be cut
 }
 
 
@@ -138,11 +142,80 @@ class Hole:
         self.socket.close()
 
 
+class Cut:
+    """A network between others and the server at target; it can hold everything back, and break."""
+
+    def __init__(self, address, target):
+        self.target, self.pairs, self.held, self.ending = target, {}, False, False
+        self.listener = socket.create_server((address, 5269))
+        self.wake, self.awake = socket.socketpair()
+        self.orders = queue.Queue()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        while not self.ending:
+            sources = [self.awake] + ([] if self.held else [self.listener, *self.pairs])
+            for source in select.select(sources, [], [])[0]:
+                if source is self.awake:
+                    source.recv(1)
+                    order, done = self.orders.get()
+                    order()
+                    done.set()
+                    break
+                if source is self.listener:
+                    one, other = self.listener.accept()[0], socket.create_connection((self.target, 5269))
+                    self.pairs |= {one: other, other: one}
+                elif source in self.pairs:
+                    self.forward(source)
+
+    def forward(self, source):
+        try:
+            data = source.recv(65536)
+            if data:
+                self.pairs[source].sendall(data)
+                return
+        except OSError:
+            pass
+        self.close(source)
+
+    def close(self, source):
+        other = self.pairs.pop(source)
+        del self.pairs[other]
+        source.close()
+        other.close()
+
+    def order(self, what):
+        """Done by the thread: it alone has to do with the sockets."""
+        done = threading.Event()
+        self.orders.put((what, done))
+        self.wake.send(b"x")
+        done.wait()
+
+    def hold(self, held=True):
+        """Nothing passes, connections stay; or again."""
+        self.order(lambda: setattr(self, "held", held))
+
+    def break_all(self):
+        """Every connection ends, with what is under way in it."""
+        def close_all():
+            while self.pairs:
+                self.close(next(iter(self.pairs)))
+        self.order(close_all)
+
+    def stop(self):
+        self.break_all()
+        self.order(lambda: setattr(self, "ending", True))
+        self.thread.join()
+        for each in (self.listener, self.wake, self.awake):
+            each.close()
+
+
 class Lab:
     def __init__(self, folder, farm):
         self.folder, self.farm = pathlib.Path(folder), farm
         self.net = "127.%d.%d" % (64 + os.getpid() // 250 % 128, 1 + os.getpid() % 250)
-        self.addresses = {name: f"{self.net}.{1 + i}" for i, name in enumerate(("a", "b", "p", "e", "hole", "gone"))}
+        self.addresses = {name: f"{self.net}.{1 + i}" for i, name in enumerate(("a", "b", "p", "e", "hole", "gone", "cut"))}
         self.missing = missing_debian_servers()
         self.authority = certs.authority(self.made("ca"))
         self.foreign = certs.authority(self.made("foreign"))
@@ -151,7 +224,7 @@ class Lab:
         self.knot = dns.Knot(self.made("knot"), *([] if self.missing else [f"{self.net}.53@53"]))
         self.resolv = self.folder / "resolv.conf"
         self.resolv.write_text(f"nameserver {self.net}.53\n")
-        self.hole = None
+        self.hole = self.cut = None
 
     def made(self, name):
         path = self.folder / name
@@ -164,6 +237,7 @@ class Lab:
         try:
             self.make_zones()
             self.hole = Hole(self.addresses["hole"])
+            self.cut = Cut(self.addresses["cut"], self.addresses["b"])
             for name in self.names:
                 self.servers[name] = self.make(name)
             for server in self.servers.values():        # all at once: ejabberd takes its time
@@ -192,8 +266,9 @@ class Lab:
             if server.process:
                 server.process.kill()
         self.knot.stop()
-        if self.hole:
-            self.hole.stop()
+        for each in (self.hole, self.cut):
+            if each:
+                each.stop()
 
     def restart(self, name, kill=False):
         """Down and up again; returns the server when it accepts connections."""
@@ -225,9 +300,14 @@ class Lab:
             name = ascii_name(label)
             if label.startswith("bare-"):
                 text += f"{name} A {self.addresses[server]}\n"
+            elif label.startswith("direct-"):
+                text += f"_xmpps-server._tcp.{name} SRV 0 0 5270 host-{server}\n_xmpp-server._tcp.{name} SRV 0 0 0 .\n"
+            elif label.startswith("cut-"):
+                text += f"_xmpp-server._tcp.{name} SRV 1 0 5269 host-cut\n"
             else:
                 text += f"_xmpp-server._tcp.{name} SRV 1 0 5269 host-{server}\n"
         text += "_xmpps-server._tcp.b SRV 0 0 5270 host-b\n"
+        text += "".join(f"_xmpp-server._tcp.unserved-{name} SRV 1 0 5269 host-{name}\n" for name in "abpe")
         for name in ("hole", "gone"):
             text += f"_xmpp-server._tcp.{name} SRV 1 0 5269 host-{name}\n"
         text += "_xmpp-server._tcp.off SRV 0 0 0 .\n"
