@@ -341,7 +341,7 @@ class Lab:
         options, modules = {}, {}
         if name != "p":
             options = {"ca_file": str(self.authority.crt), "s2s_use_starttls": "optional",
-                       "outgoing_s2s_families": ["ipv4"], "outgoing_s2s_timeout": "3 s", "s2s_max_retry_delay": "1 s",
+                       "outgoing_s2s_ipv4_address": self.addresses[name], "outgoing_s2s_families": ["ipv4"], "outgoing_s2s_timeout": "3 s", "s2s_max_retry_delay": "1 s",
                        "host_config": {full_name(label): given for label, (_, given) in mine.items() if given}}
             modules = {"mod_s2s_dialback": {}}
         if name in "ab":
