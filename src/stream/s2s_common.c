@@ -263,21 +263,64 @@ static void on_its_way(const struct jid *from, const struct jid *to, struct stan
 		hooked(from, to, stanza);
 }
 
+/* Where an address has a bad local part or resource, the domain can still be told. */
+static int parse_domain(struct str text, struct arena *arena, struct jid *jid_r)
+{
+	struct str resource, domain, bare = str_cut(text, '/', &resource);
+	struct err err;
+	if (memchr(bare.ptr, '@', bare.len))
+		str_cut(bare, '@', &domain);
+	else
+		domain = bare;
+	return jid_make(STR(""), domain, STR(""), arena, jid_r, &err);
+}
+
+enum address_fault { ADDRESS_FINE, ADDRESS_BAD, ADDRESS_HOPELESS };
+
+static enum address_fault read_address(struct str text, struct arena *arena, struct jid *jid_r)
+{
+	struct err err;
+	if (jid_parse(text, arena, jid_r, &err) == 0)
+		return ADDRESS_FINE;
+	return parse_domain(text, arena, jid_r) == 0 ? ADDRESS_BAD : ADDRESS_HOPELESS;
+}
+
+struct addresses {
+	struct jid from, to;
+	enum address_fault from_fault, to_fault;
+};
+
 /* The addresses of a stanza between servers; false: the stream failed. RFC 6120 8.1.1.2, 8.1.2.2 */
 static bool read_addresses(
-    struct peer *peer, const struct xml *root, struct arena *arena, struct jid *from_r, struct jid *to_r)
+    struct peer *peer, const struct xml *root, struct arena *arena, struct addresses *addresses)
 {
 	struct str from = xml_attr(root, "from"), to = xml_attr(root, "to");
-	struct err err;
-	if (!from.len || !to.len)
+	if (!from.len || !to.len) {
 		peer_fail(peer, STREAM_improper_addressing, "a stanza between servers has from and to");
-	else if (jid_parse(from, arena, from_r, &err) < 0)
+		return false;
+	}
+	addresses->from_fault = read_address(from, arena, &addresses->from);
+	addresses->to_fault = read_address(to, arena, &addresses->to);
+	if (addresses->from_fault == ADDRESS_HOPELESS)
 		peer_fail(peer, STREAM_invalid_from, "the address in 'from' is no JID");
-	else if (jid_parse(to, arena, to_r, &err) < 0)
+	else if (addresses->to_fault == ADDRESS_HOPELESS)
 		peer_fail(peer, STREAM_improper_addressing, "the address in 'to' is no JID");
 	else
 		return true;
 	return false;
+}
+
+/* One bad address is the fault of one user: the stream goes on for all the others. */
+static void accepted(const struct addresses *addresses, struct stanza *stanza)
+{
+	struct stanza_error error = {SE_jid_malformed, .text = "the address in 'to' is no JID"};
+	if (addresses->from_fault)
+		LOG_DEBUG("s2s.dropped", LOG_STR("from", xml_attr_s(stanza->root, "from")),
+		    LOG_CSTR("reason", "the address in 'from' is no JID"));
+	else if (addresses->to_fault)
+		route_error(&addresses->from, &addresses->to, stanza, &error);
+	else
+		on_its_way(&addresses->from, &addresses->to, stanza);
 }
 
 static bool is_authorized(struct peer *peer, const struct jid *from, const struct jid *to,
@@ -299,18 +342,18 @@ bool s2s_receive(
     struct peer *peer, struct xml_tree *tree, struct str lang, s2s_authorized *authorized, void *arg)
 {
 	struct arena arena = {0};
-	struct jid from, to;
+	struct addresses addresses;
 	bool routed = false;
 	struct stanza *stanza = stanza_take(&tree);
 	if (!stanza) {
 		peer_fail(peer, STREAM_unsupported_stanza_type, NULL);
 		return false;
 	}
-	if (read_addresses(peer, stanza->root, &arena, &from, &to) &&
-	    is_authorized(peer, &from, &to, authorized, arg)) {
+	if (read_addresses(peer, stanza->root, &arena, &addresses) &&
+	    is_authorized(peer, &addresses.from, &addresses.to, authorized, arg)) {
 		if (!stanza->lang.ptr)
 			stanza->lang = lang; /* nobody else has it yet; RFC 6120 8.1.5 */
-		on_its_way(&from, &to, stanza);
+		accepted(&addresses, stanza);
 		routed = true;
 	}
 	stanza_unref(&stanza);

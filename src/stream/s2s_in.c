@@ -106,6 +106,7 @@ static void on_closing(struct peer *peer)
 {
 	struct s2s_in *in = in_of(peer);
 	timer_stop(&in->idle);
+	s2s_in_dane_cancel(in);
 	for (struct s2s_pair *next, *pair = in->pairs; pair; pair = next) {
 		next = pair->next;
 		if (pair->authentication == S2S_AUTH_NONE && pair != in->held)
@@ -120,6 +121,8 @@ static void on_gone(struct peer *peer, const char *reason)
 	    LOG_STR("remote", s2s_in_shown(in->remote)),
 	    LOG_INT("pairs", in->valid_count), LOG_CSTR("reason", reason));
 	s2s_in_slow_fini(in);
+	if (peer->waiting)
+		peer_resume(peer);
 	timer_stop(&in->idle);
 	s2s_in_give_back(in);
 	while (in->pairs)
@@ -230,6 +233,10 @@ void s2s_in_close_gone(struct peer *peer)
 	for (const struct s2s_pair *pair = in->pairs; pair; pair = pair->next) {
 		if (!s2s_is_local(pair->local)) {
 			peer_fail(peer, STREAM_host_gone, "the domain is not served here any more");
+			return;
+		}
+		if (!s2s_allowed(pair->local, pair->remote)) {
+			peer_fail(peer, STREAM_policy_violation, "this server may not talk to that one");
 			return;
 		}
 	}

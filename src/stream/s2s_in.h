@@ -18,7 +18,7 @@ void s2s_in_accept(struct conn *conn, const struct conf_listener *listener, stru
 
 /* Calls each for every pair of domains on the stream; once without authentication when there is none. */
 void s2s_in_describe(struct peer *peer, void (*each)(void *arg, const struct s2s_about *about), void *arg);
-/* Ends the stream when one of its domains is not served any more. */
+/* Ends the stream when one of its domains is not served any more, or may not talk to the other. */
 void s2s_in_close_gone(struct peer *peer);
 
 /* As each worker after workers_run. */

@@ -17,6 +17,8 @@ bool s2s_in_tls_due(const struct s2s_in *in)
 enum s2s_certificate s2s_in_certificate(struct s2s_in *in, struct str remote, struct err *why)
 {
 	static const struct s2s_vouching nobody;
+	if (in->certificate == S2S_CERTIFICATE_DANE && str_eq(remote, in->remote))
+		return S2S_CERTIFICATE_DANE;
 	if (in->secure)
 		return s2s_certificate_check(in->peer.conn, remote, &nobody, why);
 	err_set(why, "there is no TLS");

@@ -147,17 +147,33 @@ static bool take_from(struct s2s_in *in, struct str from)
 	return true;
 }
 
+void s2s_in_header_judged(struct s2s_in *in)
+{
+	in->external = in->certificate == S2S_CERTIFICATE_GOOD || in->certificate == S2S_CERTIFICATE_DANE;
+	s2s_in_send_header(&in->peer);
+	if (in->versioned)
+		send_features(in);
+	if (in->logged_in && in->pairs)
+		s2s_pair_offer(in->pairs);
+}
+
 static void judge_certificate(struct s2s_in *in)
 {
 	struct err why = {0};
-	in->external = false;
-	if (!in->secure || !in->remote.ptr)
+	in->certificate = S2S_CERTIFICATE_BAD;
+	if (in->secure && in->remote.ptr)
+		in->certificate = s2s_in_certificate(in, in->remote, &why);
+	if (in->certificate != S2S_CERTIFICATE_BAD || !conn_peer_shown(in->peer.conn)) {
+		s2s_in_header_judged(in);
 		return;
-	in->certificate = s2s_in_certificate(in, in->remote, &why);
-	in->external = in->certificate == S2S_CERTIFICATE_GOOD || in->certificate == S2S_CERTIFICATE_DANE;
-	if (!in->external)
-		LOG_INFO("s2s_in.certificate", LOG_STR("local", in->local), LOG_STR("remote", in->remote),
-		    LOG_CSTR("reason", why.text), LOG_STR("address", conn_peer_text(in->peer.conn)));
+	}
+	LOG_INFO("s2s_in.certificate", LOG_STR("local", in->local),
+	    LOG_STR("remote", s2s_in_shown(in->remote)), LOG_CSTR("reason", why.text),
+	    LOG_STR("address", conn_peer_text(in->peer.conn)));
+	if (in->remote.ptr && !str_is(conf_str(conf_current(), STR_NULL, "s2s_dnssec"), "false"))
+		s2s_in_dane_start(in);
+	else
+		s2s_in_header_judged(in);
 }
 
 void s2s_in_header(struct peer *peer, const struct xml *root)
@@ -173,14 +189,10 @@ void s2s_in_header(struct peer *peer, const struct xml *root)
 	in->greeted = true;
 	if (!take_to(in, header.to) || !take_from(in, header.from))
 		return;
-	if (!in->versioned && s2s_in_tls_due(in)) {
+	if (!in->versioned && s2s_in_tls_due(in))
 		peer_fail(peer, STREAM_unsupported_version, "XMPP 1.0 is needed, and TLS");
-		return;
-	}
-	judge_certificate(in);
-	s2s_in_send_header(peer);
-	if (in->versioned)
-		send_features(in);
-	if (in->logged_in && in->pairs)
-		s2s_pair_offer(in->pairs);
+	else if (in->logged_in)
+		s2s_in_header_judged(in);
+	else
+		judge_certificate(in);
 }

@@ -51,6 +51,7 @@ struct s2s_in {
 	unsigned failures, checks;
 	unsigned pair_count, valid_count; /* all; authenticated */
 	struct s2s_pair *pairs;
+	struct s2s_in_dane *dane; /* looks for TLSA records; the header is not answered yet */
 	struct s2s_pair *held; /* not freed when the stream closes: on the way to its home, or being answered */
 	uint64_t since_ms, active_ms, slow_free_ms;
 	struct timer idle, slow_timer;
@@ -78,6 +79,8 @@ struct xml_limits s2s_in_limits(const struct s2s_in *in, bool authenticated);
 /* --- s2s_in_header.c --- */
 void s2s_in_header(struct peer *peer, const struct xml *root);
 void s2s_in_send_header(struct peer *peer);
+/* in->certificate is settled: the answer goes out. */
+void s2s_in_header_judged(struct s2s_in *in);
 
 /* --- s2s_in_auth.c --- */
 /* Whether the certificate that was shown is good for the domain; why it is not. */
@@ -87,6 +90,11 @@ bool s2s_in_tls_due(const struct s2s_in *in);
 /* STARTTLS, SASL, bidi; false: it is none of these. */
 bool s2s_in_auth_element(struct s2s_in *in, const struct xml *elem);
 void s2s_in_external_succeeded(struct s2s_in *in);
+
+/* --- s2s_in_dane.c --- */
+/* Asks the DNS about the certificate that was shown, then s2s_in_header_judged. */
+void s2s_in_dane_start(struct s2s_in *in);
+void s2s_in_dane_cancel(struct s2s_in *in);
 
 /* --- s2s_in_dialback.c --- */
 /* <db:result/> and <db:verify/>; false: it is neither. */

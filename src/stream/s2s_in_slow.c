@@ -12,6 +12,7 @@
 #include "loop/worker.h"
 #include "route/session.h"
 #include "stream/s2s_in_private.h"
+#include "stream/s2s_out.h"
 
 #define BUCKETS 64
 #define PAUSE_MS 50 /* as long again it is not paused */
@@ -65,8 +66,6 @@ static void slow_stream(struct s2s_in *in)
 void s2s_in_slow_fini(struct s2s_in *in)
 {
 	timer_stop(&in->slow_timer);
-	if (in->slowed)
-		peer_resume(&in->peer);
 	in->slowed = false;
 }
 
@@ -86,6 +85,7 @@ static void slow_here(struct str remote)
 		if (str_eq(pair->remote, remote))
 			slow_stream(pair->in);
 	}
+	s2s_out_slow(remote);
 }
 
 static void on_mail(struct mail *mail)
@@ -121,8 +121,16 @@ void s2s_in_slow_init(void)
 	session_set_remote_slow(slow_domain);
 }
 
+static void end_one(void *arg, struct peer *peer)
+{
+	if (peer->ops == &s2s_in_peer_ops)
+		s2s_in_dane_cancel(list_entry(peer, struct s2s_in, peer));
+	(void)arg;
+}
+
 void s2s_in_fini(void)
 {
+	peers_each(end_one, NULL);
 	struct slow_table **table = &tables[worker_index(worker_self())];
 	free(*table);
 	*table = NULL;

@@ -224,6 +224,7 @@ static void on_gone(struct peer *peer, const char *reason)
 		LOG_INFO("s2s_out.closed", LOG_STR("local", out->local), LOG_STR("remote", out->remote),
 		    LOG_CSTR("reason", out->failing ? out->why : reason));
 	}
+	s2s_out_slow_fini(out);
 	s2s_out_unverified(out);
 	s2s_out_give_back(out);
 	timer_stop(&out->idle);

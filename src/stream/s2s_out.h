@@ -97,6 +97,11 @@ struct s2s_out {
 	bool full;                      /* the link was told no */
 	struct timer idle;
 
+	/* s2s_out_slow.c */
+	bool slowed;
+	uint64_t slow_free_ms;
+	struct timer slow;
+
 	/* dialback_check.c */
 	struct list checks; /* questions that are out */
 	bool for_checks;    /* closes when there are none */
@@ -137,6 +142,12 @@ bool s2s_out_sm_element(struct s2s_out *out, const struct xml *elem);
 void s2s_out_drained(struct s2s_out *out);
 /* The connection is gone: what did not arrive goes back. */
 void s2s_out_give_back(struct s2s_out *out);
+
+/* --- s2s_out_slow.c ------------------------------------------------------------------------------------- */
+
+/* The streams of this worker that also bring stanzas from the domain are not read for a moment. */
+void s2s_out_slow(struct str remote);
+void s2s_out_slow_fini(struct s2s_out *out);
 
 /* --- dialback_check.c ----------------------------------------------------------------------------------- */
 

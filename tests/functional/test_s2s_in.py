@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Streams that other servers open: how they prove who they are, and what becomes of those who cannot."""
+import hashlib
+import ssl
+
 import pytest
 
-from harness import certs, ns, wait, yaml
+from harness import certs, dns, ns, wait, yaml
 from harness.caller import Caller
 from harness.federation import DIALBACK, DIALBACK_FEATURE, SM, World, signed_by, text_of
 from harness.settings import Settings
@@ -40,11 +43,28 @@ class Certificates:
         return cert.join()
 
 
+def vouching(certificate):
+    """Records that name a host, and one certificate for it."""
+    der = ssl.PEM_cert_to_DER_cert(certificate.crt.read_text())
+    return ("host A 127.0.0.1\n_xmpp-server._tcp SRV 1 0 5269 host\n"
+            f"_5269._tcp.host TLSA 3 0 1 {hashlib.sha256(der).hexdigest()}\n")
+
+
+def add_signed(world, zone):
+    """A signed zone; returns its trust anchor."""
+    world.knot.add(zone, vouching(world.alone if zone == "signed.example" else world.certificates[FAR]))
+    return world.knot.sign(zone)
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("callers")
     made = World(folder, [FAR, OTHER, *MANY])
     made.mirror, made.mirror_tls = wait.free_ports(2)
+    made.alone = certs.self_signed(folder, "whoever.example")
+    made.anchors = folder / "anchors"
+    made.anchors.write_text("".join(add_signed(made, zone) + "\n" for zone in ("signed.example", "wrong.example")))
+    made.knot.add("unsigned.example", vouching(made.alone))
     # Domains whose DNS leads back to the server under test.
     made.start(f"_xmpp-server._tcp.mirror SRV 0 0 {made.mirror} host\n")
     made.shown = Certificates(made, tmp_path_factory.mktemp("shown"))
@@ -210,6 +230,72 @@ class TestCertificates:
         stage.refuses(caller, "not-authorized")
 
 
+class TestDane:
+    """A certificate that nobody known made out, and TLSA records."""
+
+    @pytest.fixture(scope="class")
+    def server(self, farm, world):
+        made = make(farm, world, "required_trusted", s2s_dnssec="optional", s2s_dns_trust_anchor=str(world.anchors))
+        yield made
+        made.stop()
+
+    def test_vouched_for(self, server, world):
+        caller = Caller(server.ports["s2s"], "signed.example", HERE).secure(world.alone)
+        assert "EXTERNAL" in caller.offered
+        caller.external()
+        row, = server.ask_json("list_s2s")
+        assert row["authentication"] == "certificate (DANE)"
+        caller.close()
+
+    @pytest.mark.parametrize("domain", ["wrong.example", "unsigned.example", "none.example"])
+    def test_not_vouched_for(self, server, world, domain):
+        caller = Caller(server.ports["s2s"], domain, HERE).secure(world.alone)
+        assert "EXTERNAL" not in caller.offered
+        caller.claim(domain)
+        caller.claimed("error", "not-authorized", domain)
+        caller.close()
+
+
+class TestPatience:
+    """Those who are slow, and those who go away in the middle."""
+
+    def test_slow_callers(self, farm, world, cast_for):
+        server = make(farm, world, "required", negotiation_timeout=2)
+        callers = [Caller(server.ports["s2s"], FAR, HERE) for _ in range(3)]
+        direct = Caller(server.ports["s2s_tls"], FAR, HERE)
+        callers[1].open()
+        callers[2].open()
+        callers[2].send(f"<starttls xmlns='{ns.TLS}'/>")
+        callers[2].expect("proceed", ns.TLS)
+        good = Caller(server.ports["s2s"], FAR, HERE).trusted(world.shown.good)
+        callers[0].send("<?xml version='1.0'?><stream:stream ")
+        callers[1].stream_error("connection-timeout")
+        for each in (callers[0], callers[2], direct):
+            while each.socket.recv(65536):
+                pass
+        good.send(f"<enable xmlns='{SM}'/>")
+        good.expect("enabled", SM)
+        good.close()
+        server.stop()
+
+    def test_gone_while_the_dns_is_silent(self, farm, world):
+        silent = dns.Relay(world.knot.port, silent=True)
+        server = make(farm, world, "required", s2s_dnssec="optional", s2s_dns_trust_anchor=str(world.anchors),
+                      s2s_dns_servers=[f"127.0.0.1@{silent.port}"])
+        caller = Caller(server.ports["s2s"], "signed.example", HERE).open().starttls(world.alone)
+        caller.say_header()
+        wait.until(lambda: silent.dropped, "the DNS is asked")
+        caller.close()
+        waits = Caller(server.ports["s2s"], "wrong.example", HERE).open().starttls(world.alone)
+        waits.say_header()
+        asking = Caller(server.ports["s2s"], FAR, HERE).secure()
+        asking.claim()
+        server.stop()
+        waits.close()
+        asking.close()
+        silent.stop()
+
+
 class TestDialback:
     def test_asks_the_domain(self, stage, world):
         caller = stage.begin().secure()
@@ -219,6 +305,22 @@ class TestDialback:
         assert question.text == "abcdef" and question.get("id") == caller.header["id"]
         caller.claimed("valid")
         stage.delivers(caller)
+
+    def test_server_of_old(self, stage):
+        """Without a version there are no features; dialback is announced by its namespace."""
+        caller = stage.begin()
+        caller.say_header(version="")
+        assert caller.read_header().get("version") is None
+        caller.claim()
+        stage.verifies()
+        caller.claimed("valid")
+        stage.delivers(caller)
+
+    def test_server_of_old_where_tls_is_required(self, stage):
+        caller = stage.begin("required")
+        caller.say_header(version="")
+        caller.read_header()
+        caller.stream_error("unsupported-version")
 
     def test_spoofed(self, stage):
         caller = stage.begin().open()
@@ -389,6 +491,10 @@ class TestEnds:
         gone.stream_error("host-gone")
         kept.send(f"<enable xmlns='{SM}'/>")
         kept.expect("enabled", SM)
+        text = server.config_text.replace('- "second.example"', "")
+        server.write_config(text + f"s2s_access: {{deny: {{server: {FAR}}}}}\n")
+        assert server.ctl("reload_config").returncode == 0
+        kept.stream_error("policy-violation")
         server.stop()
 
     def test_listed(self, stage, world):

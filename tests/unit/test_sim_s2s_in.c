@@ -392,6 +392,27 @@ static void stanzas_are_checked(void)
 	    "<stream:features xmlns:stream='http://etherx.jabber.org/streams'/>", "<unsupported-stanza-type ");
 }
 
+static void one_bad_address_does_not_end_the_stream(void)
+{
+	begin(MODULES);
+	sim_send(peer, SIM_PEER_HEADER "<bidi xmlns='urn:xmpp:bidi'/>" KEY("other.example", "sim.example"));
+	outcome(0, DIALBACK_VALID);
+	expect(peer, VERIFIED);
+	sim_send(peer, MESSAGE("bob@other.example", "a b@sim.example", "1"));
+	expect(peer, "<message from='sim.example' to='bob@other.example' ");
+	expect(peer, "<jid-malformed ");
+	expect(peer, "</message>");
+	sim_send(peer, MESSAGE("b b@other.example/x", "alice@sim.example", "2"));
+	nothing(peer);
+	nothing(alice);
+	sim_send(peer, MESSAGE("bob@other.example", "alice@sim.example", "3"));
+	expect(alice, "id='3'");
+	sim_send(peer, MESSAGE("b b@bank.example", "alice@sim.example", "4"));
+	expect(peer, "<invalid-from ");
+	closed(peer);
+	end();
+}
+
 static void a_bad_peer_does_not_harm_another(void)
 {
 	begin(MODULES);
@@ -611,6 +632,7 @@ int main(void)
 	run(many_domains);
 	run(a_stream_that_ends_asks_no_more);
 	run(stanzas_are_checked);
+	run(one_bad_address_does_not_end_the_stream);
 	run(a_bad_peer_does_not_harm_another);
 	run(stanzas_before_authentication_are_small);
 	run(who_asks_must_read);
