@@ -42,7 +42,7 @@ DOMAINS = {
     **{f"required-{server}": (server, "good", {"s2s_use_starttls": "required"}) for server in "ab"},
     **{f"plain-{server}": (server, "good", {"s2s_use_starttls": "false"}) for server in "ab"},
     "idle-a": ("a", "good", {"s2s_timeout": "1 s"}),
-    "strict-p": ("p", "good", {"s2s_secure_auth": True}),
+    "spurned-b": ("b", "self", {}),     # p wants a good certificate of it
     "direct-b": ("b", "good", {}),      # by direct TLS alone
     "cut-b": ("b", "good", {}),         # behind a relay that can be cut
 }
@@ -92,21 +92,18 @@ class LabEjabberd(Place, Ejabberd):
 
 
 class LabProsody(Place, Prosody):
-    domain_options = {}
-
     def configuration(self):
         modules = ("s2s", "dialback", "s2s_auth_certs", "s2s_bidi", "smacks")
         text = super().configuration()
         text = text.replace("modules_enabled = { ", "modules_enabled = { " + "".join(f'"{name}", ' for name in modules))
         head = [f's2s_ports = {{ 5269 }}', f's2s_interfaces = {{ "{self.address}" }}', "s2s_direct_tls_ports = { }",
-                "s2s_require_encryption = false", "use_ipv6 = false", f'ssl = {{ cafile = "{self.authority.crt}" }}']
+                "s2s_require_encryption = false", "use_ipv6 = false",
+                f's2s_secure_domains = {{ "{full_name("spurned-b")}" }}', f'ssl = {{ cafile = "{self.authority.crt}" }}']
         return "\n".join(head) + "\n" + text
 
     def virtual_host(self, cert, host):
-        text = f'VirtualHost "{host}"\n'
-        for name, value in self.domain_options.get(host, {}).items():
-            text += f"\t{name} = {str(value).lower()}\n"
-        return text + (f'\tssl = {{ key = "{cert.key}"; certificate = "{cert.crt}"; cafile = "{self.authority.crt}" }}')
+        return (f'VirtualHost "{host}"\n'
+                f'\tssl = {{ key = "{cert.key}"; certificate = "{cert.crt}"; cafile = "{self.authority.crt}" }}')
 
     def store(self, host, kind, user):
         def encode(text):
@@ -349,14 +346,14 @@ class Lab:
                         "s2s_dns_trust_anchor": str(self.folder / "anchors"), "s2s_dns_timeout": "3 s"}
         if name == "a":
             modules["mod_s2s_bidi"] = {}
-        server = kind(Settings(hosts=hosts, options=options, modules=modules), self.made(f"server-{name}"), self.folder,
+        settings = Settings(hosts=hosts, options=options, modules=modules, negotiation_timeout=8 if name in "ab" else 60)
+        server = kind(settings, self.made(f"server-{name}"), self.folder,
                       self.farm.wrapper(kind))
         server.certificates = [self.certificate(label, given) for label, (given, _) in mine.items()]
         if name == "b":
             server.certificates.append(self.dane)
             server.direct_port = 5270
         server.authority, server.address = self.authority, self.addresses[name]
-        server.domain_options = {full_name(label): given for label, (_, given) in mine.items()}
         server.resolv = self.resolv if name in "pe" else None
         return server
 
@@ -372,6 +369,19 @@ class Lab:
         user = server.unique(name)
         server.add_user(user, host=domain)
         return server, user, domain
+
+    def until_stored(self, account, count):
+        """That many messages for the offline account are on the server's disk."""
+        server, user, domain = account
+
+        def stored():
+            if isinstance(server, Stanzad):
+                return int(server.ask("get_offline_count", user, domain).split()[-1])
+            if isinstance(server, Ejabberd):
+                return server.call("get_offline_count", user=user, host=domain)
+            path = server.store(domain, "offline", user).with_suffix(".list")
+            return path.read_text().count("item(") if path.exists() else 0
+        wait.until(lambda: stored() >= count, f"{count} messages are stored")
 
     def client(self, label, name="user", resource="lab", online=True):
         """A client with an account of its own, online."""
