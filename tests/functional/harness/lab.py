@@ -378,7 +378,7 @@ class Lab:
             if isinstance(server, Stanzad):
                 return int(server.ask("get_offline_count", user, domain).split()[-1])
             if isinstance(server, Ejabberd):
-                return server.call("get_offline_count", user=user, host=domain)
+                return server.call("get_offline_count", user=user, host=domain)["value"]
             path = server.store(domain, "offline", user).with_suffix(".list")
             return path.read_text().count("item(") if path.exists() else 0
         wait.until(lambda: stored() >= count, f"{count} messages are stored")
