@@ -56,6 +56,7 @@ struct command {
 	enum command_outcome (*run)(struct command_call *call);
 };
 
+/* An argument of the call, by its name in the table. */
 struct str command_string(const struct command_call *call, const char *argument);
 int64_t command_integer(const struct command_call *call, const char *argument);
 /* Sets the text and returns outcome. */
@@ -70,5 +71,5 @@ void command_on_user(struct str bare, void (*fn)(void *arg, struct user *user), 
  */
 int command_register(const struct command *commands, struct err *err);
 void command_unregister(const struct command *commands);
-/* Whether one of these waits to be run, or runs. Worker 0. */
-bool commands_held(const struct command *commands);
+/* One of them is being run, or waits to be. Any thread. */
+bool command_is_running(const struct command *commands);

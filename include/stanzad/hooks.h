@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hooks: the places where modules join in. Typed, all here. A function returns what happens next; the order
- * within a hook is by stage, then 'after', then by name. On the worker that is the home of the user or sender
- * unless hooks.def says otherwise.
+ * Hooks: the places where modules join in. Typed, all here; hooks.def lists them, docs/HOOKS.md tells more of
+ * each. A function returns what happens next. The order within a hook is by stage; within a stage by name,
+ * but behind the module that 'after' names.
  */
 #pragma once
 
 #include <sys/socket.h>
 
+#include "stanzad/roster.h"
 #include "stanzad/stanza.h"
 #include "stanzad/store.h"
 
@@ -15,15 +16,51 @@ struct host;
 struct module_instance;
 struct user;
 struct session;
+struct stream_hold;
 
 enum hook_verdict {
 	HOOK_PASS,   /* go on with the next function */
 	HOOK_STOP,   /* the event is dealt with: no further function, the core does nothing more (a stanza is
-			dropped) */
-	HOOK_BOUNCE, /* stanza hooks: like HOOK_STOP, and the sender gets the error in the arguments */
+			dropped: say why in reason) */
+	HOOK_BOUNCE, /* like HOOK_STOP, and who asked or sent gets the error in the arguments */
 };
 
 enum hook_stage { HOOK_FIRST, HOOK_EARLY, HOOK_NORMAL, HOOK_LATE, HOOK_LAST };
+
+/* Which verdicts have a meaning. Another one, or one that does not exist, is logged and taken as HOOK_PASS. */
+enum hook_kind {
+	HOOK_IS_NOTICE,   /* every function is called: HOOK_PASS */
+	HOOK_IS_QUESTION, /* HOOK_PASS, HOOK_STOP: the first one that stops it has answered */
+	HOOK_IS_REQUEST,  /* the same, and HOOK_BOUNCE: refused with the error */
+	HOOK_IS_STANZA,   /* struct hook_stanza: HOOK_PASS, HOOK_STOP, HOOK_BOUNCE, and hook_replace */
+	HOOK_IS_DEED,     /* the same, but to decide and to do are one: see 'explains' in hook_entry */
+	HOOK_IS_CHECK,    /* struct hook_stanza: HOOK_PASS, HOOK_STOP, HOOK_BOUNCE; nothing is replaced */
+};
+
+/* Where it runs. On workers and for MAIN nothing may block. */
+enum hook_thread {
+	HOOK_ON_HOME,     /* the worker that is the home of the user */
+	HOOK_ON_STREAM,   /* the worker that has the connection; of a session it is the home of its user */
+	HOOK_ON_WORKER,   /* whichever worker it happens on */
+	HOOK_ON_MAIN,     /* worker 0 */
+	HOOK_ON_STORAGE,  /* a storage thread, in a transaction: may use the db of the event, nothing else */
+	HOOK_ON_EXECUTOR, /* an executor thread or that of a command: may block */
+};
+
+/* --- the server and its hosts --------------------------------------------------------------------------- */
+
+/* A module sees these for its own host, a global function for each host. One that is started while the server
+ * runs has its .start for that. */
+struct hook_host {
+	struct host *host;
+};
+#define hook_host_up hook_host
+#define hook_server_started hook_host
+#define hook_config_reloaded hook_host
+#define hook_server_stopping hook_host
+#define hook_host_down hook_host
+
+/* --- streams -------------------------------------------------------------------------------------------- */
 
 struct hook_c2s_stream_features {
 	struct xml_writer *features; /* inside <stream:features/> */
@@ -57,19 +94,69 @@ struct hook_c2s_connect {
 	const char *refuse_text; /* set with HOOK_STOP: closed with policy-violation and this text */
 };
 
-/* user_send, s2s_receive, filter, user_receive */
+/* HOOK_STOP: the element was understood. Otherwise the stream ends with unsupported-stanza-type. */
+struct hook_c2s_element {
+	const struct xml *element;
+	struct host *host;
+	const struct jid *user;  /* bare */
+	struct session *session; /* NULL: no resource is bound yet */
+	struct xml_writer *answer; /* what is written here goes out on the stream behind what is queued */
+};
+
+struct hook_c2s_closed {
+	struct host *host;
+	const struct jid *user;  /* bare; NULL: it was not authenticated */
+	struct session *session; /* NULL: no resource was bound. session_closed comes behind this */
+	const struct sockaddr *address;
+	const char *condition; /* of the stream error that we sent; NULL: there was none */
+	const char *reason;    /* for people */
+};
+
+/* --- stanzas -------------------------------------------------------------------------------------------- */
+
+enum hook_direction { HOOK_OUT, HOOK_IN };
+
+/*
+ * All stanza hooks have this one: user_send, filter, user_inbound, user_receive, message_offline, the
+ * presence and subscription hooks, privacy_check. The event lends everything in it until the function
+ * returns; who keeps a stanza takes a reference of it.
+ */
 struct hook_stanza {
-	const struct jid *from, *to;
-	struct stanza *stanza;     /* may be replaced: unref the old one, hand in a reference */
-	struct session *session;   /* user_send: the sender's; user_receive: the recipient's; else NULL */
-	struct stanza_error error; /* HOOK_BOUNCE */
-	const char *reason;        /* HOOK_STOP: why it was dropped, for explain and the log */
+	const struct jid *from, *to; /* to is NULL in presence_out */
+	struct stanza *stanza;       /* hook_replace puts another in its place */
+	struct session *session;     /* user_send, presence_*, subscription_out: the sender's, NULL: by a command;
+					user_receive: the recipient's; privacy_check: whose list counts, NULL: the
+					user as a whole; else NULL */
+	struct user *user;           /* whose hook it is; NULL in filter */
+	struct stanza *previous;     /* presence_out: session_presence before; NULL: initial presence */
+	enum hook_direction direction; /* privacy_check, seen from the user */
+	bool explain; /* the stanza is only being explained: decide, and do nothing that lasts */
+	bool unasked; /* private: a function was left out of an explanation */
+	struct stanza_error error; /* HOOK_BOUNCE; service-unavailable unless it is set */
+	const char *reason;        /* HOOK_STOP: why it was dropped, for explain and the log; static */
 };
 #define hook_user_send hook_stanza
 #define hook_s2s_receive hook_stanza
+#define hook_privacy_check hook_stanza
+#define hook_presence_out hook_stanza
+#define hook_presence_directed hook_stanza
+/* subscription_out: to is bare; subscription_in: both are */
+#define hook_subscription_out hook_stanza
 #define hook_filter hook_stanza
+#define hook_user_inbound hook_stanza
+#define hook_subscription_in hook_stanza
+#define hook_presence_in hook_stanza
+#define hook_message_offline hook_stanza
 #define hook_user_receive hook_stanza
-#define hook_message_offline hook_user_stanza
+
+/* Puts another stanza in place of the event's, for the functions behind this one and for the core. Takes the
+ * reference of 'stanza' over; NULL changes nothing. */
+void hook_replace(struct hook_stanza *event, struct stanza *stanza);
+/* The same two, for a return: return hook_drop(event, "no body"). reason, text: literals. */
+enum hook_verdict hook_drop(struct hook_stanza *event, const char *reason);
+enum hook_verdict hook_bounce(struct hook_stanza *event, enum stanza_condition condition, const char *text);
+
+/* --- users and sessions --------------------------------------------------------------------------------- */
 
 struct hook_user_load_db {
 	struct db *db;
@@ -99,49 +186,73 @@ struct hook_session {
 #define hook_session_closed hook_session
 #define hook_session_drained hook_session
 
-struct hook_presence_out {
-	struct session *session;
-	struct stanza *stanza;   /* type available or unavailable */
-	struct stanza *previous; /* what session_presence was before; NULL for initial presence */
-};
+/* --- rosters -------------------------------------------------------------------------------------------- */
 
-struct hook_presence_directed {
-	struct session *session;
-	const struct jid *to;
-	struct stanza *stanza;
-};
-
-struct hook_subscription_out {
-	struct session *session; /* NULL: by a command */
+/* Items that the user sees but that are not the user's own, such as those of shared groups. */
+struct hook_roster_get {
 	struct user *user;
-	const struct jid *to; /* bare */
-	struct stanza *stanza;
-	struct stanza_error error;
+	/* Adds a copy. An item of the user's own with the same JID keeps its name; groups and subscriptions are
+	 * joined. */
+	void (*add)(struct hook_roster_get *event, const struct roster_item *item);
+	struct roster *roster; /* private */
 };
 
-/* subscription_in, presence_in, message_offline */
-struct hook_user_stanza {
+/* Each function may set subscription; the user's own roster answers in HOOK_EARLY. */
+struct hook_roster_subscription {
 	struct user *user;
-	const struct jid *from, *to;
-	struct stanza *stanza;
-	struct stanza_error error; /* HOOK_BOUNCE */
+	const struct jid *contact;
+	enum roster_subscription subscription;
 };
-#define hook_subscription_in hook_user_stanza
-#define hook_presence_in hook_user_stanza
 
+struct hook_roster_item {
+	struct user *user;
+	struct roster_item *item; /* may be changed, but not its jid; ROSTER_REMOVE: it is to go */
+	const struct roster_item *previous; /* NULL: it is new */
+	struct arena *arena; /* for text that is put into the item */
+	struct stanza_error error; /* HOOK_BOUNCE; not-allowed unless it is set. HOOK_STOP is the same here */
+};
+
+struct hook_roster_changed {
+	const struct jid *jid; /* of the user, bare */
+	struct user *user;     /* NULL: not in memory any more */
+	const struct roster_item *item; /* as it is now; ROSTER_REMOVE: it is gone */
+};
+
+/* --- service discovery: XEP-0030 ------------------------------------------------------------------------ */
+
+/* HOOK_STOP: nothing is added behind this. HOOK_BOUNCE: what was written is forgotten. */
 struct hook_disco {
 	const struct jid *from, *to;
 	struct user *user;        /* NULL: the server itself */
 	struct str node;          /* empty: none */
-	struct xml_writer *reply; /* inside <query/>: add identities, features, forms or items */
+	struct xml_writer *reply; /* inside <query/>: stanzad/disco.h, forms */
 	bool found;               /* set when the node is known */
 	bool contact;             /* user: from is subscribed to the user's presence, or is the user */
+	struct stanza_error error;
 };
 #define hook_disco_info hook_disco
 #define hook_disco_items hook_disco
 
+/* Of the nearest host above the domain, or else of the first one. */
+struct hook_component {
+	struct str domain;
+	const struct sockaddr *address;
+	const char *reason; /* component_disconnected: why, for people; else NULL */
+};
+#define hook_component_connected hook_component
+#define hook_component_disconnected hook_component
+
+/* --- accounts ------------------------------------------------------------------------------------------- */
+
+/* host is a served domain, user a prepared local part. */
 struct hook_user_registered {
 	struct str host, user;
+};
+#define hook_password_changed hook_user_registered
+
+struct hook_register_check {
+	struct str host, user;
+	struct err *err; /* set with HOOK_STOP: no account of that name is made, and this is why */
 };
 
 struct hook_user_removed {
@@ -151,8 +262,10 @@ struct hook_user_removed {
 	struct err *err;
 };
 
+/* --- joining in ----------------------------------------------------------------------------------------- */
+
 enum hook_name {
-#define HOOK(name, what) HOOK_##name,
+#define HOOK(name, kind, thread, what) HOOK_##name,
 #include "stanzad/hooks.def"
 #undef HOOK
 	HOOK_COUNT
@@ -166,10 +279,14 @@ struct hook_entry {
 	bool global; /* called for the events of every host, by one of the module's instances */
 	enum hook_name hook;
 	enum hook_stage stage;
-	const char *after; /* name of a module in the same stage that runs before this one */
+	const char *after; /* name of a module: behind its functions in the same stage; no matter if there are
+			      none. A circle of these is refused */
+	/* Hooks of the kind DEED: may be called for a stanza that is only being explained; then the event says
+	 * so. Without it the function is left out there. */
+	bool explains;
 	union {
 		void (*untyped)(void);
-#define HOOK(name, what)                                                                                     \
+#define HOOK(name, kind, thread, what)                                                                       \
 	enum hook_verdict (*name)(struct module_instance * instance, struct hook_##name * event);
 #include "stanzad/hooks.def"
 #undef HOOK
@@ -187,7 +304,26 @@ struct hook_entry {
 		.fn.name = (function)                                                                        \
 	}
 
-/* Runs a hook of a host: HOOK_PASS when nobody stopped it. */
-#define HOOK(name, what) enum hook_verdict hook_run_##name(struct host *host, struct hook_##name *event);
+/* --- running them --------------------------------------------------------------------------------------- */
+
+/*
+ * Runs a hook of a host: HOOK_PASS when nobody stopped it. On the thread that hooks.def says; those for
+ * STORAGE and EXECUTOR are run by the core alone.
+ */
+#define HOOK(name, kind, thread, what)                                                                       \
+	enum hook_verdict hook_run_##name(struct host *host, struct hook_##name *event);
 #include "stanzad/hooks.def"
 #undef HOOK
+/* Whether anybody would be called. */
+bool hook_is_used(const struct host *host, enum hook_name hook);
+/* After running a hook with a struct hook_stanza: gives back what replaced the stanza that was lent to it. */
+void hook_stanza_fini(struct hook_stanza *event, const struct stanza *lent);
+
+struct hook_about {
+	const char *name;
+	enum hook_kind kind;
+	enum hook_thread thread;
+	const char *what;
+};
+/* The row of hooks.def. */
+const struct hook_about *hook_about(enum hook_name hook);

@@ -19,42 +19,50 @@ struct jid {
 	uint16_t resource_len; /* 0: bare */
 };
 
+/* "juliet" of juliet@example.org/balcony; empty when there is none. Views, as all of these. */
 static inline struct str jid_local(const struct jid *jid)
 {
 	return (struct str){jid->text, jid->local_len};
 }
 
+/* "example.org". */
 static inline struct str jid_domain(const struct jid *jid)
 {
 	return (struct str){jid->text + (jid->local_len ? jid->local_len + 1 : 0), jid->domain_len};
 }
 
+/* "juliet@example.org". */
 static inline struct str jid_bare(const struct jid *jid)
 {
 	return (struct str){jid->text, (jid->local_len ? (size_t)jid->local_len + 1 : 0) + jid->domain_len};
 }
 
+/* "balcony"; empty when there is none. */
 static inline struct str jid_resource(const struct jid *jid)
 {
 	return (struct str){jid->text + jid_bare(jid).len + 1, jid->resource_len};
 }
 
+/* All of it. */
 static inline struct str jid_full(const struct jid *jid)
 {
 	size_t bare = jid_bare(jid).len;
 	return (struct str){jid->text, jid->resource_len ? bare + 1 + jid->resource_len : bare};
 }
 
+/* The same JID, resource included. */
 static inline bool jid_eq(const struct jid *a, const struct jid *b)
 {
 	return str_eq(jid_full(a), jid_full(b));
 }
 
+/* The same but for the resource. */
 static inline bool jid_bare_eq(const struct jid *a, const struct jid *b)
 {
 	return str_eq(jid_bare(a), jid_bare(b));
 }
 
+/* Without the resource; borrows the text of jid. */
 static inline struct jid jid_to_bare(const struct jid *jid)
 {
 	return (struct jid){jid->text, jid->local_len, jid->domain_len, 0};

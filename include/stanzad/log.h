@@ -33,6 +33,7 @@ struct log_field {
 
 extern enum log_level log_threshold; /* read-only for callers; set with log_set_level */
 
+/* What the macros below call, when level is logged at all. fields ends with key NULL. */
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
 
 #define LOG_AT(level, event, ...)                                                                            \

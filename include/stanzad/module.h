@@ -7,14 +7,16 @@
 #pragma once
 
 #include "stanzad/command.h"
+#include "stanzad/disco.h"
 #include "stanzad/hooks.h"
 #include "stanzad/iq.h"
 #include "stanzad/metric.h"
 #include "stanzad/option.h"
 #include "stanzad/route.h"
+#include "stanzad/store.h"
 #include "stanzad/user.h"
 
-#define STANZAD_MODULE_ABI 2
+#define STANZAD_MODULE_ABI 3
 
 struct module_iq {
 	const char *ns; /* NULL ends the list */
@@ -48,6 +50,7 @@ struct module {
 	const struct module_route *routes; /* ends with option NULL */
 	const struct command *commands;    /* ends with name NULL; there while it runs on any host */
 	const struct metric *metrics;      /* ends with name NULL; stanzad/metric.h */
+	const struct db_schema *schema;    /* tables of its own; stanzad/store.h */
 	const char *const *features;       /* further disco#info features of the server, NULL-terminated */
 	const char *const *user_features;  /* of users' bare JIDs */
 	const char *const *needs;          /* modules that must run on the same host, NULL-terminated: they
@@ -62,13 +65,15 @@ struct module {
 	/* Worker 0, after its last function returned. Frees instance state. May be NULL. */
 	void (*stop)(struct module_instance *instance);
 	/* Worker 0: options changed; module_option gives the new ones, module_option_before the old. NULL:
-	 * stopped and started instead. < 0: the old ones stay in force and the reload says why. */
+	 * stopped and started instead. < 0: the old ones stay in force and the reload says why. What it
+	 * registers and takes back counts at once, when it has returned: nobody meets a gap. */
 	int (*reload)(struct module_instance *instance, struct err *err);
 };
 
 /* For .reload of a module that reads its options when it needs them: nothing is to be done. */
 int module_reload_nothing(struct module_instance *instance, struct err *err);
 
+/* What an instance is of, and where. Never NULL. */
 const struct module *module_of(const struct module_instance *instance);
 struct host *module_host(const struct module_instance *instance);
 /* Never NULL; the name must be in the module's table. Valid until the next reload of this instance. */
@@ -106,3 +111,11 @@ const struct jid *host_jid(const struct host *host);
  * names. */
 void host_each_feature(const struct host *host, enum iq_component component,
     void (*each)(void *arg, const char *feature), void *arg);
+/* A number that changes whenever the host's modules, what they registered, or their options change. Any
+ * thread. */
+uint64_t host_generation(const struct host *host);
+/*
+ * What the host itself would answer to an IQ get with this payload (XML with its namespace), asked by the
+ * host: the element, unref it. NULL when nobody answers, refuses, or would answer later. On a worker.
+ */
+struct xml_tree *host_ask(struct host *host, struct str payload);

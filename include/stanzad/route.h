@@ -22,6 +22,12 @@ void route_post(const struct jid *from, const struct jid *to, struct stanza *sta
 void route_error(
     const struct jid *from, const struct jid *to, struct stanza *original, const struct stanza_error *error);
 
+/* Calls each for every domain directly or further below the host, but not below another one, that a service or
+ * component serves at present. */
+struct host;
+void route_each_service(
+    const struct host *host, void (*each)(void *arg, struct str domain), void *arg);
+
 /*
  * A service: takes every stanza for its domain. On the worker that is the home of the recipient's bare JID;
  * from, to and stanza are borrowed for the call.

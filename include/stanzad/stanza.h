@@ -99,6 +99,7 @@ struct stanza_error {
 		      modify, wait */
 };
 
+/* The element of a condition: "item-not-found". */
 const char *stanza_condition_text(enum stanza_condition condition);
 /* The error reply: type error, same id, the original children first (RFC 6120 8.3.1), then <error/> made by
  * 'by' (NULL: attribute left out). NULL when the stanza must not be answered: it is itself an error or a

@@ -29,10 +29,10 @@ struct store_op {
 	int (*run)(struct store_op *op, struct db *db, struct err *err);
 	/* result: what run returned, or < 0 when the commit failed; err says why. Frees the op. */
 	void (*done)(struct store_op *op, int result, const struct err *err);
-	struct store_private {
+	struct {
 		void *words[10];
 		struct err err;
-	} private;
+	} own; /* private */
 };
 
 /* On a worker. */
@@ -45,8 +45,7 @@ void store_submit(struct store_op *op);
 int store_call(enum store_kind kind, struct str key, int (*run)(void *arg, struct db *db, struct err *err),
     void *arg, struct err *err);
 
-/* Inside run().
- * ------------------------------------------------------------------------------------------------ */
+/* --- inside run() --------------------------------------------------------------------------------------- */
 
 struct db_param {
 	enum { DB_NULL, DB_INT, DB_TEXT, DB_BLOB } kind;
@@ -71,7 +70,8 @@ int64_t db_exec_params(
 
 /*
  * A query: db_query_params starts it, db_next steps (1 a row, 0 the end, < 0 an error), db_end ends it early
- * or late (always call it). Column values live until the next db_next or db_end.
+ * or late (always call it). Column values live until the next db_next or db_end. What failed to start is NULL:
+ * db_next says < 0 to that, and db_end nothing.
  */
 struct db_rows;
 struct db_rows *db_query_params(
@@ -98,3 +98,51 @@ int64_t db_last_id(struct db *db);
  * and PostgreSQL's syntax.
  */
 bool db_multihost(const struct db *db);
+
+/* --- tables of a module's own --------------------------------------------------------------------------- */
+
+/*
+ * A struct module names them in .schema. Before the module starts, the server makes
+ * the tables that the database does not have, adds the columns that a table does not have, and writes the
+ * version into the table schema_version. It never drops anything. The description is the same for all drivers;
+ * in the multihost variant each table gets the column server_host, so all statements on it want the marks above.
+ * Data of one's own for a user goes in the hook user_removed.
+ */
+enum db_type {
+	DB_TYPE_INT = 1, /* 64 bits */
+	DB_TYPE_KEY,     /* text that is part of a key or an index: 191 characters at most */
+	DB_TYPE_TEXT,
+	DB_TYPE_BLOB,
+	DB_TYPE_SERIAL, /* numbered by the database; the primary key */
+};
+
+/* Names of tables and columns are lower-case letters, digits and underscores, and no words of SQL. */
+struct db_column {
+	const char *name; /* NULL ends a list */
+	enum db_type type;
+	const char *def; /* SQL, "0" or "''": for rows that do not say; NULL: each row says. Not for blobs */
+	bool nullable;
+};
+
+struct db_index {
+	const char *columns; /* "{host,} jid"; NULL ends a list */
+	bool unique;
+};
+
+struct db_table {
+	const char *name; /* the module's name, or that, an underscore and more; NULL ends a list */
+	const struct db_column *columns;
+	const char *key;                /* primary key: "{host,} username"; NULL: a serial column, or none */
+	const struct db_index *indexes; /* made together with the table; may be NULL */
+};
+
+struct db_schema {
+	int version; /* from 1; one more with each change. A database with a later one is refused */
+	const struct db_table *tables;
+	/*
+	 * From an earlier version to this one, after columns were added: for what goes beyond that. In the same
+	 * transaction where the database can do that, so it must bear being called again. < 0 with err: the
+	 * module is not started. May be NULL. On worker 0.
+	 */
+	int (*upgrade)(struct db *db, int from, struct err *err);
+};

@@ -22,11 +22,13 @@ struct str {
 /* printf("%.*s", STR_FMT(s)) */
 #define STR_FMT(s) (int)(s).len, (s).ptr ? (s).ptr : ""
 
+/* A view of a NUL-terminated string; NULL is the empty one. */
 static inline struct str str_of(const char *cstring)
 {
 	return (struct str){cstring, cstring ? strlen(cstring) : 0};
 }
 
+/* The same bytes. */
 static inline bool str_eq(struct str a, struct str b)
 {
 	return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
@@ -65,6 +67,7 @@ struct strbuf {
 	size_t cap;
 };
 
+/* Frees the memory; the buffer is empty and usable. */
 void strbuf_fini(struct strbuf *buf);
 /* Empties it, keeps the memory. */
 void strbuf_reset(struct strbuf *buf);
@@ -80,6 +83,7 @@ void strbuf_vprintf(struct strbuf *buf, const char *format, va_list args);
 /* The contents as a heap string, which the caller frees; the buffer is empty afterwards. Never NULL. */
 char *strbuf_take(struct strbuf *buf);
 
+/* The contents, until the next change. */
 static inline struct str strbuf_view(const struct strbuf *buf)
 {
 	return (struct str){buf->ptr, buf->len};

@@ -25,7 +25,12 @@ bool user_exists(const struct user *user);
 void user_hold(struct user *user);
 void user_release(struct user *user);
 
-/* A module's own state of a user: a slot that 'slot' in its struct module asked for. NULL until set. */
+/*
+ * A module's own state of a user or session: the slot that user_slot or session_slot in its struct module asked
+ * for. NULL until set, and again when the module leaves the host: by then its hooks user_unload and
+ * session_closed were called, which free what is in it. A module that came after the start has its slots
+ * beside the user, at the price of a look-up.
+ */
 void *user_slot(const struct user *user, const struct module *module);
 void user_set_slot(struct user *user, const struct module *module, void *state);
 void *session_slot(const struct session *session, const struct module *module);
@@ -37,6 +42,7 @@ struct session *session_next(const struct session *session);
 struct session *user_session(const struct user *user, struct str resource);
 unsigned user_session_count(const struct user *user);
 
+/* Whose it is, and its full JID; both as long as the session. */
 struct user *session_user(const struct session *session);
 const struct jid *session_jid(const struct session *session);
 /* The latest available presence that was broadcast; NULL while the resource is not available. */
@@ -45,9 +51,16 @@ int session_priority(const struct session *session); /* -128..127; 0 while not a
 /* Asked for its roster: gets roster pushes (RFC 6121 2.1.6). */
 bool session_interested(const struct session *session);
 void session_set_interested(struct session *session);
-/* Hands a stanza to this very session, behind the user_receive hook. */
+/* Hands a stanza to this very session, behind the hooks privacy_check and user_receive. */
 void session_deliver(
     struct session *session, const struct jid *from, const struct jid *to, struct stanza *stanza);
+/*
+ * What the server sends in the name of a user to others, such as presence to contacts: hook privacy_check is
+ * asked first, and what it refuses is not sent. session_route is from the session's JID; user_route from any
+ * JID of the user's.
+ */
+void user_route(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza);
+void session_route(struct session *session, const struct jid *to, struct stanza *stanza);
 /* Ends it with a stream error and a text, after what is queued went out. */
 void session_close(struct session *session, const char *stream_condition, const char *text);
 
@@ -58,6 +71,7 @@ struct session_about {
 	int64_t since_us;       /* real time of the bind */
 	bool tls;
 };
+/* What there is to know about the connection. */
 void session_about(const struct session *session, struct session_about *about_r);
 /* Real time in microseconds when the latest stanza came in from the client. */
 int64_t session_active_us(const struct session *session);

@@ -49,6 +49,7 @@ struct xml_tree {
 	const struct xml *root;
 };
 
+/* Keeps the tree until xml_tree_unref. Any thread. Returns tree. */
 struct xml_tree *xml_tree_ref(struct xml_tree *tree);
 /* *tree may be NULL. The last one frees the whole allocation, head room included. */
 void xml_tree_unref(struct xml_tree **tree);
@@ -183,6 +184,7 @@ struct xml_writer {
 
 #define XML_WRITER_MAX_DEPTH 200
 
+/* Frees the memory; the writer is empty and usable, with the same default_ns. */
 void xml_writer_fini(struct xml_writer *writer);
 /* Empties it and forgets all about what was in it; keeps the memory and default_ns. */
 void xml_writer_reset(struct xml_writer *writer);

@@ -117,7 +117,7 @@ static enum command_outcome run_check_password(struct command_call *call)
 
 static enum auth_outcome do_change_password(struct command_call *call, const struct jid *jid, struct err *err)
 {
-	return auth_set_password(jid_domain(jid), jid_local(jid), command_string(call, "newpass"), err);
+	return account_set_password(jid_domain(jid), jid_local(jid), command_string(call, "newpass"), err);
 }
 
 static enum command_outcome run_change_password(struct command_call *call)

@@ -10,6 +10,10 @@ static const struct command *const tables[] = {
     server_commands,
     stanza_commands,
     explain_commands,
+    components_commands,
+    hooks_commands,
+    metrics_commands,
+    modules_commands,
     s2s_commands,
 };
 #define TABLE_COUNT (sizeof(tables) / sizeof(tables[0]))
@@ -77,11 +81,17 @@ enum command_outcome command_existing_account(struct command_call *call, struct 
 {
 	struct err err;
 	enum command_outcome outcome = command_account(call, account_r);
-	if (outcome == COMMAND_OK &&
-	    auth_user_exists(jid_domain(&account_r->jid), jid_local(&account_r->jid), &err) != AUTH_OK)
-		outcome = command_say(
+	if (outcome != COMMAND_OK)
+		return outcome;
+	switch (auth_user_exists(jid_domain(&account_r->jid), jid_local(&account_r->jid), &err)) {
+	case AUTH_OK:
+		return COMMAND_OK;
+	case AUTH_UNAVAILABLE:
+		return command_say(call, COMMAND_FAILED, "%s", err.text);
+	default:
+		return command_say(
 		    call, COMMAND_NOT_FOUND, "there is no account %.*s", STR_FMT(jid_bare(&account_r->jid)));
-	return outcome;
+	}
 }
 
 void command_account_fini(struct command_account *account)

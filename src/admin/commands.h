@@ -11,6 +11,10 @@ extern const struct command sessions_commands[];
 extern const struct command server_commands[];
 extern const struct command stanza_commands[];
 extern const struct command explain_commands[];
+extern const struct command components_commands[];
+extern const struct command hooks_commands[];
+extern const struct command metrics_commands[];
+extern const struct command modules_commands[];
 extern const struct command s2s_commands[];
 
 /* The account that 'user' and 'host' name, prepared. */
@@ -27,6 +31,9 @@ void command_account_fini(struct command_account *account);
 /* An argument that is a served host; *host_r lives in arena or in the call. */
 enum command_outcome command_host(
     struct command_call *call, const char *argument, struct arena *arena, struct str *host_r);
+
+/* What server_control_set was given, for the commands about modules. */
+void modules_control_set(const struct server_control *control);
 
 /* Runs fn(arg) on worker 0 and waits for it. */
 void command_on_main(void (*fn)(void *arg), void *arg);

@@ -100,10 +100,10 @@ void control_request_free(struct control_request *request)
 {
 	list_remove(&request->node);
 	request->conn->request_count--;
-	json_decref(request->id);
-	command_call_fini(&request->call);
 	if (request->command)
 		command_release(request->command);
+	json_decref(request->id);
+	command_call_fini(&request->call);
 	strbuf_fini(&request->answer);
 	free(request);
 }
@@ -145,12 +145,11 @@ static void request_fill(struct control_request *request, const json_t *root)
 		answer_now(request, COMMAND_USAGE, NULL, "a request is an object with a 'command'");
 		return;
 	}
-	request->command = command_find(str_of(json_string_value(name)));
+	request->command = command_hold(str_of(json_string_value(name)));
 	if (!request->command) {
 		refuse_unknown(request, str_of(json_string_value(name)));
 		return;
 	}
-	command_hold(request->command);
 	if (command_check(request->command, json_object_get(root, "arguments"), &request->call, &err) < 0) {
 		answer_now(request, COMMAND_USAGE, NULL, err.text);
 		return;

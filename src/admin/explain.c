@@ -7,6 +7,7 @@
 #include "admin/commands.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "route/session.h"
 #include "route/trace.h"
 #include "stanzad/route.h"
 #include "stanzad/stanza.h"
@@ -60,6 +61,21 @@ static void on_end(struct trace *trace)
 		journey_free(journey);
 }
 
+/* As the stream of the sender's session would, when there is one. */
+static void send_explained(struct journey *journey)
+{
+	struct user *user = user_find(jid_bare(&journey->from));
+	struct session *session = user ? user_session(user, jid_resource(&journey->from)) : NULL;
+	struct hook_stanza event = {.from = &journey->from, .to = &journey->to, .stanza = journey->stanza};
+	enum hook_verdict verdict = session ? session_sends(session, &event) : HOOK_PASS;
+
+	if (verdict == HOOK_PASS)
+		route(event.from, event.to, event.stanza);
+	else if (verdict == HOOK_BOUNCE)
+		route_error(event.from, event.to, journey->stanza, &event.error);
+	hook_stanza_fini(&event, journey->stanza);
+}
+
 /* On the sender's home worker. */
 static void begin(void *arg)
 {
@@ -69,7 +85,7 @@ static void begin(void *arg)
 	trace_enter(&journey->trace, &before);
 	TRACE(STAGE_ADDRESSED, "from %.*s to %.*s", STR_FMT(jid_full(&journey->from)),
 	    STR_FMT(jid_full(&journey->to)));
-	route(&journey->from, &journey->to, journey->stanza);
+	send_explained(journey);
 	trace_leave(before);
 }
 

@@ -10,6 +10,11 @@ static struct {
 	pthread_rwlock_t lock;
 	const struct command **rows; /* ordered by name */
 	size_t count;
+	struct held {
+		const struct command *command;
+		unsigned holds;
+	} * held;
+	size_t held_count;
 } registry = {.lock = PTHREAD_RWLOCK_INITIALIZER};
 
 static char plain(char c)
@@ -99,41 +104,6 @@ void command_unregister(const struct command *commands)
 	pthread_rwlock_unlock(&registry.lock);
 }
 
-/* --- those that wait or run; worker 0 ----------------------------------------------------------------- */
-
-static const struct command **held;
-static size_t held_count;
-
-void command_hold(const struct command *command)
-{
-	held = mem_realloc_array(held, held_count + 1, sizeof(*held));
-	held[held_count++] = command;
-}
-
-void command_release(const struct command *command)
-{
-	size_t i = 0;
-
-	while (held[i] != command)
-		i++;
-	held[i] = held[--held_count];
-	if (held_count == 0) {
-		free(held);
-		held = NULL;
-	}
-}
-
-bool commands_held(const struct command *commands)
-{
-	for (const struct command *command = commands; command->name; command++)
-		for (size_t i = 0; i < held_count; i++)
-			if (held[i] == command)
-				return true;
-	return false;
-}
-
-/* --- finding ------------------------------------------------------------------------------------------ */
-
 const struct command *command_find(struct str name)
 {
 	bool there;
@@ -143,6 +113,66 @@ const struct command *command_find(struct str name)
 	const struct command *command = there ? registry.rows[at] : NULL;
 	pthread_rwlock_unlock(&registry.lock);
 	return command;
+}
+
+/* --- commands that somebody is about to run, or runs --------------------------------------------------- */
+
+static struct held *held_of(const struct command *command)
+{
+	for (size_t i = 0; i < registry.held_count; i++)
+		if (registry.held[i].command == command)
+			return &registry.held[i];
+	return NULL;
+}
+
+static void hold(const struct command *command)
+{
+	struct held *held = held_of(command);
+
+	if (!held) {
+		registry.held =
+		    mem_realloc_array(registry.held, registry.held_count + 1, sizeof(*registry.held));
+		held = &registry.held[registry.held_count++];
+		*held = (struct held){.command = command};
+	}
+	held->holds++;
+}
+
+const struct command *command_hold(struct str name)
+{
+	bool there;
+
+	pthread_rwlock_wrlock(&registry.lock);
+	size_t at = place_of(name, &there);
+	const struct command *command = there ? registry.rows[at] : NULL;
+	if (command)
+		hold(command);
+	pthread_rwlock_unlock(&registry.lock);
+	return command;
+}
+
+void command_release(const struct command *command)
+{
+	pthread_rwlock_wrlock(&registry.lock);
+	struct held *held = held_of(command);
+	if (--held->holds == 0)
+		*held = registry.held[--registry.held_count];
+	if (registry.held_count == 0) {
+		free(registry.held);
+		registry.held = NULL;
+	}
+	pthread_rwlock_unlock(&registry.lock);
+}
+
+bool command_is_running(const struct command *commands)
+{
+	bool running = false;
+
+	pthread_rwlock_rdlock(&registry.lock);
+	for (const struct command *command = commands; command && command->name; command++)
+		running |= held_of(command) != NULL;
+	pthread_rwlock_unlock(&registry.lock);
+	return running;
 }
 
 void commands_each(void (*each)(void *arg, const struct command *command), void *arg)

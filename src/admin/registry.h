@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The registry of commands (stanzad/command.h), for front ends: finding, describing, checking arguments,
- * running. Any thread. What was found stays valid until worker 0 returns to its loop, and as long as it is
- * held, also when it leaves the registry.
+ * running. Any thread. What was found may go with the module that brought it; what is held stays valid, also when
+ * it leaves the registry.
  */
 #pragma once
 
 #include "stanzad/command.h"
 
-/* While a request holds a command, commands_held says so, and what the command is in stays. Worker 0. */
-void command_hold(const struct command *command);
-void command_release(const struct command *command);
 /* A name with dashes is the same as with underscores. NULL when there is none. */
 const struct command *command_find(struct str name);
+/* The same, to run it: until command_release its module is not unloaded. */
+const struct command *command_hold(struct str name);
+void command_release(const struct command *command);
 /* The name that was probably meant; NULL when none is near. */
 const char *command_nearest(struct str name);
 /* All commands, ordered by name: calls each with the registry locked for reading. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server as a whole: status, stopping, configuration, log, statistics, modules. */
+/* The server as a whole: status, stopping, configuration, log, statistics. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -8,9 +8,7 @@
 #include "auth/auth.h"
 #include "base/clock.h"
 #include "base/log_sink.h"
-#include "base/map.h"
 #include "loop/executor.h"
-#include "route/hosts.h"
 
 static const struct server_control *server;
 static uint64_t started_ms;
@@ -18,6 +16,7 @@ static uint64_t started_ms;
 void server_control_set(const struct server_control *control)
 {
 	server = control;
+	modules_control_set(control);
 	started_ms = clock_mono_ms();
 }
 
@@ -220,58 +219,6 @@ static enum command_outcome run_stats_host(struct command_call *call)
 	return outcome;
 }
 
-/* --- modules ------------------------------------------------------------------------------------------ */
-
-static void add_modules(void *arg, struct host *host)
-{
-	struct conf *conf = conf_current();
-	struct str name = host_name(host);
-
-	for (size_t i = 0; i < conf_module_count(conf, name); i++) {
-		const struct module_instance *instance =
-		    host_module(host, conf_module_name(conf_module_at(conf, name, i)));
-		if (instance)
-			json_object_set_new(
-			    arg, module_of(instance)->name, json_string(module_of(instance)->doc));
-	}
-}
-
-static void collect_modules(void *arg)
-{
-	hosts_each(add_modules, arg);
-}
-
-static int name_order(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Objects keep the order in which their members were set. */
-static json_t *sorted(json_t *object)
-{
-	size_t count = json_object_size(object), i = 0;
-	const char **names = calloc(count + 1, sizeof(*names));
-	json_t *ordered = json_object(), *value;
-	const char *name;
-
-	json_object_foreach(object, name, value) names[i++] = name;
-	qsort(names, count, sizeof(*names), name_order);
-	for (i = 0; i < count; i++)
-		json_object_set(ordered, names[i], json_object_get(object, names[i]));
-	free(names);
-	json_decref(object);
-	return ordered;
-}
-
-static enum command_outcome run_modules_installed(struct command_call *call)
-{
-	json_t *modules = json_object();
-
-	command_on_main(collect_modules, modules);
-	call->result = sorted(modules);
-	return COMMAND_OK;
-}
-
 /* --- the table ---------------------------------------------------------------------------------------- */
 
 static const struct command_argument loglevel_arguments[] = {
@@ -315,7 +262,5 @@ const struct command server_commands[] = {
     COMMAND(stats, "statistics", "Shows one number about the server.", stats_arguments, COMMAND_VALUE),
     COMMAND(stats_host, "statistics", "Shows one number about a virtual host.", stats_host_arguments,
 	COMMAND_VALUE),
-    COMMAND(modules_installed, "modules", "Lists the modules that run on at least one host.", NULL,
-	COMMAND_OBJECT),
     {0},
 };

@@ -5,6 +5,12 @@
 #include "stanzad/err.h"
 #include "stanzad/str.h"
 
+struct module_order {
+	enum { MODULE_LOAD, MODULE_UNLOAD, MODULE_RELOAD } kind;
+	struct str host, name; /* a served host; to be unloaded or reloaded: what runs there */
+	struct str options;    /* YAML; ptr NULL: see conf_change */
+};
+
 /* All are called on worker 0. */
 struct server_control {
 	const char *version;
@@ -16,6 +22,10 @@ struct server_control {
 	 * for a person; may stay empty. */
 	int (*reload)(struct strbuf *report);
 	int (*reopen_log)(struct err *err);
+	/* < 0: nothing has changed. report: problems, or what was done and how long it stays so. */
+	int (*change_module)(const struct module_order *order, struct strbuf *report);
+	/* An orderly stop has begun. Any thread. */
+	bool (*is_stopping)(void);
 };
 
 /* control must stay. Also notes the time of the start. */

@@ -23,6 +23,11 @@ struct auth_methods {
 };
 /* For the current configuration; host is a served domain. Any thread. */
 void auth_methods(struct str host, struct auth_methods *methods_r);
+/*
+ * Does one of the host's back ends wait for something that may be slow or silent, such as a program, and may
+ * it refuse what an administrator wants? Then ask with auth_submit where you can: it holds nobody else up.
+ */
+bool auth_waits(struct str host);
 
 /* Asynchronous lookups, from a worker; done on the same worker. The request is embedded in its owner. */
 struct auth_request {
@@ -32,7 +37,8 @@ struct auth_request {
 	struct str password;
 	enum auth_hash hash; /* AUTH_GET_CREDENTIALS: keys of this hash are derived when only the plain
 			      * password is stored; sasl_hash says it. AUTH_HASHES: only what is stored */
-	enum { AUTH_GET_CREDENTIALS, AUTH_CHECK_PASSWORD, AUTH_USER_EXISTS } kind;
+	/* AUTH_USER_KNOWN: as auth_user_exists; not to let anybody in by. */
+	enum { AUTH_GET_CREDENTIALS, AUTH_CHECK_PASSWORD, AUTH_USER_EXISTS, AUTH_USER_KNOWN } kind;
 	void (*done)(struct auth_request *request);
 	void *owner; /* the caller's own */
 	/* results */
@@ -48,6 +54,8 @@ void auth_submit(struct auth_request *request);
  * Blocking; on executor threads and in commands. host is a served domain, user a prepared local part;
  * passwords are prepared here. With every outcome but AUTH_OK err says why, in words for an administrator.
  */
+/* With a back end outside of the server, and unless auth_external_user_exists_check is off, somebody whose
+ * last activity is known exists too: offline messages wait for them. */
 enum auth_outcome auth_user_exists(struct str host, struct str user, struct err *err);
 enum auth_outcome auth_check_password(struct str host, struct str user, struct str password, struct err *err);
 /* As it is stored: nothing is derived. *credentials_r may be uninitialised; it is empty when there is no
@@ -65,10 +73,13 @@ enum auth_outcome auth_set_password(struct str host, struct str user, struct str
 enum auth_outcome auth_register(struct str host, struct str user, struct str password, struct err *err);
 /* The account alone; what else belongs to the user is for the hook that the caller runs. */
 enum auth_outcome auth_remove(struct str host, struct str user, struct err *err);
+/* The same, if this is the account's password; AUTH_DENIED also when it is not. */
+enum auth_outcome auth_remove_with_password(
+    struct str host, struct str user, struct str password, struct err *err);
 /*
  * Calls each(user, arg) for every account of the host in order of names, from 'after' (not included; empty:
  * the first); stops when it returns false. each may use the store and this interface. user lives for the
- * call.
+ * call. Where one back end can list, those that cannot are left out; where none can, < 0.
  */
 int auth_list(
     struct str host, struct str after, bool (*each)(struct str user, void *arg), void *arg, struct err *err);

@@ -36,6 +36,16 @@ static enum auth_outcome check_password(
 	}
 }
 
+/* It asks all the others. */
+static bool waits(const struct auth_policy *policy)
+{
+	for (unsigned i = 0; i < policy->chain_len; i++)
+		if (policy->chain[i] != &auth_backend_anonymous && policy->chain[i]->waits &&
+		    policy->chain[i]->waits(policy))
+			return true;
+	return false;
+}
+
 static void methods(const struct auth_policy *policy, struct auth_methods *methods)
 {
 	methods->anonymous |= policy->anonymous & AUTH_ANONYMOUS_SASL;
@@ -44,6 +54,7 @@ static void methods(const struct auth_policy *policy, struct auth_methods *metho
 
 const struct auth_backend auth_backend_anonymous = {
     .name = "anonymous",
+    .waits = waits,
     .check_password = check_password,
     .methods = methods,
 };

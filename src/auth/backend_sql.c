@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "stanzad/log.h"
 #include "stanzad/store.h"
+#include "store/peek.h"
 
 #define LIST_PAGE 1000
 
@@ -21,16 +22,21 @@ struct lookup {
 };
 
 /* Operations of one account are ordered by its bare JID. */
+static struct str key_of(const struct lookup *lookup, struct strbuf *key)
+{
+	strbuf_str(key, lookup->user);
+	strbuf_char(key, '@');
+	strbuf_str(key, lookup->policy->host);
+	return strbuf_view(key);
+}
+
 static enum auth_outcome call(enum store_kind kind, int (*run)(void *arg, struct db *db, struct err *err),
     struct lookup *lookup, struct err *err)
 {
 	struct strbuf key = {0};
 	int result;
 
-	strbuf_str(&key, lookup->user);
-	strbuf_char(&key, '@');
-	strbuf_str(&key, lookup->policy->host);
-	result = store_call(kind, strbuf_view(&key), run, lookup, err);
+	result = store_call(kind, key_of(lookup, &key), run, lookup, err);
 	strbuf_fini(&key);
 	return result < 0 ? AUTH_UNAVAILABLE : lookup->outcome;
 }
@@ -80,6 +86,23 @@ static enum auth_outcome credentials(const struct auth_policy *policy, struct st
 		auth_credentials_take(credentials_r, &found);
 	auth_credentials_fini(&found);
 	return outcome;
+}
+
+static bool peek(const struct auth_policy *policy, struct str user, struct auth_credentials *credentials_r,
+    enum auth_outcome *outcome_r)
+{
+	struct auth_credentials found = {0};
+	struct lookup lookup = {.policy = policy, .user = user, .credentials = &found};
+	struct strbuf key = {0};
+	bool answered = store_peek(key_of(&lookup, &key), run_credentials, &lookup);
+
+	if (answered)
+		*outcome_r = lookup.outcome;
+	if (answered && lookup.outcome == AUTH_OK)
+		auth_credentials_take(credentials_r, &found);
+	auth_credentials_fini(&found);
+	strbuf_fini(&key);
+	return answered;
 }
 
 /* As long as a check against the keys that this host stores takes; nothing where it stores plain passwords.
@@ -338,6 +361,7 @@ static void methods(const struct auth_policy *policy, struct auth_methods *metho
 const struct auth_backend auth_backend_sql = {
     .name = "sql",
     .credentials = credentials,
+    .peek = peek,
     .check_password = check_password,
     .exists = exists,
     .set_password = set_password,

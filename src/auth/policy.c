@@ -2,6 +2,7 @@
 #include "auth/policy.h"
 
 #include "auth/backend.h"
+#include "base/clock.h"
 #include "conf/conf.h"
 
 static const struct {
@@ -13,6 +14,7 @@ static const struct {
     {"sql", &auth_backend_sql},
     {"odbc", &auth_backend_sql},
     {"anonymous", &auth_backend_anonymous},
+    {"external", &auth_backend_external},
 };
 
 static const char *const scram_words[AUTH_HASHES] = {"scram_sha1", "scram_sha256", "scram_sha512"};
@@ -60,6 +62,34 @@ static void read_format(const struct conf *conf, struct auth_policy *policy)
 		policy->store_scram[AUTH_SHA1] = true;
 }
 
+static bool waits(const struct auth_policy *policy, unsigned place)
+{
+	return policy->chain[place]->waits && policy->chain[place]->waits(policy);
+}
+
+/* An auth_cache option, or what counts when it is absent. */
+static const struct option_value *cache_option(
+    const struct conf *conf, const char *name, const char *general)
+{
+	const struct option_value *own = conf_get(conf, STR_NULL, name);
+
+	return own->present ? own : conf_get(conf, STR_NULL, general);
+}
+
+static void read_waiting(const struct conf *conf, struct auth_policy *policy)
+{
+	int64_t life = cache_option(conf, "auth_cache_life_time", "cache_life_time")->integer;
+	int64_t size = cache_option(conf, "auth_cache_size", "cache_size")->integer;
+
+	policy->patience_ms = (uint64_t)conf_int(conf, policy->host, "extauth_timeout");
+	policy->cache = conf_bool(conf, policy->host, "auth_use_cache");
+	policy->cache_missed = cache_option(conf, "auth_cache_missed", "cache_missed")->boolean;
+	policy->cache_life_ms = life == OPTION_INFINITE ? UINT64_MAX : (uint64_t)life;
+	policy->cache_size = (size_t)size;
+	policy->last_counts = conf_bool(conf, policy->host, "auth_external_user_exists_check") &&
+			      conf_module_find(conf, policy->host, "mod_last");
+}
+
 void auth_policy_read(const struct conf *conf, struct str host, struct auth_policy *policy_r)
 {
 	const struct option_value *types = conf_get(conf, host, "auth_stored_password_types");
@@ -77,6 +107,10 @@ void auth_policy_read(const struct conf *conf, struct str host, struct auth_poli
 		policy_r->anonymous |= AUTH_ANONYMOUS_SASL;
 	if (!str_is(protocol, "sasl_anon"))
 		policy_r->anonymous |= AUTH_ANONYMOUS_LOGIN;
+	while (policy_r->prompt_len < policy_r->chain_len && !waits(policy_r, policy_r->prompt_len))
+		policy_r->prompt_len++;
+	if (policy_r->prompt_len < policy_r->chain_len)
+		read_waiting(conf, policy_r);
 }
 
 void auth_policy_current(struct str host, struct auth_policy *policy_r)
@@ -84,6 +118,7 @@ void auth_policy_current(struct str host, struct auth_policy *policy_r)
 	struct conf *conf = conf_ref(conf_current());
 
 	auth_policy_read(conf, host, policy_r);
+	policy_r->deadline_ms = clock_mono_ms() + policy_r->patience_ms;
 	conf_unref(&conf);
 }
 

@@ -23,6 +23,16 @@ struct auth_policy {
 	bool store_plain, store_scram[AUTH_HASHES];
 	bool hide_plain, hide_scram[AUTH_HASHES]; /* auth_password_types_hidden_in_sasl1 */
 	unsigned anonymous;                       /* anonymous_protocol, as bits */
+	/* How many back ends at the beginning of the chain never wait for something slow; less than chain_len
+	 * when one does. */
+	unsigned prompt_len;
+	uint64_t patience_ms; /* extauth_timeout */
+	uint64_t deadline_ms; /* when whoever waits for its turn gives up; 0 from auth_policy_read */
+	bool last_counts; /* auth_external_user_exists_check, where it has a meaning: who has been here exists */
+	/* Of back ends that wait. */
+	bool cache, cache_missed;
+	uint64_t cache_life_ms;
+	size_t cache_size;
 };
 
 void auth_policy_read(const struct conf *conf, struct str host, struct auth_policy *policy_r);

@@ -153,8 +153,8 @@ int conf_with_module(
     struct conf *base, const struct conf_change *change, struct conf **conf_r, struct conf_report *report);
 /* host has the module. */
 struct conf *conf_without_module(struct conf *base, struct str host, const char *name);
-/* They differ in modules only: they come from one load. */
-bool conf_same_file(const struct conf *a, const struct conf *b);
+/* The snapshot as it was loaded; snapshots of one file differ in modules only. */
+const struct conf *conf_of_file(const struct conf *conf);
 
 /* Listeners. */
 struct conf_listener;

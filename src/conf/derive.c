@@ -11,14 +11,9 @@
 
 static uint64_t last_restart;
 
-static const struct conf *root_of(const struct conf *conf)
+const struct conf *conf_of_file(const struct conf *conf)
 {
 	return conf->root ? conf->root : conf;
-}
-
-bool conf_same_file(const struct conf *a, const struct conf *b)
-{
-	return root_of(a) == root_of(b);
 }
 
 /* --- the new list of modules ---------------------------------------------------------------------------- */
@@ -61,13 +56,15 @@ static void scope_fill(struct conf *conf, struct conf_scope *scope, const struct
 static struct conf *derive(
     struct conf *base, struct str host, const char *without, const struct conf_module *with)
 {
-	struct conf *root = (struct conf *)root_of(base), *conf = conf_new();
+	struct conf *root = (struct conf *)conf_of_file(base), *conf = conf_new();
 
 	conf->root = conf_ref(root);
 	conf->global = root->global;
 	conf->shapers = root->shapers;
 	conf->listeners = root->listeners;
 	conf->listener_count = root->listener_count;
+	conf->balancing = root->balancing;
+	conf->balancing_count = root->balancing_count;
 	conf->directory = root->directory;
 	conf->host_count = root->host_count;
 	conf->hosts = arena_zalloc(&conf->arena, (root->host_count + 1) * sizeof(*conf->hosts));
@@ -132,7 +129,7 @@ static const struct option_node *options_node(
 	struct option_node *node;
 
 	if (!old)
-		old = conf_module_find(root_of(base), change->host, name);
+		old = conf_module_find(conf_of_file(base), change->host, name);
 	if (change->options.ptr)
 		node = yaml_parse(loader, change->options, OPTIONS_NAME);
 	else if (old)

@@ -77,13 +77,20 @@ static const struct option s2s_in[] = {
 };
 
 static const struct option service[] = {
-    {"access", OPTION_ACCESS, "all"},
-    {"certfile", OPTION_PATH},
-    {"check_from", OPTION_BOOL, "true"},
-    {"global_routes", OPTION_BOOL, "true"},
-    {"hosts", OPTION_MAP},
-    {"password", OPTION_STRING},
-    {"shaper_rule", OPTION_SHAPER},
+    {"access", OPTION_ACCESS, "all",
+	"Which components may connect: their domain stands for a JID, and their address counts."},
+    {"check_from", OPTION_BOOL, "true",
+	"A component may send from its own domains only (XEP-0114). Without the check it can send in "
+	"anybody's name."},
+    {"global_routes", OPTION_BOOL, "true",
+	"A component serves all of `hosts` that have the password which it knows, not only the domain that "
+	"it names."},
+    {"hosts", OPTION_MAP, NULL,
+	"The domains that components may serve, each with its `password`. Without `hosts` every domain that "
+	"nobody else serves."},
+    {"password", OPTION_STRING, NULL, "The password for every domain that has none in `hosts`."},
+    {"shaper_rule", OPTION_SHAPER, NULL,
+	"How fast a component may send: a shaper or a rule of `shaper_rules`. It goes before `shaper`."},
     STREAM_LIMITS,
     {0},
 };
@@ -144,7 +151,7 @@ static const struct option xmlrpc[] = {
 const struct registered known_listeners[] = {
     {"ejabberd_c2s", c2s, CONF_AVAILABLE, .takes_tls = true},
     {"ejabberd_s2s_in", s2s_in, CONF_AVAILABLE, .takes_tls = true},
-    {"ejabberd_service", service, CONF_NOT_YET, .takes_tls = true},
+    {"ejabberd_service", service, CONF_AVAILABLE, .takes_tls = true},
     {"ejabberd_http", http, CONF_NOT_YET, .takes_tls = true},
     {"ejabberd_stun", stun, CONF_NOT_YET},
     {"ejabberd_sip", sip, CONF_NOT_YET},

@@ -3,6 +3,7 @@
 
 #include "conf/acl.h"
 #include "conf/check.h"
+#include "conf/components.h"
 #include "conf/renames.h"
 
 static struct option_value *value_in(
@@ -144,6 +145,8 @@ static struct conf_listener *build_listener(
 	if (registered->takes_tls)
 		settle_starttls(listener);
 	settle_unix_socket(loader, listener);
+	if (conf_listener_is_service(listener))
+		components_read_listener(loader, listener);
 	check_ip(loader, listener);
 	if (!settle_port(loader, listener, item))
 		return NULL;

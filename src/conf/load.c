@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "conf/auth_methods.h"
 #include "conf/check.h"
+#include "conf/components.h"
 #include "conf/default.h"
 #include "conf/host.h"
 #include "conf/keyword.h"
@@ -137,10 +139,12 @@ static void build(struct load *load)
 	load->hosts = arena_zalloc(&conf->arena, (conf->host_count + 1) * sizeof(*load->hosts));
 	host_read(loader, &load->entries, &load->settings, load->hosts);
 	scope_build(loader, &conf->global, NULL, &load->settings, &load->keywords);
+	components_read_balancing(loader);
 	if (setting(load, "listen"))
 		listeners_build(loader, setting(load, "listen"), &load->keywords);
 	for (size_t i = 0; i < conf->host_count; i++)
 		build_host(load, i, &shared);
+	auth_methods_check(loader);
 	for (size_t i = 0; i < conf->host_count; i++)
 		definitions_fini(&load->hosts[i].keywords);
 	modules_shared_fini(&shared);

@@ -116,7 +116,7 @@ static int find_registered(struct build *build, const struct option_node *key, c
 		return -1;
 	if (!found) {
 		name = todays_name(build->loader, key, db_type_r);
-		if (!name.len)
+		if (!name.len && key->scalar.len)
 			return -1;
 		found = registry_module(name);
 		if (!found)

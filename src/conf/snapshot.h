@@ -32,6 +32,10 @@ struct conf_listener {
 	const char *label;
 	/* By the rows of the module's own table, the common one and the one for TLS (when it takes TLS). */
 	const struct option_value *own, *common, *tls;
+	/* Of ejabberd_service: 'hosts' (NULL: not given), and 'password' when there are no hosts. */
+	const struct component_host *components;
+	size_t component_count;
+	struct str component_password;
 };
 
 /* Options as one host sees them, or as everybody does. What a host does not set itself it shares. */
@@ -59,6 +63,8 @@ struct conf {
 	const struct map *shapers; /* to struct shaper */
 	const struct conf_listener *const *listeners;
 	size_t listener_count;
+	const struct component_balancing *balancing; /* of domain_balancing */
+	size_t balancing_count;
 	struct conf_map *maps;
 	struct pattern *patterns; /* compiled expressions, to be given back */
 	const char *directory;    /* where relative names in the file start */

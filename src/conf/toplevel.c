@@ -36,12 +36,24 @@ const struct option conf_toplevel_options[] = {
 	.flags = OPTION_GLOBAL | OPTION_LATER},
     {"append_host_config", OPTION_MAP, "{}", "Options that are added to what a host has already.",
 	.flags = OPTION_GLOBAL},
-    CACHE("auth_", "accounts", OPTION_GLOBAL),
+    {"auth_cache_life_time", OPTION_DURATION, NULL,
+	"How long an answer of the authentication program is believed; `cache_life_time` when absent.",
+	.flags = OPTION_INFINITY | OPTION_GLOBAL},
+    {"auth_cache_missed", OPTION_BOOL, NULL,
+	"Remember that the authentication program does not know a user, too; `cache_missed` when absent. That a "
+	"password was wrong is never remembered.",
+	.flags = OPTION_GLOBAL},
+    {"auth_cache_size", OPTION_INT, NULL,
+	"How many accounts the authentication program's answers are remembered for; `cache_size` when absent.",
+	NULL, 1, 0, OPTION_INFINITY | OPTION_GLOBAL},
     {"auth_external_user_exists_check", OPTION_BOOL, "true",
-	"For methods that cannot tell whether a user exists: ask the last activity.", .flags = OPTION_LATER},
+	"Whom the authentication program does not know (any more) exists all the same when their last activity "
+	"is known "
+	"(`mod_last`): offline messages are kept for them. It lets nobody in. Counts for `external` only."},
     {"auth_method", OPTION_ENUMS, "[internal]",
 	"Where accounts and passwords are looked up, in this order. "
-	"`internal` (ejabberd: `mnesia`) is the embedded database.",
+	"`internal` (ejabberd: `mnesia`) is the embedded database, `external` the program that `extauth_program` "
+	"names.",
 	"internal|sql|anonymous|external|jwt|ldap|pam"},
     {"auth_opts", OPTION_ANY, NULL, "Options of a contributed HTTP authentication.", .flags = OPTION_IGNORED},
     {"auth_password_format", OPTION_ENUM, "plain",
@@ -54,6 +66,12 @@ const struct option conf_toplevel_options[] = {
 	"`auth_password_format` "
 	"and `auth_scram_hash`.",
 	PASSWORD_TYPES},
+    {"auth_use_cache", OPTION_BOOL, "false",
+	"Remember what the authentication program answered. A password that was changed or an account that was "
+	"blocked "
+	"behind the server's back then lets people in until `auth_cache_life_time` is over; that is why it has to "
+	"be "
+	"asked for, `use_cache` does not switch it on. Counts for `external` only: nothing else is cached."},
     {"c2s_cafile", OPTION_PATH, NULL, "CA certificates that clients' certificates must come from."},
     {"c2s_ciphers", OPTION_STRINGS, NULL, "OpenSSL's cipher list for clients, TLS 1.2 and below."},
     {"c2s_dhfile", OPTION_PATH, NULL, "A file with Diffie-Hellman parameters for clients."},
@@ -63,12 +81,12 @@ const struct option conf_toplevel_options[] = {
 	.flags = OPTION_IGNORED},
     {"ca_file", OPTION_PATH, NULL, "CA certificates to trust; the system's when absent.",
 	.flags = OPTION_GLOBAL},
-    {"cache_life_time", OPTION_DURATION, "1 hour", "How long things stay cached.",
-	.flags = OPTION_IGNORED | OPTION_INFINITY},
-    {"cache_missed", OPTION_BOOL, "true", "Remember that something is not in the database.",
-	.flags = OPTION_IGNORED},
-    {"cache_size", OPTION_INT, "1000", "How many things a cache holds.", NULL, 1, 0,
-	OPTION_IGNORED | OPTION_INFINITY},
+    {"cache_life_time", OPTION_DURATION, "1 hour",
+	"How long things stay cached. Only the answers of an authentication program are: see `auth_use_cache`.",
+	.flags = OPTION_INFINITY},
+    {"cache_missed", OPTION_BOOL, "true", "Remember that something is not there; see `auth_cache_missed`."},
+    {"cache_size", OPTION_INT, "1000", "How many things a cache holds; see `auth_cache_size`.", NULL, 1, 0,
+	OPTION_INFINITY},
     {"captcha_cmd", OPTION_STRING, NULL, "The program that draws CAPTCHA pictures.",
 	.flags = OPTION_GLOBAL | OPTION_LATER},
     {"captcha_host", OPTION_STRING, NULL, "Old form of `captcha_url`.",
@@ -99,8 +117,11 @@ const struct option conf_toplevel_options[] = {
 	"SASL mechanisms that are not offered; case does not matter."},
     {"disable_sasl_scram_downgrade_protection", OPTION_BOOL, "false",
 	"Leave out the data of XEP-0474, which a few broken clients do not understand."},
-    {"domain_balancing", OPTION_MAP, "{}", "How stanzas are spread over several instances of one component.",
-	.flags = OPTION_GLOBAL | OPTION_LATER},
+    {"domain_balancing", OPTION_MAP, "{}",
+	"How stanzas are spread over several components that serve one domain: for each domain a `type` "
+	"(`random`, or by the JID of `source`, `destination`, `bare_source` or `bare_destination`) and, with "
+	"`component_number`, how many of them there are at most.",
+	.flags = OPTION_GLOBAL},
     {"ext_api_headers", OPTION_STRING, "''", "Headers of outgoing REST requests.", .flags = OPTION_LATER},
     {"ext_api_http_pool_size", OPTION_INT, "100", "Outgoing REST requests at once.", NULL, 1,
 	.flags = OPTION_LATER},
@@ -109,10 +130,17 @@ const struct option conf_toplevel_options[] = {
     {"ext_api_url", OPTION_STRING, "http://localhost/api", "Base of outgoing REST requests.",
 	.flags = OPTION_LATER},
     {"extauth_pool_name", OPTION_STRING, NULL,
-	"Hosts with the same name share their authentication processes.", .flags = OPTION_LATER},
-    {"extauth_pool_size", OPTION_INT, NULL, "Processes of the authentication program.", NULL, 1,
-	.flags = OPTION_LATER},
-    {"extauth_program", OPTION_STRING, NULL, "The external authentication program.", .flags = OPTION_LATER},
+	"Hosts with the same name share the processes of their authentication program; the name of the host when "
+	"absent."},
+    {"extauth_pool_size", OPTION_INT, NULL,
+	"Processes of the authentication program, each of which is asked one question at a time; as many as "
+	"there are "
+	"processor cores when absent.",
+	NULL, 1, 256},
+    {"extauth_program", OPTION_STRING, NULL,
+	"The authentication program for `auth_method: external`, with its arguments. The line is split at blanks, "
+	"with "
+	"quotes and backslashes as in a shell, but no shell is asked."},
     {"fqdn", OPTION_DOMAINS, NULL, "Names of this machine, for DIGEST-MD5, which is not offered here.",
 	.flags = OPTION_GLOBAL | OPTION_IGNORED},
     {"hide_sensitive_log_data", OPTION_BOOL, "false", "Leave addresses of users out of the log.",
@@ -323,6 +351,11 @@ const struct option conf_toplevel_options[] = {
 	"New connections a minute from one address; more are closed at once. Loopback addresses are not "
 	"limited.",
 	NULL, 1, 0, OPTION_INFINITY | OPTION_GLOBAL},
+    {"extauth_timeout", OPTION_DURATION, "5 s",
+	"How long the authentication program may take for an answer, and how long a request waits for a process "
+	"that is "
+	"free. A process that takes longer is killed and replaced.",
+	NULL, 1, 600000},
     {"log_format", OPTION_ENUM, "logfmt", "How a log line is written.", "logfmt|json",
 	.flags = OPTION_GLOBAL},
     {"log_file", OPTION_PATH, NULL, "Where log lines go; empty: standard error.", .flags = OPTION_GLOBAL},

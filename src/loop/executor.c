@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "loop/internal.h"
 
 static struct {
 	pthread_mutex_t lock;
@@ -18,6 +19,8 @@ static struct {
 	unsigned threads;
 	pthread_t *ids;
 } executor = {.lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER};
+
+static unsigned elsewhere; /* jobs of lanes */
 
 static _Thread_local int thread_index = -1;
 
@@ -49,18 +52,29 @@ static void on_done(struct mail *mail)
 static void finish(struct job *job)
 {
 	struct job_queue *queue = job->queue;
-	if (queue) {
-		struct job *next = take(&queue->first);
-		queue->running = next != NULL;
-		if (next) {
-			append(&executor.first, &executor.last, next);
-			pthread_cond_signal(&executor.work);
-		}
+	struct job *next = queue ? take(&queue->first) : NULL;
+	if (next) {
+		append(&executor.first, &executor.last, next);
+		pthread_cond_signal(&executor.work);
+	} else if (queue) {
+		queue->running--;
 	}
 }
 
+/* With the lock held: takes a place in the queue. */
+static bool may_run(struct job_queue *queue)
+{
+	unsigned width = queue->width ? queue->width : 1;
+	if (width >= executor.threads)
+		width = executor.threads > 1 ? executor.threads - 1 : 1;
+	if (queue->running >= width)
+		return false;
+	queue->running++;
+	return true;
+}
+
 /* The job may be gone afterwards. */
-static void post_done(struct job *job)
+void job_post_done(struct job *job)
 {
 	job->mail.receive = on_done;
 	worker_post(job->home, &job->mail);
@@ -78,7 +92,7 @@ static void *thread_main(void *arg)
 			pthread_mutex_lock(&executor.lock);
 			finish(job);
 			pthread_mutex_unlock(&executor.lock);
-			post_done(job);
+			job_post_done(job);
 			pthread_mutex_lock(&executor.lock);
 			executor.load--;
 		} else if (executor.stopping && executor.load == 0) {
@@ -111,14 +125,18 @@ void executor_submit(struct job *job, struct job_queue *queue)
 	pthread_mutex_lock(&executor.lock);
 	executor.load++;
 	executor.submitted++;
-	bool waits = queue && queue->running;
-	if (queue)
-		queue->running = true;
+	bool waits = queue && !may_run(queue);
 	append(waits ? &queue->first : &executor.first, waits ? &queue->last : &executor.last, job);
 	pthread_mutex_unlock(&executor.lock);
 	/* Outside the lock, or the thread that wakes would find it taken. */
 	if (!waits)
 		pthread_cond_signal(&executor.work);
+}
+
+void executor_skip(struct job *job)
+{
+	job->home = worker_self();
+	job_post_done(job);
 }
 
 void executor_fini(void)
@@ -144,12 +162,17 @@ unsigned executor_threads(void)
 	return executor.threads;
 }
 
+void executor_count(int by)
+{
+	__atomic_add_fetch(&elsewhere, (unsigned)by, __ATOMIC_ACQ_REL);
+}
+
 unsigned executor_load(void)
 {
 	pthread_mutex_lock(&executor.lock);
 	unsigned load = executor.load;
 	pthread_mutex_unlock(&executor.lock);
-	return load;
+	return load + __atomic_load_n(&elsewhere, __ATOMIC_ACQUIRE);
 }
 
 uint64_t executor_submitted(void)

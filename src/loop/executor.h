@@ -19,21 +19,27 @@ struct job {
 	struct job_queue *queue;    /* private */
 };
 
-/* Jobs in one queue run one after another, in order. A zeroed one is ready; it must outlive its jobs. */
+/* Jobs in one queue start in order, and no more than width run at the same time. A zeroed one is ready; it must
+ * outlive its jobs. */
 struct job_queue {
 	struct job *first, *last;
-	bool running;
+	unsigned running;
+	unsigned width; /* 0: one after another */
 };
+/* The width that leaves a thread to others, however long the jobs take. */
+#define JOB_QUEUE_WIDE UINT32_MAX
 
 int executor_init(unsigned threads, struct err *err);
 /* Any worker. queue NULL: in parallel with all others. */
 void executor_submit(struct job *job, struct job_queue *queue);
+/* For a job that has nothing left to run: done comes as from executor_submit. */
+void executor_skip(struct job *job);
 /* Waits until every submitted job has run; their done calls are posted. No submission may follow. */
 void executor_fini(void);
 /* 0 to threads-1 on an executor thread, -1 elsewhere: for resources kept per thread. */
 int executor_thread(void);
 unsigned executor_threads(void);
-/* How many jobs wait or run; 0: every done call is posted. */
+/* How many jobs wait or run, here and on lanes; 0: every done call is posted. */
 unsigned executor_load(void);
 /* How many jobs were ever submitted. */
 uint64_t executor_submitted(void);

@@ -2,6 +2,7 @@
 #include "loop/timer.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -40,26 +41,13 @@ static void sift_down(struct worker *worker, uint32_t at, struct timer *timer)
 	place(worker, at, timer);
 }
 
-static void on_alarm(uv_timer_t *alarm)
+int timers_wait_ms(const struct worker *worker)
 {
-	timers_run(alarm->data);
-}
-
-static void alarm_set(struct worker *worker)
-{
-	if (worker->timer_count == 0) {
-		uv_timer_stop(&worker->alarm);
-		return;
-	}
+	if (worker->timer_count == 0)
+		return -1;
 	uint64_t now = clock_mono_ms(), due = worker->timers[1]->due;
-	uv_update_time(&worker->loop);
-	uv_timer_start(&worker->alarm, on_alarm, due > now ? due - now : 0, 0);
-}
-
-void timers_init(struct worker *worker)
-{
-	uv_timer_init(&worker->loop, &worker->alarm);
-	worker->alarm.data = worker;
+	uint64_t wait = due > now ? due - now : 0;
+	return wait < INT_MAX ? (int)wait : INT_MAX;
 }
 
 void timers_fini(struct worker *worker)
@@ -95,8 +83,6 @@ void timer_start(struct timer *timer, uint64_t ms, void (*fire)(struct timer *))
 	timer->fire = fire;
 	timer->due = clock_mono_ms() + ms;
 	sift_up(worker, ++worker->timer_count, timer);
-	if (timer->place == 1)
-		alarm_set(worker);
 }
 
 uint64_t timer_left(const struct timer *timer)
@@ -113,11 +99,12 @@ void timer_stop(struct timer *timer)
 
 void timers_run(struct worker *worker)
 {
+	if (worker->timer_count == 0)
+		return;
 	uint64_t now = clock_mono_ms();
 	while (worker->timer_count && worker->timers[1]->due <= now) {
 		struct timer *timer = worker->timers[1];
 		heap_remove(worker, timer);
 		timer->fire(timer);
 	}
-	alarm_set(worker);
 }

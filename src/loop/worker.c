@@ -2,7 +2,12 @@
 #include "loop/worker.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "loop/internal.h"
@@ -51,56 +56,50 @@ static bool inbox_receive(struct worker *worker)
 	return received != 0;
 }
 
-static void on_wake(uv_async_t *wake)
-{
-	struct worker *worker = wake->data;
-	inbox_receive(worker);
-	if (__atomic_load_n(&worker->stopping, __ATOMIC_ACQUIRE))
-		uv_stop(&worker->loop);
-}
-
 /* Before the loop waits: whoever posts from here on must wake it, so look once more. Not for ever: mail that
- * brings mail must leave sockets and timers their turn. */
-static void on_turn_start(uv_prepare_t *prepare)
+ * brings mail must leave sockets and timers their turn. False: it must not wait. */
+static bool turn_start(struct worker *worker)
 {
-	struct worker *worker = prepare->data;
 	for (unsigned round = 0; round < MAIL_ROUNDS; round++) {
 		deferred_run(worker);
 		__atomic_store_n(&worker->sleeping, true, __ATOMIC_SEQ_CST);
 		if (!__atomic_load_n(&worker->inbox, __ATOMIC_SEQ_CST))
-			return;
+			return true;
 		__atomic_store_n(&worker->sleeping, false, __ATOMIC_SEQ_CST);
 		inbox_receive(worker);
 	}
 	deferred_run(worker);
-	uv_async_send(&worker->wake);
+	return false;
 }
 
-static void on_turn_end(uv_check_t *check)
+static void turn(struct worker *worker, bool may_wait)
 {
-	struct worker *worker = check->data;
-	__atomic_store_n(&worker->sleeping, false, __ATOMIC_SEQ_CST);
+	timers_run(worker);
+	if (!turn_start(worker))
+		may_wait = false;
+	int ms = may_wait && !__atomic_load_n(&worker->stopping, __ATOMIC_ACQUIRE) ? timers_wait_ms(worker) : 0;
+	io_poll(worker, ms);
 	inbox_receive(worker);
 	deferred_run(worker);
+}
+
+static void wake(struct worker *worker)
+{
+	ssize_t written = write(worker->wake, &(uint64_t){1}, sizeof(uint64_t));
+	(void)written; /* nothing but a counter that is full can be in the way, and then it is awake */
 }
 
 static int worker_init(struct worker *worker, unsigned index, struct err *err)
 {
 	worker->index = index;
 	worker->deferred_end = &worker->deferred;
-	int rc = uv_loop_init(&worker->loop);
-	if (rc == 0)
-		rc = uv_async_init(&worker->loop, &worker->wake, on_wake);
-	if (rc < 0)
-		return err_set(err, "cannot make an event loop: %s", uv_strerror(rc));
-	worker->wake.data = worker;
-	uv_prepare_init(&worker->loop, &worker->turn_start);
-	worker->turn_start.data = worker;
-	uv_prepare_start(&worker->turn_start, on_turn_start);
-	uv_check_init(&worker->loop, &worker->turn_end);
-	worker->turn_end.data = worker;
-	uv_check_start(&worker->turn_end, on_turn_end);
-	timers_init(worker);
+	worker->poller = epoll_create1(EPOLL_CLOEXEC);
+	worker->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	/* Told once for each time that it is written to: nobody needs to read it. */
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+	if (worker->poller < 0 || worker->wake < 0 ||
+	    epoll_ctl(worker->poller, EPOLL_CTL_ADD, worker->wake, &event) < 0)
+		return err_set(err, "cannot make an event loop: %s", strerror(errno));
 	return 0;
 }
 
@@ -116,11 +115,16 @@ int workers_init(unsigned count, struct err *err)
 	return 0;
 }
 
+static void worker_run(struct worker *worker)
+{
+	while (!__atomic_load_n(&worker->stopping, __ATOMIC_ACQUIRE))
+		turn(worker, true);
+}
+
 static void *worker_thread(void *arg)
 {
-	struct worker *worker = arg;
-	self = worker;
-	uv_run(&worker->loop, UV_RUN_DEFAULT);
+	self = arg;
+	worker_run(self);
 	return NULL;
 }
 
@@ -129,7 +133,7 @@ void workers_run(void)
 	for (unsigned i = 1; i < workers_count; i++)
 		if (pthread_create(&workers[i].thread, NULL, worker_thread, &workers[i]) != 0)
 			abort();
-	uv_run(&workers[0].loop, UV_RUN_DEFAULT);
+	worker_run(&workers[0]);
 	for (unsigned i = 1; i < workers_count; i++)
 		pthread_join(workers[i].thread, NULL);
 }
@@ -138,15 +142,8 @@ void workers_stop(void)
 {
 	for (unsigned i = 0; i < workers_count; i++) {
 		__atomic_store_n(&workers[i].stopping, true, __ATOMIC_RELEASE);
-		uv_async_send(&workers[i].wake);
+		wake(&workers[i]);
 	}
-}
-
-static void on_walk_close(uv_handle_t *handle, void *arg)
-{
-	(void)arg;
-	if (!uv_is_closing(handle))
-		uv_close(handle, NULL);
 }
 
 static void receive_all(void)
@@ -176,9 +173,9 @@ void workers_fini(void)
 	for (unsigned i = 0; i < workers_count; i++) {
 		struct worker *worker = &workers[i];
 		self = worker;
-		uv_walk(&worker->loop, on_walk_close, NULL);
-		uv_run(&worker->loop, UV_RUN_DEFAULT);
-		uv_loop_close(&worker->loop);
+		io_reap(worker);
+		close(worker->wake);
+		close(worker->poller);
 		timers_fini(worker);
 	}
 	self = NULL;
@@ -222,7 +219,7 @@ void worker_post(struct worker *worker, struct mail *mail)
 	} while (!__atomic_compare_exchange_n(
 	    &worker->inbox, &head, mail, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
 	if (__atomic_exchange_n(&worker->sleeping, false, __ATOMIC_SEQ_CST))
-		uv_async_send(&worker->wake);
+		wake(worker);
 }
 
 unsigned worker_backlog(const struct worker *worker)
@@ -284,9 +281,7 @@ void workers_each(void (*fn)(void *arg), void (*done)(void *arg), void *arg)
 
 bool worker_turn(void)
 {
-	timers_run(self);
 	bool any = inbox_receive(self);
-	any |= uv_run(&self->loop, UV_RUN_NOWAIT) != 0 && __atomic_load_n(&self->inbox, __ATOMIC_RELAXED);
-	deferred_run(self);
-	return any;
+	turn(self, false);
+	return any || __atomic_load_n(&self->inbox, __ATOMIC_RELAXED);
 }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "main/report.h"
-#include "route/module_file.h"
 
 int check_configuration(const char *path)
 {
@@ -23,6 +22,5 @@ int check_configuration(const char *path)
 	strbuf_fini(&out);
 	conf_report_fini(&report);
 	conf_unref(&conf);
-	module_files_sweep();
 	return rc < 0;
 }

@@ -12,6 +12,7 @@
 #include "admin/control.h"
 #include "admin/server_control.h"
 #include "auth/credentials.h"
+#include "auth/extauth.h"
 #include "base/list.h"
 #include "base/log_sink.h"
 #include "base/mem.h"
@@ -21,11 +22,14 @@
 #include "loop/signals.h"
 #include "loop/timer.h"
 #include "loop/worker.h"
+#include "main/modules.h"
 #include "main/report.h"
 #include "main/welcome.h"
 #include "net/dns.h"
 #include "net/listener.h"
 #include "net/tls.h"
+#include "route/component.h"
+#include "route/host_events.h"
 #include "route/hosts.h"
 #include "route/iq_request.h"
 #include "route/module_file.h"
@@ -33,6 +37,7 @@
 #include "route/user_private.h"
 #include "store/store_open.h"
 #include "stream/c2s.h"
+#include "stream/component.h"
 #include "stream/peer.h"
 #include "stream/s2s_probe.h"
 #include "stream/s2s_stream.h"
@@ -40,7 +45,7 @@
 #define STOP_PATIENCE_MS 5000 /* for clients to answer the closing tag and for storage to finish */
 #define STOP_CHECK_MS 10
 #define WORKERS_MOST 256 /* of workers_init */
-#define RETIRE_CHECK_MS 1000
+#define RETIRE_CHECK_MS 100
 
 static struct {
 	struct server_options options;
@@ -86,10 +91,12 @@ static void on_counted(void *arg)
 	bool quiet = server.streams == 0 && control_load() == 0 && executor_load() == 0 &&
 		     store.waiting == 0 && store.writing == 0;
 	server.stop_waited_ms += STOP_CHECK_MS;
-	if (quiet || server.stop_waited_ms > STOP_PATIENCE_MS)
+	if (quiet || server.stop_waited_ms > STOP_PATIENCE_MS) {
+		host_events_down();
 		workers_stop();
-	else
+	} else {
 		timer_start(&server.stopping, STOP_CHECK_MS, on_stop_check);
+	}
 }
 
 static void on_stop_check(struct timer *timer)
@@ -113,6 +120,7 @@ void server_stop(bool restart)
 	server.restart = restart;
 	LOG_INFO("server.stopping", LOG_BOOL("restart", restart));
 	tell_systemd("STOPPING=1");
+	host_events_stopping();
 	listeners_close();
 	s2s_streams_stop();
 	workers_each(close_streams, on_streams_closed, NULL);
@@ -196,17 +204,32 @@ static void retire(struct conf *conf)
 	workers_each(nothing, on_passed, retired);
 }
 
+/* The same for a snapshot that differs from the one in force in modules only. */
+static int apply_modules(struct conf *conf, struct err *err)
+{
+	if (hosts_apply(conf, err) < 0)
+		return -1;
+	retire(conf_install(conf_ref(conf)));
+	return 0;
+}
+
 /* Puts conf in force; on failure everything is as it was under 'old' (NULL at the start). */
 static int apply(struct conf *conf, struct conf *old, struct err *err)
 {
 	struct err ignored;
+	if (old && conf_of_file(conf) == conf_of_file(old))
+		return apply_modules(conf, err);
 	if (tls_apply(conf, server.options.data_dir, err) < 0)
 		return -1;
+	components_drop(conf);
 	if (dns_apply(conf, err) < 0 || hosts_apply(conf, err) < 0)
-		goto undo_tls;
+		goto undo;
 	struct conf *previous = conf_install(conf_ref(conf));
 	if (listeners_apply(conf, true, err) == 0) {
+		components_expect(conf);
+		extauth_apply(conf);
 		retire(previous);
+		host_events_in_force();
 		return 0;
 	}
 	if (previous) {
@@ -214,8 +237,9 @@ static int apply(struct conf *conf, struct conf *old, struct err *err)
 		hosts_apply(previous, &ignored);
 		retire(failed);
 	}
-undo_tls:
+undo:
 	if (old) {
+		components_expect(old);
 		tls_apply(old, server.options.data_dir, &ignored);
 		dns_apply(old, &ignored);
 	}
@@ -227,6 +251,7 @@ static void close_gone(void *arg)
 	(void)arg;
 	c2s_close_gone_hosts();
 	s2s_streams_close_gone();
+	components_close_gone();
 }
 
 static void tell_restart(const struct conf *old, const struct conf *conf, struct strbuf *out)
@@ -247,8 +272,12 @@ static int reload_to(struct conf *conf, struct strbuf *out, struct err *err)
 	int rc = log_configure(conf, err);
 	if (rc == 0 && (rc = apply(conf, old, err)) < 0)
 		log_configure(old, &ignored);
-	if (rc == 0)
+	if (rc == 0) {
+		host_events_reloaded();
 		tell_restart(old, conf, out);
+		if (hosts_refusal()[0])
+			strbuf_printf(out, "%s\n", hosts_refusal());
+	}
 	conf_unref(&old);
 	return rc;
 }
@@ -278,6 +307,20 @@ int server_reload(struct strbuf *out)
 	module_files_sweep();
 	tell_systemd("READY=1");
 	return rc;
+}
+
+int server_put_in_force(struct conf *conf, struct err *err)
+{
+	struct conf *old = conf_ref(conf_current());
+	int rc = apply(conf, old, err);
+	conf_unref(&old);
+	module_files_sweep();
+	return rc;
+}
+
+const char *server_config(void)
+{
+	return server.options.config;
 }
 
 /* --- signals -------------------------------------------------------------------------------------------- */
@@ -337,6 +380,11 @@ static void restart(void)
 	server_stop(true);
 }
 
+static bool is_stopping(void)
+{
+	return server.is_stopping;
+}
+
 static int start(struct conf *conf, struct err *err)
 {
 	static const struct server_control control = {
@@ -345,6 +393,8 @@ static int start(struct conf *conf, struct err *err)
 	    .restart = restart,
 	    .reload = server_reload,
 	    .reopen_log = log_reopen,
+	    .change_module = modules_change,
+	    .is_stopping = is_stopping,
 	};
 	if (workers_init(worker_number(conf), err) < 0 || executor_init(cores() + 2, err) < 0)
 		return -1;
@@ -356,9 +406,10 @@ static int start(struct conf *conf, struct err *err)
 	if (apply(conf, NULL, err) < 0)
 		return -1;
 	server_control_set(&control);
-	if (admin_commands_register(err) < 0)
+	if (admin_commands_register(err) < 0 || control_open(server.options.data_dir, err) < 0)
 		return -1;
-	return control_open(server.options.data_dir, err);
+	host_events_started();
+	return 0;
 }
 
 static void finish(void)
@@ -366,6 +417,7 @@ static void finish(void)
 	control_close();
 	admin_commands_unregister();
 	listeners_close();
+	extauth_fini();
 	if (!control_fini()) {
 		/* A command waits for a worker that will never answer: what it could touch must stay. Storage
 		 * must not. */
@@ -382,6 +434,7 @@ static void finish(void)
 	dns_fini();
 	workers_fini();
 	hosts_fini();
+	components_fini();
 	tls_fini();
 	conn_pools_fini();
 	c2s_fini();

@@ -7,6 +7,8 @@
 #include "stanzad/err.h"
 #include "stanzad/str.h"
 
+struct conf;
+
 struct server_options {
 	const char *config; /* NULL: the built-in configuration */
 	const char *data_dir;
@@ -20,6 +22,10 @@ int server_run(const struct server_options *options);
 /* Reads the configuration again. < 0: nothing has changed; report holds the problems, one a line, either way.
  */
 int server_reload(struct strbuf *report);
+/* Puts a snapshot in force in place of the present one. < 0 with err: nothing has changed. */
+int server_put_in_force(struct conf *conf, struct err *err);
+/* The configuration file; NULL: the built-in one. */
+const char *server_config(void);
 /* Closes all streams with system-shutdown and ends. restart: afterwards the program is started anew in place.
  */
 void server_stop(bool restart);

@@ -14,7 +14,6 @@
 #include "net/internal.h"
 
 #define WORKERS_MAX 256
-#define NOT_SENT_MAX (128 * 1024)
 
 static struct net_worker *net_workers[WORKERS_MAX];
 
@@ -142,6 +141,7 @@ static void conn_ready(void *arg, unsigned events)
 {
 	struct conn *conn = arg;
 	assert(conn->magic == CONN_MAGIC);
+	conn->dry = false;
 	/* The loop has stopped watching when the socket is in error: ask again, or learn the error by using
 	 * it. */
 	if (events == (IO_READ | IO_WRITE))
@@ -188,7 +188,7 @@ void conn_set_peer(struct conn *conn, const struct sockaddr *peer)
 	}
 }
 
-struct conn *conn_new(int fd, const struct sockaddr *peer)
+struct conn *conn_adopt(int fd, const struct sockaddr *peer)
 {
 	struct conn *conn = mem_zalloc(sizeof(*conn));
 	struct sockaddr_storage name = {.ss_family = AF_UNIX};
@@ -196,14 +196,18 @@ struct conn *conn_new(int fd, const struct sockaddr *peer)
 	conn->magic = CONN_MAGIC;
 	conn->fd = fd;
 	conn->turn.run = conn_turn;
-	/* What the client does not take waits in our queue, where it is counted, and not in the kernel's. */
-	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &(int){NOT_SENT_MAX}, sizeof(int));
 	if (!peer)
 		getpeername(fd, (struct sockaddr *)&name, &len);
 	conn_set_peer(conn, peer ? peer : (struct sockaddr *)&name);
 	conn_watch(conn);
 	conn_schedule(conn);
 	return conn;
+}
+
+struct conn *conn_new(int fd, const struct sockaddr *peer)
+{
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &(int){NET_NOT_SENT_MAX}, sizeof(int));
+	return conn_adopt(fd, peer);
 }
 
 void conn_set_owner(struct conn *conn, const struct conn_ops *ops, void *owner)

@@ -167,11 +167,11 @@ static ssize_t plain_send(struct conn *conn, size_t *asked_r)
 		parts[message.msg_iovlen++] = (struct iovec){chunk->bytes + chunk->start, len};
 		*asked_r += len;
 	}
+	int flags = conn_send_flags(conn);
 	ssize_t n;
 	do
-		n = message.msg_iovlen == 1
-			? send(conn->fd, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL)
-			: sendmsg(conn->fd, &message, MSG_NOSIGNAL);
+		n = message.msg_iovlen == 1 ? send(conn->fd, parts[0].iov_base, parts[0].iov_len, flags)
+					    : sendmsg(conn->fd, &message, flags);
 	while (n < 0 && errno == EINTR);
 	return n;
 }

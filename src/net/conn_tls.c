@@ -14,7 +14,8 @@ static void start(struct conn *conn, struct tls_context *context)
 {
 	assert(conn->tls_state == CONN_TLS_NONE);
 	conn->ssl = tls_context_ssl(context);
-	SSL_set_fd(conn->ssl, conn->fd);
+	BIO *bio = conn_bio_new(conn);
+	SSL_set_bio(conn->ssl, bio, bio);
 	SSL_set_app_data(conn->ssl, conn->tls_name);
 	conn->tls_state = CONN_TLS_DUE;
 	free(conn->in);
@@ -70,6 +71,13 @@ bool conn_is_tls(const struct conn *conn)
 	return conn->tls_state == CONN_TLS_SECURE;
 }
 
+/* What an earlier call left would be taken for this one's. */
+static void forget_errors(void)
+{
+	if (ERR_peek_error())
+		ERR_clear_error();
+}
+
 static void tls_fail(struct conn *conn, const char *what)
 {
 	char reason[160];
@@ -121,7 +129,7 @@ static void handshake_done(struct conn *conn)
 
 void conn_tls_handshake(struct conn *conn)
 {
-	ERR_clear_error();
+	forget_errors();
 	errno = 0;
 	int rc = SSL_do_handshake(conn->ssl);
 	int error = errno;
@@ -141,7 +149,7 @@ void conn_tls_begin(struct conn *conn)
 
 ssize_t conn_tls_recv(struct conn *conn, char *bytes, size_t room)
 {
-	ERR_clear_error();
+	forget_errors();
 	errno = 0;
 	int rc = SSL_read(conn->ssl, bytes, (int)room);
 	if (rc > 0) {
@@ -184,7 +192,7 @@ void conn_tls_flush(struct conn *conn)
 	while (conn->out_bytes) {
 		size_t len;
 		const char *bytes = next_record(conn, &len);
-		ERR_clear_error();
+		forget_errors();
 		errno = 0;
 		int rc = SSL_write(conn->ssl, bytes, (int)len);
 		if (rc <= 0) {
@@ -207,9 +215,9 @@ void conn_tls_shutdown(struct conn *conn)
 {
 	if (conn->tls_state != CONN_TLS_SECURE || conn->tls_broken)
 		return;
-	ERR_clear_error();
+	forget_errors();
 	SSL_shutdown(conn->ssl);
-	ERR_clear_error();
+	forget_errors();
 }
 
 void conn_tls_fini(struct conn *conn)

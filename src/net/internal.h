@@ -5,6 +5,7 @@
  *   conn.c        life and events         conn_in.c    reading, pausing, shaping
  *   conn_out.c    chunk queue, flush      conn_tls.c   TLS on the same socket
  *   conn_proxy.c  PROXY header            conn_move.c  from worker to worker
+ *   conn_bio.c    the socket for OpenSSL
  *
  * Work that may free the connection or call its owner runs in conn_turn, once at the end of the loop's turn,
  * or from readiness; never from within a call of the owner.
@@ -36,6 +37,8 @@ enum {
 	NET_CHUNKS_POOLED = 256,     /* per worker; more go back to malloc */
 	NET_RECORD_SIZE = 16 * 1024, /* most bytes of one TLS record */
 	NET_IOV = 32,
+	/* What the client does not take waits in our queue, where it is counted, and not in the kernel's. */
+	NET_NOT_SENT_MAX = 128 * 1024,
 };
 
 struct chunk {
@@ -101,6 +104,7 @@ struct conn {
 	bool over_high : 1;       /* drained is due when the queue is short again */
 	bool tls_wants_write : 1; /* OpenSSL cannot go on before it has written */
 	bool tls_broken : 1;      /* no close_notify after a TLS error */
+	bool dry : 1;             /* the last read got all there was: nothing to read before the loop says so */
 	struct ssl_st *ssl;
 	char *tls_name; /* the certificate to use when the client names none */
 	struct shaper *shaper;
@@ -128,6 +132,8 @@ void conn_fail_errno(struct conn *conn, const char *what, int error);
 void conn_update(struct conn *conn);
 void conn_watch(struct conn *conn);
 void conn_set_peer(struct conn *conn, const struct sockaddr *peer);
+/* conn_new for a socket that has its options from its listener. */
+struct conn *conn_adopt(int fd, const struct sockaddr *peer);
 void conn_linger_begin(struct conn *conn);
 
 /* conn_move.c */
@@ -149,6 +155,13 @@ void shaper_restart(struct conn *conn);
 void conn_flush(struct conn *conn);
 void conn_output_fini(struct conn *conn);
 void net_worker_fini(struct net_worker *net);
+
+/* conn_bio.c */
+struct bio_st;
+/* The socket, as OpenSSL sees it. Freed with the SSL that it is given to, before the connection. */
+struct bio_st *conn_bio_new(struct conn *conn);
+/* For send(2). What is sent while closing leaves in one packet with what follows: the end, if nothing else. */
+int conn_send_flags(const struct conn *conn);
 
 /* conn_tls.c */
 void conn_tls_begin(struct conn *conn);

@@ -108,7 +108,7 @@ static void admit(struct listener *listener, int fd, const struct sockaddr *peer
 		close(fd);
 		return;
 	}
-	struct conn *conn = conn_new(fd, peer);
+	struct conn *conn = conn_adopt(fd, peer);
 	conn->listener = listener_ref(listener);
 	if (__atomic_load_n(&listener->proxy, __ATOMIC_RELAXED))
 		conn_proxy_begin(conn, PROXY_TIMEOUT_MS);

@@ -51,6 +51,7 @@ static int bind_tcp(const struct sockaddr_storage *address, socklen_t len, unsig
 	set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NET_NOT_SENT_MAX);
 	if (address->ss_family == AF_INET6)
 		set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
 	if (bind(fd, (const struct sockaddr *)address, len) == 0 && listen(fd, (int)backlog) == 0)

@@ -62,7 +62,7 @@ enum tls_role {
 
 struct tls_options {
 	enum tls_role role;
-	struct str ciphers;          /* OpenSSL's syntax; empty: its default */
+	struct str ciphers;          /* OpenSSL's syntax; empty: its default, in 1.3 AES-128 first */
 	struct str protocol_options; /* ejabberd's words, separated by '|' */
 	struct str dhfile, cafile;   /* empty: none */
 	bool verify;      /* of clients: ask for a certificate, accept none too; servers are always asked */

@@ -53,6 +53,11 @@ static void leave_tables(struct account *account)
 	account->tables = NULL;
 }
 
+static void on_take_tables(void *arg)
+{
+	take_tables(arg);
+}
+
 static void on_registered(void *arg)
 {
 	struct account *account = arg;
@@ -60,7 +65,6 @@ static void on_registered(void *arg)
 
 	if (user)
 		user->exists = true;
-	take_tables(account);
 }
 
 static void on_removal_begins(void *arg, struct user *user)
@@ -148,16 +152,55 @@ static void on_removal_failed(void *arg)
 
 /* --- on the calling thread ---------------------------------------------------------------------------- */
 
+/* < 0: a module does not want an account of that name. */
+static int run_check(struct account *account)
+{
+	struct hook_register_check event = {jid_domain(&account->jid), jid_local(&account->jid), account->err};
+	const struct hook_table *table = &account->tables->hooks[HOOK_register_check];
+
+	err_set(account->err, "an account of this name is not made here");
+	for (unsigned i = 0; i < table->count; i++)
+		if (hook_call_register_check(&table->slots[i], &event) != HOOK_PASS)
+			return -1;
+	return 0;
+}
+
 static void run_registered(struct account *account)
 {
 	struct hook_user_registered event = {jid_domain(&account->jid), jid_local(&account->jid)};
-
-	if (!account->tables)
-		return;
 	const struct hook_table *table = &account->tables->hooks[HOOK_user_registered];
+
 	for (unsigned i = 0; i < table->count; i++)
-		if (table->slots[i].entry.fn.user_registered(table->slots[i].instance, &event) != HOOK_PASS)
-			return;
+		hook_call_user_registered(&table->slots[i], &event);
+}
+
+static void run_password_changed(struct account *account)
+{
+	struct hook_user_registered event = {jid_domain(&account->jid), jid_local(&account->jid)};
+	const struct hook_table *table = &account->tables->hooks[HOOK_password_changed];
+
+	for (unsigned i = 0; i < table->count; i++)
+		hook_call_password_changed(&table->slots[i], &event);
+}
+
+static enum auth_outcome register_checked(struct account *account, struct str password)
+{
+	struct str bare = jid_bare(&account->jid);
+	enum auth_outcome outcome = AUTH_NOT_ALLOWED;
+
+	command_on_home(bare, on_take_tables, account);
+	if (!account->tables)
+		err_set(account->err, "%.*s is not a host of this server", STR_FMT(jid_domain(&account->jid)));
+	else if (run_check(account) == 0)
+		outcome = auth_register(
+		    jid_domain(&account->jid), jid_local(&account->jid), password, account->err);
+	if (outcome == AUTH_OK) {
+		command_on_home(bare, on_registered, account);
+		run_registered(account);
+		LOG_INFO("account.registered", LOG_STR("user", bare));
+	}
+	leave_tables(account);
+	return outcome;
 }
 
 enum auth_outcome account_register(struct str host, struct str user, struct str password, struct err *err)
@@ -166,12 +209,23 @@ enum auth_outcome account_register(struct str host, struct str user, struct str 
 	enum auth_outcome outcome = AUTH_NOT_ALLOWED;
 
 	if (account_init(&account, host, user, err) == 0)
-		outcome = auth_register(host, user, password, err);
+		outcome = register_checked(&account, password);
+	arena_fini(&account.arena);
+	return outcome;
+}
+
+enum auth_outcome account_set_password(struct str host, struct str user, struct str password, struct err *err)
+{
+	struct account account;
+	enum auth_outcome outcome = AUTH_NO_USER;
+
+	if (account_init(&account, host, user, err) == 0)
+		outcome = auth_set_password(host, user, password, err);
 	if (outcome == AUTH_OK) {
-		command_on_home(jid_bare(&account.jid), on_registered, &account);
-		run_registered(&account);
+		command_on_home(jid_bare(&account.jid), on_take_tables, &account);
+		if (account.tables)
+			run_password_changed(&account);
 		leave_tables(&account);
-		LOG_INFO("account.registered", LOG_STR("user", jid_bare(&account.jid)));
 	}
 	arena_fini(&account.arena);
 	return outcome;
@@ -190,12 +244,9 @@ static int run_removed(void *arg, struct db *db, struct err *err)
 		    .user = jid_local(&account->jid),
 		    .err = err,
 		};
-		enum hook_verdict verdict =
-		    table->slots[i].entry.fn.user_removed(table->slots[i].instance, &event);
+		hook_call_user_removed(&table->slots[i], &event);
 		if (event.result < 0)
 			return -1;
-		if (verdict != HOOK_PASS)
-			break;
 	}
 	return 0;
 }
@@ -214,12 +265,20 @@ static void end_sessions(struct account *account)
 
 static enum auth_outcome remove_loaded(struct account *account)
 {
-	struct str bare = jid_bare(&account->jid);
-	enum auth_outcome outcome = AUTH_UNAVAILABLE;
+	struct str bare = jid_bare(&account->jid), host = jid_domain(&account->jid);
+	bool asks_first = auth_waits(host);
+	enum auth_outcome outcome = AUTH_OK;
 
-	end_sessions(account);
-	if (store_call(STORE_WRITE, bare, run_removed, account, account->err) >= 0)
-		outcome = auth_remove(jid_domain(&account->jid), jid_local(&account->jid), account->err);
+	/* Who may refuse is asked while nothing is lost yet. */
+	if (asks_first)
+		outcome = auth_remove(host, jid_local(&account->jid), account->err);
+	if (outcome == AUTH_OK) {
+		end_sessions(account);
+		if (store_call(STORE_WRITE, bare, run_removed, account, account->err) < 0)
+			outcome = AUTH_UNAVAILABLE;
+		else if (!asks_first)
+			outcome = auth_remove(host, jid_local(&account->jid), account->err);
+	}
 	command_on_home(bare, outcome == AUTH_OK ? on_removed : on_removal_failed, account);
 	if (outcome == AUTH_OK)
 		LOG_INFO("account.removed", LOG_STR("user", bare));

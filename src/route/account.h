@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Making and removing accounts with everything that belongs to them: what commands and in-band registration
+ * Making, changing and removing accounts with everything that belongs to them: what commands and in-band registration
  * (XEP-0077) share. Blocking: on executor threads and on those of commands. host is a served domain, user a
  * prepared local part.
  */
@@ -8,8 +8,11 @@
 
 #include "auth/auth.h"
 
-/* auth_register, then hook user_registered. */
+/* Hook register_check, auth_register, then hook user_registered. AUTH_NOT_ALLOWED, too, when a module does not
+ * want the account; err is what it says, in words for whoever wants it. */
 enum auth_outcome account_register(struct str host, struct str user, struct str password, struct err *err);
+/* auth_set_password, then hook password_changed. */
+enum auth_outcome account_set_password(struct str host, struct str user, struct str password, struct err *err);
 
 /*
  * Ends the user's sessions (not-authorized, XEP-0077 3.2), removes what modules keep of the user (hook

@@ -5,6 +5,9 @@
  */
 #pragma once
 
+#include <pthread.h>
+
+#include "base/list.h"
 #include "base/map.h"
 #include "conf/conf.h"
 #include "loop/executor.h"
@@ -16,7 +19,10 @@ struct iq_entry {
 	int refs; /* atomic: its instance, each table and each call that is under way */
 	struct module_iq iq;
 	struct module_instance *instance;
-	struct job_queue queue; /* IQ_ONE_QUEUE */
+	struct job_queue queue; /* IQ_ONE_QUEUE, IQ_PARALLEL */
+	unsigned pending;       /* atomic: requests that wait, run or are owed an answer */
+	unsigned faults;        /* atomic: bits by enum iq_fault, those that were logged as errors */
+	const char *module;     /* its name, behind ns: the module itself may be gone */
 	char ns[];
 };
 struct iq_entry *iq_entry_ref(struct iq_entry *entry);
@@ -28,9 +34,20 @@ struct hook_slot {
 };
 
 struct hook_table {
-	struct hook_slot *slots;
+	struct hook_slot *slots; /* in the order in which they are called */
 	unsigned count;
 };
+/* Brings the slots of a hook into their order: by stage, within one by name, but each behind those that its
+ * 'after' names. < 0 with err when that goes round in a circle; then the names decide alone. */
+int hook_table_sort(struct hook_table *table, struct err *err);
+
+/* A verdict that has no meaning for the hook is logged and becomes HOOK_PASS. */
+enum hook_verdict hook_judge(enum hook_name hook, const struct hook_slot *slot, enum hook_verdict verdict);
+/* One function of a hook, its verdict judged. On the thread of the hook, or where it is the core's to run. */
+#define HOOK(name, kind, thread, what)                                                                       \
+	enum hook_verdict hook_call_##name(const struct hook_slot *slot, struct hook_##name *event);
+#include "stanzad/hooks.def"
+#undef HOOK
 
 struct instances {
 	struct module_instance **list;
@@ -41,7 +58,8 @@ struct module_instance *instances_named(const struct instances *instances, const
 bool instances_have(const struct instances *instances, const struct module_instance *instance);
 
 struct host_tables {
-	int refs; /* atomic */
+	int refs;            /* atomic */
+	uint64_t generation; /* host_generation */
 	struct hook_table hooks[HOOK_COUNT];
 	struct map iqs[2];         /* enum iq_component; namespace -> struct iq_entry */
 	struct instances own;      /* the host's, in the order in which they were started */
@@ -53,6 +71,7 @@ struct host {
 	struct host_tables *tables; /* atomic */
 	struct instances instances;
 	bool present; /* in the configuration in force */
+	bool up;      /* hook host_up has run */
 };
 
 /* A domain that an instance serves. */
@@ -78,9 +97,16 @@ struct module_instance {
 	size_t hook_count;
 	struct instance_route **routes;
 	size_t route_count;
-	int64_t *metrics; /* atomic; one for each row of module->metrics */
-	bool started;
-	bool in_force; /* the host's tables know it */
+	int64_t *metrics;      /* atomic; one for each row of module->metrics */
+	struct job_queue jobs; /* of module_run */
+	pthread_mutex_t timers_lock;
+	struct list timers; /* struct module_timer, of all workers */
+	bool timers_ended;
+	struct instance_watcher *watcher; /* NULL: nobody waits for its end */
+	bool in_force;                    /* the host's tables know it */
+	bool reloading;                   /* within .reload: the tables are built anew afterwards, once */
+	bool failed;                      /* .start did: no further function of it is called */
+	bool left;                        /* .leave was, or is about to be called */
 };
 
 /* Its hooks are in these tables. tables NULL: false. */
@@ -89,7 +115,8 @@ bool host_tables_have(const struct host_tables *tables, const struct module_inst
  */
 struct host_tables *host_tables_ref(struct host *host);
 void host_tables_unref(struct host_tables *tables);
-/* Work that began under the tables is on another thread (by 1) or back again (-1): no module stops meanwhile. */
+/* Work that began under the tables is on another thread (by 1) or back again (-1): no module stops meanwhile.
+ */
 void host_tables_hold(const struct host_tables *tables, int by);
 
 /* The present tables, for as long as the calling worker does not return to its loop. */

@@ -28,24 +28,10 @@ bool instances_have(const struct instances *instances, const struct module_insta
 	return false;
 }
 
-static bool slot_before(const struct hook_slot *a, const struct hook_slot *b)
-{
-	if (a->entry.stage != b->entry.stage)
-		return a->entry.stage < b->entry.stage;
-	if (b->entry.after && strcmp(b->entry.after, a->instance->module->name) == 0)
-		return true;
-	if (a->entry.after && strcmp(a->entry.after, b->instance->module->name) == 0)
-		return false;
-	return strcmp(a->instance->module->name, b->instance->module->name) < 0;
-}
-
 static void hook_add(struct hook_table *table, struct hook_slot slot)
 {
 	table->slots = mem_realloc_array(table->slots, table->count + 1, sizeof(*table->slots));
-	unsigned at = table->count++;
-	for (; at > 0 && slot_before(&slot, &table->slots[at - 1]); at--)
-		table->slots[at] = table->slots[at - 1];
-	table->slots[at] = slot;
+	table->slots[table->count++] = slot;
 }
 
 static void add_own(struct host_tables *tables, struct module_instance *instance)
@@ -75,7 +61,17 @@ static void add_global(struct host_tables *tables, struct module_instance *insta
 		instances_add(&tables->visitors, instance);
 }
 
-struct host_tables *host_tables_build(const struct instances *own, const struct instances *visitors)
+static int sort_hooks(struct host_tables *tables, struct err *err)
+{
+	int result = 0;
+	for (unsigned i = 0; i < HOOK_COUNT; i++)
+		if (hook_table_sort(&tables->hooks[i], err) < 0)
+			result = err_prefix(err, "hook %s", hook_about(i)->name);
+	return result;
+}
+
+static struct host_tables *build(
+    const struct instances *own, const struct instances *visitors, int *sorted_r, struct err *err)
 {
 	struct host_tables *tables = mem_zalloc(sizeof(*tables));
 	tables->refs = 1;
@@ -83,7 +79,26 @@ struct host_tables *host_tables_build(const struct instances *own, const struct 
 		add_own(tables, own->list[i]);
 	for (size_t i = 0; visitors && i < visitors->count; i++)
 		add_global(tables, visitors->list[i]);
+	*sorted_r = sort_hooks(tables, err);
 	return tables;
+}
+
+struct host_tables *host_tables_build(const struct instances *own, const struct instances *visitors)
+{
+	static uint64_t generations;
+	struct err err;
+	int sorted;
+	struct host_tables *tables = build(own, visitors, &sorted, &err);
+	tables->generation = ++generations;
+	return tables;
+}
+
+int host_tables_check(const struct instances *own, const struct instances *visitors, struct err *err)
+{
+	int sorted;
+	struct host_tables *tables = build(own, visitors, &sorted, err);
+	host_tables_unref(tables);
+	return sorted;
 }
 
 bool host_tables_have(const struct host_tables *tables, const struct module_instance *instance)

@@ -5,9 +5,12 @@
 
 #include "base/mem.h"
 #include "loop/worker.h"
+#include "route/host_events.h"
 #include "route/host_tables.h"
 #include "route/instance.h"
+#include "route/iq_owed.h"
 #include "route/module_file.h"
+#include "route/module_timer.h"
 #include "route/offered.h"
 #include "route/user_private.h"
 #include "stanzad/log.h"
@@ -15,7 +18,16 @@
 /* Every host that ever was, for iteration on worker 0; lookups by other workers use 'current'. */
 static struct host **hosts;
 static size_t host_count;
-static struct map *current; /* atomic; domain -> struct host */
+static struct served *current; /* atomic */
+
+/* Comparing a few names is faster than hashing one, and a message asks for its two domains several times. */
+#define FEW 4
+
+struct served {
+	struct map by_domain; /* struct host */
+	struct host *few[FEW];
+	size_t count; /* over FEW: look in the map */
+};
 
 /* --- a plan: what a host will have ---------------------------------------------------------------------- */
 
@@ -140,6 +152,12 @@ static struct host *host_new(struct str name)
 	return host;
 }
 
+static void host_remember(struct host *host)
+{
+	hosts = mem_realloc_array(hosts, host_count + 1, sizeof(*hosts));
+	hosts[host_count++] = host;
+}
+
 static void host_free(struct host *host)
 {
 	host_tables_unref(host->tables);
@@ -203,6 +221,34 @@ static int plan_domains(
 
 /* --- all plans ------------------------------------------------------------------------------------------ */
 
+/* One instance of each module stands for its global hooks: the first, in the order of hosts. */
+static void visitors_add(struct instances *visitors, const struct instances *of_host)
+{
+	for (size_t i = 0; i < of_host->count; i++)
+		if (!instances_named(visitors, of_host->list[i]->module->name))
+			instances_add(visitors, of_host->list[i]);
+}
+
+static int order_check(
+    const struct host *host, const struct instances *own, const struct instances *visitors, struct err *err)
+{
+	if (host_tables_check(own, visitors, err) == 0)
+		return 0;
+	return err_prefix(err, "on %.*s", STR_FMT(host_name(host)));
+}
+
+static int plan_orders(const struct plans *plans, struct err *err)
+{
+	struct instances visitors = {0};
+	int result = 0;
+	for (size_t i = 0; i < plans->count; i++)
+		visitors_add(&visitors, &plans->list[i].instances);
+	for (size_t i = 0; i < plans->count && result == 0; i++)
+		result = order_check(plans->list[i].host, &plans->list[i].instances, &visitors, err);
+	free(visitors.list);
+	return result;
+}
+
 static int plans_make(struct plans *plans, struct err *err)
 {
 	size_t count = conf_host_count(plans->conf);
@@ -218,7 +264,7 @@ static int plans_make(struct plans *plans, struct err *err)
 		for (size_t j = 0; j < plans->list[i].instances.count; j++)
 			if (plan_domains(plans, &plans->list[i], plans->list[i].instances.list[j], err) < 0)
 				return -1;
-	return 0;
+	return plan_orders(plans, err);
 }
 
 static void plans_abandon(struct plans *plans)
@@ -227,10 +273,11 @@ static void plans_abandon(struct plans *plans)
 		struct plan *plan = &plans->list[i];
 		for (size_t j = plan->instances.count; j > 0; j--)
 			if (!instances_have(&plan->host->instances, plan->instances.list[j - 1]))
-				instance_stop(plan->instances.list[j - 1]);
+				instance_discard(plan->instances.list[j - 1]);
 		free(plan->instances.list);
+		/* It stays among the hosts that ever were: an instance may need it a little longer. */
 		if (plan->host_is_new)
-			host_free(plan->host);
+			host_remember(plan->host);
 	}
 }
 
@@ -245,7 +292,7 @@ static void plans_fini(struct plans *plans)
 /* --- putting plans into force --------------------------------------------------------------------------- */
 
 struct retired { /* freed when every worker has passed its loop */
-	struct map *hosts;
+	struct served *hosts;
 	struct retired_tables {
 		struct host *host;
 		struct host_tables *tables;
@@ -260,7 +307,7 @@ static void retired_free(void *arg)
 {
 	struct retired *retired = arg;
 	if (retired->hosts) {
-		map_fini(retired->hosts);
+		map_fini(&retired->hosts->by_domain);
 		free(retired->hosts);
 	}
 	for (size_t i = 0; i < retired->table_count; i++)
@@ -280,17 +327,14 @@ static void migrate_here(void *arg)
 	struct retired *retired = arg;
 	for (size_t i = 0; i < retired->table_count; i++)
 		users_migrate(retired->tables[i].host, retired->tables[i].tables);
+	for (size_t i = 0; i < retired->instances.count; i++)
+		module_timers_end_here(retired->instances.list[i]);
 }
 
-/* One instance of each module stands for its global hooks: the first, in the order of hosts. */
 static void visitors_collect(struct instances *visitors)
 {
 	for (size_t i = 0; i < host_count; i++)
-		for (size_t j = 0; j < hosts[i]->instances.count; j++) {
-			struct module_instance *instance = hosts[i]->instances.list[j];
-			if (!instances_named(visitors, instance->module->name))
-				instances_add(visitors, instance);
-		}
+		visitors_add(visitors, &hosts[i]->instances);
 }
 
 static void retire_tables(struct retired *retired, struct host *host, const struct instances *visitors)
@@ -329,6 +373,20 @@ void hosts_refresh(void)
 	refresh(NULL);
 }
 
+int hosts_order_check(struct err *err)
+{
+	struct instances visitors = {0};
+	int result = 0;
+	visitors_collect(&visitors);
+	for (size_t i = 0; i < host_count && result == 0; i++)
+		if (hosts[i]->present)
+			result = order_check(hosts[i], &hosts[i]->instances, &visitors, err);
+	free(visitors.list);
+	return result;
+}
+
+static struct err refusal; /* hosts_refusal */
+
 static void plan_reload(struct plan *plan, struct conf *conf, struct retired *retired)
 {
 	for (size_t i = 0; i < plan->reload_count; i++) {
@@ -337,9 +395,13 @@ static void plan_reload(struct plan *plan, struct conf *conf, struct retired *re
 		retired->confs =
 		    mem_realloc_array(retired->confs, retired->conf_count + 1, sizeof(*retired->confs));
 		if (instance_reload(instance, plan->reloads[i].options, conf,
-			&retired->confs[retired->conf_count++], &err) < 0)
-			LOG_ERROR("module.reload_refused", LOG_CSTR("module", instance->module->name),
-			    LOG_STR("host", host_name(instance->host)), LOG_CSTR("reason", err.text));
+			&retired->confs[retired->conf_count++], &err) == 0)
+			continue;
+		LOG_ERROR("module.reload_refused", LOG_CSTR("module", instance->module->name),
+		    LOG_STR("host", host_name(instance->host)), LOG_CSTR("reason", err.text));
+		if (!refusal.text[0])
+			err_set(&refusal, "module %s on %.*s keeps its old options: %s", instance->module->name,
+			    STR_FMT(host_name(instance->host)), err.text);
 	}
 }
 
@@ -354,10 +416,8 @@ static void retire_instance(struct retired *retired, struct module_instance *ins
 static void plan_enact(struct plan *plan, struct conf *conf, struct retired *retired)
 {
 	struct host *host = plan->host;
-	if (plan->host_is_new) {
-		hosts = mem_realloc_array(hosts, host_count + 1, sizeof(*hosts));
-		hosts[host_count++] = host;
-	}
+	if (plan->host_is_new)
+		host_remember(host);
 	plan_reload(plan, conf, retired);
 	for (size_t i = 0; i < host->instances.count; i++)
 		if (!instances_have(&plan->instances, host->instances.list[i]))
@@ -388,10 +448,14 @@ static void instances_take_force(struct host *host)
 
 static void publish(struct retired *retired)
 {
-	struct map *fresh = mem_zalloc(sizeof(*fresh));
-	for (size_t i = 0; i < host_count; i++)
-		if (hosts[i]->present)
-			map_put(fresh, jid_domain(&hosts[i]->jid), hosts[i]);
+	struct served *fresh = mem_zalloc(sizeof(*fresh));
+	for (size_t i = 0; i < host_count; i++) {
+		if (!hosts[i]->present)
+			continue;
+		map_put(&fresh->by_domain, jid_domain(&hosts[i]->jid), hosts[i]);
+		if (fresh->count++ < FEW)
+			fresh->few[fresh->count - 1] = hosts[i];
+	}
 	retired->hosts = current;
 	__atomic_store_n(&current, fresh, __ATOMIC_RELEASE);
 }
@@ -400,8 +464,11 @@ static void plans_enact(struct plans *plans)
 {
 	struct retired *retired = mem_zalloc(sizeof(*retired));
 	struct instances visitors = {0};
-	for (size_t i = 0; i < host_count; i++)
+	for (size_t i = 0; i < host_count; i++) {
+		if (hosts[i]->present && !conf_is_host(plans->conf, host_name(hosts[i])))
+			host_event_down(hosts[i]);
 		hosts[i]->present = false;
+	}
 	for (size_t i = 0; i < plans->count; i++)
 		plan_enact(&plans->list[i], plans->conf, retired);
 	for (size_t i = 0; i < host_count; i++)
@@ -420,6 +487,7 @@ static void plans_enact(struct plans *plans)
 int hosts_apply(struct conf *conf, struct err *err)
 {
 	struct plans plans = {.conf = conf};
+	refusal.text[0] = '\0';
 	int result = plans_make(&plans, err);
 	if (result < 0)
 		plans_abandon(&plans);
@@ -429,9 +497,15 @@ int hosts_apply(struct conf *conf, struct err *err)
 	return result;
 }
 
+const char *hosts_refusal(void)
+{
+	return refusal.text;
+}
+
 void hosts_fini(void)
 {
 	local_routes_fini();
+	instances_fini();
 	for (size_t i = 0; i < host_count; i++) {
 		for (size_t j = hosts[i]->instances.count; j > 0; j--)
 			instance_stop(hosts[i]->instances.list[j - 1]);
@@ -441,12 +515,24 @@ void hosts_fini(void)
 	hosts = NULL;
 	host_count = 0;
 	if (current) {
-		map_fini(current);
+		map_fini(&current->by_domain);
 		free(current);
 		current = NULL;
 	}
+	owed_fini();
 	module_files_fini();
 	modules_offer_end();
+}
+
+const char *host_module_needed_by(const struct host *host, const char *name)
+{
+	for (size_t i = 0; i < host->instances.count; i++) {
+		const struct module *module = host->instances.list[i]->module;
+		for (const char *const *need = module->needs; need && *need; need++)
+			if (strcmp(*need, name) == 0)
+				return module->name;
+	}
+	return NULL;
 }
 
 void hosts_each(void (*each)(void *arg, struct host *host), void *arg)
@@ -458,6 +544,11 @@ void hosts_each(void (*each)(void *arg, struct host *host), void *arg)
 
 struct host *host_find(struct str domain)
 {
-	const struct map *map = __atomic_load_n(&current, __ATOMIC_ACQUIRE);
-	return map ? map_get(map, domain) : NULL;
+	const struct served *served = __atomic_load_n(&current, __ATOMIC_ACQUIRE);
+	if (!served || served->count > FEW)
+		return served ? map_get(&served->by_domain, domain) : NULL;
+	for (size_t i = 0; i < served->count; i++)
+		if (str_eq(jid_domain(&served->few[i]->jid), domain))
+			return served->few[i];
+	return NULL;
 }

@@ -3,21 +3,20 @@
 
 #include <stdlib.h>
 
-#include "base/list.h"
 #include "base/mem.h"
-#include "loop/timer.h"
 #include "route/hosts.h"
-#include "route/offered.h"
 #include "stanzad/log.h"
-
-#define STOP_CHECK_MS 10
 
 /* --- IQ handlers ---------------------------------------------------------------------------------------- */
 
 static struct iq_entry *entry_new(struct module_instance *instance, const struct module_iq *iq)
 {
-	struct iq_entry *entry = mem_zalloc(sizeof(*entry) + strlen(iq->ns) + 1);
+	const char *module = instance->module->name;
+	size_t ns_size = strlen(iq->ns) + 1;
+	struct iq_entry *entry = mem_zalloc(sizeof(*entry) + ns_size + strlen(module) + 1);
 	strcpy(entry->ns, iq->ns);
+	entry->module = strcpy(entry->ns + ns_size, module);
+	entry->queue.width = iq->discipline == IQ_PARALLEL ? JOB_QUEUE_WIDE : 1;
 	entry->refs = 1;
 	entry->iq = *iq;
 	entry->iq.ns = entry->ns;
@@ -35,6 +34,12 @@ void iq_entry_unref(struct iq_entry *entry)
 {
 	if (__atomic_sub_fetch(&entry->refs, 1, __ATOMIC_ACQ_REL) == 0)
 		free(entry);
+}
+
+/* Between two changes within .reload nobody may see the one without the other: the core refreshes afterwards. */
+static bool is_visible(const struct module_instance *instance)
+{
+	return instance->in_force && !instance->reloading;
 }
 
 /* Where it is in the instance's list; iq_count when it is not there. */
@@ -55,6 +60,8 @@ static int iq_check(const struct module_instance *instance, const struct module_
 				    "or discipline that there is not");
 	const struct iq_entry *taken =
 	    instance->in_force ? host_iq(instance->host, iq->component, str_of(iq->ns)) : NULL;
+	if (taken && taken->instance == instance)
+		taken = NULL; /* the instance's own list says whether it still has it */
 	if (taken || iq_place(instance, iq->component, iq->ns) < instance->iq_count)
 		return err_set(err, "the namespace %s is answered by %s already", iq->ns,
 		    taken ? taken->instance->module->name : instance->module->name);
@@ -67,7 +74,7 @@ int module_add_iq(struct module_instance *instance, const struct module_iq *iq, 
 		return -1;
 	instance->iqs = mem_realloc_array(instance->iqs, instance->iq_count + 1, sizeof(*instance->iqs));
 	instance->iqs[instance->iq_count++] = entry_new(instance, iq);
-	if (instance->in_force)
+	if (is_visible(instance))
 		host_refresh(instance->host);
 	return 0;
 }
@@ -80,7 +87,7 @@ int module_remove_iq(
 		return err_set(err, "%s has no handler of the namespace %s", instance->module->name, ns);
 	struct iq_entry *entry = instance->iqs[place];
 	instance->iqs[place] = instance->iqs[--instance->iq_count];
-	if (instance->in_force)
+	if (is_visible(instance))
 		host_refresh(instance->host);
 	iq_entry_unref(entry);
 	return 0;
@@ -90,7 +97,7 @@ int module_remove_iq(
 
 static void hooks_refresh(struct module_instance *instance, const struct hook_entry *entry)
 {
-	if (!instance->in_force)
+	if (!is_visible(instance))
 		return;
 	if (entry->global)
 		hosts_refresh();
@@ -108,6 +115,11 @@ int module_add_hook(struct module_instance *instance, const struct hook_entry *e
 	struct hook_entry *added = &instance->hooks[instance->hook_count++];
 	*added = *entry;
 	added->after = entry->after ? str_dup(str_of(entry->after)) : NULL;
+	if (instance->in_force && hosts_order_check(err) < 0) {
+		free((char *)added->after);
+		instance->hook_count--;
+		return -1;
+	}
 	hooks_refresh(instance, entry);
 	return 0;
 }
@@ -163,7 +175,8 @@ static struct instance_route *route_new(
     struct module_instance *instance, struct str domain, module_deliver *deliver)
 {
 	struct instance_route *route = mem_zalloc(sizeof(*route));
-	route->local = (struct local_route){{str_dup(domain), domain.len}, deliver_to_module, route};
+	route->local = (struct local_route){
+	    .domain = {str_dup(domain), domain.len}, .deliver = deliver_to_module, .arg = route};
 	route->instance = instance;
 	route->deliver = deliver;
 	instance->routes =
@@ -303,30 +316,9 @@ int module_remove_route(struct module_instance *instance, struct str domain, str
 	return 0;
 }
 
-/* --- life ----------------------------------------------------------------------------------------------- */
+/* --- all of it ------------------------------------------------------------------------------------------ */
 
-static void registrations_free(struct module_instance *instance)
-{
-	for (size_t i = 0; i < instance->iq_count; i++)
-		iq_entry_unref(instance->iqs[i]);
-	for (size_t i = 0; i < instance->hook_count; i++)
-		free((char *)instance->hooks[i].after);
-	for (size_t i = 0; i < instance->route_count; i++)
-		route_free(instance->routes[i]);
-	free(instance->iqs);
-	free(instance->hooks);
-	free(instance->routes);
-}
-
-static void instance_free(struct module_instance *instance)
-{
-	registrations_free(instance);
-	conf_unref(&instance->conf);
-	free(instance->metrics);
-	free(instance);
-}
-
-static int register_rows(struct module_instance *instance, struct err *err)
+int instance_register(struct module_instance *instance, struct err *err)
 {
 	const struct module *module = instance->module;
 	for (const struct module_iq *iq = module->iqs; iq && iq->ns; iq++)
@@ -338,88 +330,15 @@ static int register_rows(struct module_instance *instance, struct err *err)
 	return 0;
 }
 
-static int start(struct module_instance *instance, struct err *err)
+void instance_unregister(struct module_instance *instance)
 {
-	const struct module *module = instance->module;
-	if (module_use(module, err) < 0)
-		return err_prefix(err, "module %s", module->name);
-	if (register_rows(instance, err) == 0 && (!module->start || module->start(instance, err) >= 0))
-		return 0;
-	module_unuse(module);
-	return err_prefix(err, "module %s on %.*s", module->name, STR_FMT(host_name(instance->host)));
-}
-
-struct module_instance *instance_start(const struct module *module, struct host *host,
-    const struct conf_module *options, struct conf *conf, struct err *err)
-{
-	struct module_instance *instance = mem_zalloc(sizeof(*instance));
-	instance->module = module;
-	instance->host = host;
-	instance->options = options;
-	instance->conf = conf_ref(conf);
-	size_t metrics = 0;
-	while (module->metrics && module->metrics[metrics].name)
-		metrics++;
-	instance->metrics = mem_zalloc((metrics + 1) * sizeof(*instance->metrics));
-	if (start(instance, err) < 0) {
-		instance_free(instance);
-		return NULL;
-	}
-	LOG_DEBUG("module.started", LOG_CSTR("module", module->name), LOG_STR("host", host_name(host)));
-	return instance;
-}
-
-int instance_reload(struct module_instance *instance, const struct conf_module *options, struct conf *conf,
-    struct conf **conf_r, struct err *err)
-{
-	bool same = conf_module_same(instance->options, options);
-	struct conf *old = instance->conf;
-	instance->before = instance->options;
-	__atomic_store_n(&instance->options, options, __ATOMIC_RELEASE);
-	instance->conf = conf_ref(conf);
-	int result = same ? 0 : instance->module->reload(instance, err);
-	*conf_r = old;
-	if (result < 0) {
-		__atomic_store_n(&instance->options, instance->before, __ATOMIC_RELEASE);
-		*conf_r = instance->conf;
-		instance->conf = old;
-	}
-	instance->before = NULL;
-	return result;
-}
-
-void instance_stop(struct module_instance *instance)
-{
-	module_unuse(instance->module);
-	if (instance->module->stop)
-		instance->module->stop(instance);
-	LOG_DEBUG("module.stopped", LOG_CSTR("module", instance->module->name),
-	    LOG_STR("host", host_name(instance->host)));
-	instance_free(instance);
-}
-
-/* Stopping waits until no call on another thread and no owed answer is left. */
-struct stopping {
-	struct timer timer;
-	struct module_instance *instance;
-};
-
-static void on_stop_check(struct timer *timer)
-{
-	struct stopping *stopping = list_entry(timer, struct stopping, timer);
-	if (__atomic_load_n(&stopping->instance->calls, __ATOMIC_ACQUIRE) > 0) {
-		timer_start(timer, STOP_CHECK_MS, on_stop_check);
-		return;
-	}
-	instance_stop(stopping->instance);
-	free(stopping);
-}
-
-void instance_leave(struct module_instance *instance)
-{
-	struct stopping *stopping = mem_zalloc(sizeof(*stopping));
-	stopping->instance = instance;
-	if (instance->module->leave)
-		instance->module->leave(instance);
-	on_stop_check(&stopping->timer);
+	for (size_t i = 0; i < instance->iq_count; i++)
+		iq_entry_unref(instance->iqs[i]);
+	for (size_t i = 0; i < instance->hook_count; i++)
+		free((char *)instance->hooks[i].after);
+	for (size_t i = 0; i < instance->route_count; i++)
+		route_free(instance->routes[i]);
+	free(instance->iqs);
+	free(instance->hooks);
+	free(instance->routes);
 }

@@ -5,6 +5,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "route/component.h"
 #include "route/host_private.h"
 #include "route/router.h"
 
@@ -49,9 +50,12 @@ bool local_route_deliver(const struct jid *from, const struct jid *to, struct st
 	struct local_route *local = find(jid_domain(to));
 	if (!local)
 		return false;
-	TRACE(STAGE_HANDLED, "by the service %.*s", STR_FMT(local->domain));
 	if (!trace_on())
 		local->deliver(local->arg, from, to, stanza);
+	else if (local->explain)
+		local->explain(local->arg, from, to);
+	else
+		TRACE(STAGE_HANDLED, "by the service %.*s", STR_FMT(local->domain));
 	return true;
 }
 
@@ -109,7 +113,32 @@ static void publish(struct routes *fresh, void (*gone)(void *arg), void *arg)
 
 const struct local_route *local_route_of(struct str domain)
 {
-	return current ? map_get(&current->by_domain, domain) : NULL;
+	const struct routes *routes = __atomic_load_n(&current, __ATOMIC_ACQUIRE);
+	return routes ? map_get(&routes->by_domain, domain) : NULL;
+}
+
+struct host *host_above(struct str domain)
+{
+	struct host *host = NULL;
+	for (struct str behind = domain; behind.len && !host;) {
+		str_cut(behind, '.', &behind);
+		host = behind.len ? host_find(behind) : NULL;
+	}
+	return host;
+}
+
+static bool is_served(const struct local_route *local)
+{
+	return !str_starts(local->domain, "*.") &&
+	       (!component_route_is(local) || component_route_is_served(local));
+}
+
+void route_each_service(const struct host *host, void (*each)(void *arg, struct str domain), void *arg)
+{
+	const struct routes *routes = __atomic_load_n(&current, __ATOMIC_ACQUIRE);
+	for (size_t i = 0; routes && i < routes->count; i++)
+		if (is_served(routes->list[i]) && host_above(routes->list[i]->domain) == host)
+			each(arg, routes->list[i]->domain);
 }
 
 int route_register(struct local_route *local, struct err *err)

@@ -98,7 +98,6 @@ static void file_free(struct module_file *file)
 static void file_close(struct module_file *file)
 {
 	LOG_DEBUG("module.file_closed", LOG_CSTR("path", file->path));
-	module_withdraw(file->module);
 	dlclose(file->handle);
 	file_free(file);
 }
@@ -109,7 +108,7 @@ static void on_quiet(struct quiet *quiet)
 	file->closing = false;
 	if (file->refs)
 		return;
-	if (!file->module->commands || !commands_held(file->module->commands)) {
+	if (offered_remove(file->module, NULL) == 0) {
 		file_close(file);
 		return;
 	}
@@ -117,15 +116,11 @@ static void on_quiet(struct quiet *quiet)
 	quiet_wait(&file->quiet, on_quiet);
 }
 
-/* Without workers nothing can be under way. */
+/* Before and after the time of the workers there is no need: a process that ends needs no room. */
 static void file_leave(struct module_file *file)
 {
-	if (file->refs || file->closing)
+	if (file->refs || file->closing || !worker_self())
 		return;
-	if (!worker_self()) {
-		file_close(file);
-		return;
-	}
 	file->closing = true;
 	quiet_wait(&file->quiet, on_quiet);
 }
@@ -223,7 +218,8 @@ static struct module_file *file_open(
 		err_prefix(err, "%s", path);
 	else if (stat(path, &now) < 0 || !same_file(&now, about) || !same_contents(&now, about))
 		err_set(err, "%s was replaced while it was being loaded: try again", path);
-	else if (module_offer(module, err) == 0) {
+	else {
+		offered_add(module);
 		struct module_file *file = mem_zalloc(sizeof(*file));
 		*file = (struct module_file){.path = str_dup(str_of(path)),
 		    .about = *about,

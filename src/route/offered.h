@@ -5,22 +5,33 @@
 #include "conf/conf.h"
 #include "stanzad/module.h"
 
-/* The built-in modules, NULL-terminated; before the first hosts_apply. */
+/* Those that are there at the start, NULL-terminated; before the first hosts_apply. */
 void modules_offer(const struct module *const *modules);
 void modules_offer_end(void);
-/* One from a file, while the file is open; another version of the same name may be there already. < 0: there
- * is no slot left for it. */
-int module_offer(const struct module *module, struct err *err);
-void module_withdraw(const struct module *module);
-/* The module that this configuration is for; NULL: it is only known by name. */
+/*
+ * One that comes while the server runs; its abi and size are checked. It must stay where it is until
+ * offered_remove. There may be another version of the same name, from another file.
+ */
+void offered_add(const struct module *module);
+/* < 0 with err: it runs on a host, is still stopping there, or a command of it is being run. */
+int offered_remove(const struct module *module, struct err *err);
+/* By name, but not from a file; NULL. */
+const struct module *module_named(const char *name);
+/* The one that this configuration is for; NULL: it is only known by name. */
 const struct module *module_configured(const struct conf_module *options);
 
-/* An instance more, or one less: a module's commands are there as long as it runs on any host; those of its
- * newest version, when there are two. < 0: a command's name is taken. */
+/*
+ * An instance starts: a module's commands are there as long as one of it runs on any host; of two versions those
+ * of the one that came last. < 0: a command's name is taken. It leaves, and then has stopped; module_is_called: it
+ * was the last, and a command is still being run.
+ */
 int module_use(const struct module *module, struct err *err);
+void module_leave(const struct module *module);
+bool module_is_called(const struct module *module);
 void module_unuse(const struct module *module);
 
-/* The place of a module's state in a user's or session's slots; -1 when it has none. */
+/* The place of a module's state in a user's or session's own slots; -1 when it has none there: it asked for
+ * none, or came after the start (route/slots.h). Any thread. */
 int module_user_slot(const struct module *module);
 int module_session_slot(const struct module *module);
 unsigned modules_user_slots(void);

@@ -8,6 +8,9 @@
 #include "route/host_private.h"
 #include "route/session.h"
 
+/* How deep the routing of one stanza may cause that of others before these wait for the next turn of the loop: two
+ * services that answer each other must not use up the stack. */
+#define DEPTH_MAX 20
 #define BACKLOG_MAX 10000 /* pieces of mail for a worker; above it whoever sends more is slowed down */
 
 struct envelope *envelope_new(const struct jid *from, const struct jid *to, struct stanza *stanza)
@@ -95,24 +98,6 @@ static struct host *filter_host(const struct jid *from, const struct jid *to)
 	return host && host_hooks(host, HOOK_filter)->count ? host : NULL;
 }
 
-void route(const struct jid *from, const struct jid *to, struct stanza *stanza)
-{
-	struct host *host = filter_host(from, to);
-	if (!host) {
-		route_unfiltered(from, to, stanza);
-		return;
-	}
-	struct hook_stanza event = {.from = from, .to = to, .stanza = stanza_ref(stanza)};
-	enum hook_verdict verdict = hook_run_filter(host, &event);
-	if (verdict == HOOK_PASS)
-		route_unfiltered(event.from, event.to, event.stanza);
-	else if (verdict == HOOK_BOUNCE)
-		route_error(from, to, stanza, &event.error);
-	else
-		TRACE(STAGE_DROPPED, "hook filter: %s", event.reason ? event.reason : "a module took it");
-	stanza_unref(&event.stanza);
-}
-
 static void on_post(struct mail *mail)
 {
 	struct envelope *envelope = (struct envelope *)mail;
@@ -123,11 +108,47 @@ static void on_post(struct mail *mail)
 	trace_leave(before);
 }
 
-void route_post(const struct jid *from, const struct jid *to, struct stanza *stanza)
+static void post(
+    struct worker *worker, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	struct envelope *envelope = envelope_new(from, to, stanza);
 	envelope->mail.receive = on_post;
-	worker_post(worker_home(map_hash(jid_bare(from))), &envelope->mail);
+	worker_post(worker, &envelope->mail);
+}
+
+static void route_now(const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	struct host *host = filter_host(from, to);
+	if (!host) {
+		route_unfiltered(from, to, stanza);
+		return;
+	}
+	struct hook_stanza event = {
+	    .from = from, .to = to, .stanza = stanza, .error = {.condition = SE_service_unavailable}};
+	enum hook_verdict verdict = hook_run_filter(host, &event);
+	if (verdict == HOOK_PASS)
+		route_unfiltered(event.from, event.to, event.stanza);
+	else if (verdict == HOOK_BOUNCE)
+		route_error(from, to, stanza, &event.error);
+	hook_stanza_fini(&event, stanza);
+}
+
+static _Thread_local unsigned depth;
+
+void route(const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	if (depth >= DEPTH_MAX) {
+		post(worker_self(), from, to, stanza);
+		return;
+	}
+	depth++;
+	route_now(from, to, stanza);
+	depth--;
+}
+
+void route_post(const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	post(worker_home(map_hash(jid_bare(from))), from, to, stanza);
 }
 
 void route_error(

@@ -11,7 +11,9 @@
 #include "conf/access.h"
 #include "route/host_private.h"
 #include "route/offered.h"
+#include "route/privacy.h"
 #include "route/router.h"
+#include "route/slots.h"
 #include "route/user_private.h"
 #include "stanzad/log.h"
 
@@ -132,6 +134,7 @@ void session_unbind(struct session **session_ptr)
 	user->holds++;
 	hook_run_session_closed(user->host, &(struct hook_session){session});
 	user->holds--;
+	late_slots_forget(session);
 	stanza_unref(&session->presence);
 	free((char *)session->jid.text);
 	session->magic = 0;
@@ -153,19 +156,77 @@ static int presence_priority(const struct stanza *stanza, int *priority_r)
 	return good ? 0 : -1;
 }
 
-int session_set_presence(struct session *session, struct stanza *stanza)
+static bool is_bound(const struct user *user, const struct session *session)
 {
+	const struct session *at = user->sessions;
+	while (at && at != session)
+		at = at->next;
+	return at != NULL;
+}
+
+void session_keep_presence(struct user *user, struct session *session, struct stanza *stanza)
+{
+	if (!is_bound(user, session))
+		return;
 	int priority = 0;
-	bool available = stanza->type == PRESENCE_AVAILABLE;
-	if (available && presence_priority(stanza, &priority) < 0)
-		return -1;
-	struct stanza *previous = session->presence;
+	bool available = stanza && stanza->type == PRESENCE_AVAILABLE;
+	if (available)
+		presence_priority(stanza, &priority);
+	struct stanza *before = session->presence;
 	session->presence = available ? stanza_ref(stanza) : NULL;
-	session->priority = (int8_t)(available ? priority : 0);
-	struct hook_presence_out event = {session, stanza, previous};
-	hook_run_presence_out(session->user->host, &event);
+	session->priority = (int8_t)priority;
+	stanza_unref(&before);
+}
+
+int session_set_presence(struct session *session, struct stanza *stanza, struct stanza_error *error_r)
+{
+	int priority;
+	if (stanza->type == PRESENCE_AVAILABLE && presence_priority(stanza, &priority) < 0) {
+		*error_r = (struct stanza_error){
+		    .condition = SE_bad_request, .text = "priority is an integer from -128 to 127"};
+		return -1;
+	}
+	struct user *user = session->user;
+	struct stanza *previous = session->presence ? stanza_ref(session->presence) : NULL;
+	struct hook_stanza event = {
+	    .from = &session->jid,
+	    .stanza = stanza,
+	    .session = session,
+	    .user = user,
+	    .previous = previous,
+	    .error = {.condition = SE_service_unavailable},
+	};
+	user_hold(user);
+	session_keep_presence(user, session, stanza);
+	enum hook_verdict verdict = hook_run_presence_out(user->host, &event);
+	if (verdict != HOOK_PASS)
+		session_keep_presence(user, session, previous);
+	if (verdict == HOOK_BOUNCE)
+		*error_r = event.error;
+	hook_stanza_fini(&event, stanza);
 	stanza_unref(&previous);
-	return 0;
+	user_release(user);
+	return verdict == HOOK_BOUNCE ? -1 : 0;
+}
+
+/* --- sending -------------------------------------------------------------------------------------------- */
+
+enum hook_verdict session_sends(struct session *session, struct hook_stanza *event)
+{
+	struct user *user = session->user;
+	event->session = session;
+	event->user = user;
+	event->error.condition = SE_service_unavailable;
+	enum hook_verdict verdict = hook_run_user_send(user->host, event);
+	if (verdict != HOOK_PASS)
+		return verdict;
+	struct hook_stanza question = *event;
+	question.direction = HOOK_OUT;
+	question.error.condition = SE_not_acceptable;
+	verdict = privacy_check(&question);
+	event->error = question.error;
+	event->reason = question.reason;
+	return verdict;
 }
 
 /* --- delivering ----------------------------------------------------------------------------------------- */
@@ -175,32 +236,33 @@ static void spool(
 {
 	struct user *user = session->user;
 	LOG_DEBUG("session.queue_full", LOG_STR("session", jid_full(&session->jid)));
-	if (stanza->kind == STANZA_MESSAGE && stanza->type != STANZA_ERROR) {
-		struct hook_user_stanza event = {.user = user, .from = from, .to = to, .stanza = stanza};
-		if (hook_run_message_offline(user->host, &event) == HOOK_STOP)
-			return;
-	}
-	struct stanza_error error = {
-	    .condition = SE_resource_constraint, .text = "the recipient's queue is full"};
-	route_error(from, to, stanza, &error);
+	enum hook_verdict verdict = HOOK_BOUNCE;
+	struct hook_stanza event = {
+	    .from = from,
+	    .to = to,
+	    .stanza = stanza,
+	    .user = user,
+	    .error = {.condition = SE_resource_constraint, .text = "the recipient's queue is full"},
+	};
+	if (stanza->kind == STANZA_MESSAGE && stanza->type != STANZA_ERROR)
+		verdict = hook_run_message_offline(user->host, &event);
+	if (verdict != HOOK_STOP)
+		route_error(from, to, stanza, &event.error);
+	hook_stanza_fini(&event, stanza);
 }
 
-static enum hook_verdict receive_hook(struct session *session, struct hook_stanza *event)
-{
-	if (host_hooks(session->user->host, HOOK_user_receive)->count == 0)
-		return HOOK_PASS;
-	enum hook_verdict verdict = hook_run_user_receive(session->user->host, event);
-	if (verdict == HOOK_STOP)
-		TRACE(STAGE_DROPPED, "hook user_receive: %s",
-		    event->reason ? event->reason : "a module took it");
-	return verdict;
-}
-
-void session_deliver(
+void session_hand_over(
     struct session *session, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
-	struct hook_stanza event = {.from = from, .to = to, .stanza = stanza_ref(stanza), .session = session};
-	enum hook_verdict verdict = receive_hook(session, &event);
+	struct hook_stanza event = {
+	    .from = from,
+	    .to = to,
+	    .stanza = stanza,
+	    .session = session,
+	    .user = session->user,
+	    .error = {.condition = SE_service_unavailable},
+	};
+	enum hook_verdict verdict = hook_run_user_receive(session->user->host, &event);
 	if (verdict == HOOK_BOUNCE) {
 		route_error(from, to, stanza, &event.error);
 	} else if (verdict == HOOK_PASS) {
@@ -209,7 +271,14 @@ void session_deliver(
 		else if (!session->ops->deliver(session->stream, event.from, event.to, event.stanza))
 			spool(session, from, to, event.stanza);
 	}
-	stanza_unref(&event.stanza);
+	hook_stanza_fini(&event, stanza);
+}
+
+void session_deliver(
+    struct session *session, const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	if (privacy_lets_in(session->user, session, from, to, stanza))
+		session_hand_over(session, from, to, stanza);
 }
 
 static void slow_down_here(const struct jid *from, unsigned ms)
@@ -319,10 +388,16 @@ int64_t session_active_us(const struct session *session)
 
 void *session_slot(const struct session *session, const struct module *module)
 {
-	return session->slots[module_session_slot(module)];
+	int place = module_session_slot(module);
+	return place < 0 ? late_slot(session, module) : session->slots[place];
 }
 
 void session_set_slot(struct session *session, const struct module *module, void *state)
 {
-	session->slots[module_session_slot(module)] = state;
+	int place = module_session_slot(module);
+	assert(module->session_slot);
+	if (place < 0)
+		late_slot_set(session, module, state);
+	else
+		session->slots[place] = state;
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "stanzad/hooks.h"
 #include "stanzad/user.h"
 
 /* What a stream can do for its session. stream is the stream's own. */
@@ -63,8 +64,15 @@ void session_undelivered(const struct jid *user, const struct jid *from, const s
 void session_unbind(struct session **session);
 
 /*
- * The client's undirected presence: sets availability and priority, then hook presence_out. The stanza's type
- * is available or unavailable; priority is taken from it (RFC 6121 4.7.2.3). Returns < 0 when the priority is
- * none.
+ * The client sends a stanza: hooks user_send and, for what that left, privacy_check. HOOK_PASS: event->stanza
+ * may be routed. event: from, to and stanza; hook_stanza_fini it.
  */
-int session_set_presence(struct session *session, struct stanza *stanza);
+enum hook_verdict session_sends(struct session *session, struct hook_stanza *event);
+/*
+ * The client's undirected presence: sets availability and priority, then hook presence_out. The stanza's type
+ * is available or unavailable; priority is taken from it (RFC 6121 4.7.2.3). < 0 with an error for the client
+ * when the priority is none, or when a module refuses it: then everything is as before.
+ */
+int session_set_presence(struct session *session, struct stanza *stanza, struct stanza_error *error_r);
+/* What counts as its presence from now on; nothing when the session has ended meanwhile. */
+void session_keep_presence(struct user *user, struct session *session, struct stanza *stanza);

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "route/host_private.h"
+#include "route/privacy.h"
 #include "route/router.h"
 #include "route/user_private.h"
 #include "store/store_open.h"
@@ -27,16 +28,30 @@ static int best_priority(const struct user *user)
 	return best;
 }
 
-/* To every available session of at least that priority. */
+/*
+ * To every available session of at least that priority. Each can have a list of its own; when all of them
+ * refuse it the sender hears of it once.
+ */
 static void deliver_from_priority(
     struct user *user, int least, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
+	struct hook_stanza event = {.from = from, .to = to, .stanza = stanza, .user = user, .direction = HOOK_IN};
+	bool taken = false, bounced = false;
 	struct session *next;
+	event.error.condition = SE_service_unavailable;
 	for (struct session *session = user->sessions; session; session = next) {
 		next = session->next;
-		if (session->presence && session->priority >= least)
-			session_deliver(session, from, to, stanza);
+		if (!session->presence || session->priority < least)
+			continue;
+		event.session = session;
+		enum hook_verdict verdict = privacy_check(&event);
+		if (verdict == HOOK_PASS)
+			session_hand_over(session, from, to, stanza);
+		taken |= verdict == HOOK_PASS;
+		bounced |= verdict == HOOK_BOUNCE;
 	}
+	if (bounced && !taken)
+		route_error(from, to, stanza, &event.error);
 }
 
 /* When storage cannot keep up, whoever makes it write is slowed down: what waits for it is in memory. */
@@ -53,15 +68,21 @@ static void message_offline(
 {
 	TRACE(
 	    STAGE_OFFLINE, "%.*s has no available resource of non-negative priority", STR_FMT(jid_bare(to)));
-	if (trace_on())
+	if (!privacy_lets_in(user, NULL, from, to, stanza))
 		return;
-	struct hook_user_stanza event = {.user = user, .from = from, .to = to, .stanza = stanza};
-	event.error.condition = SE_service_unavailable;
+	struct hook_stanza event = {
+	    .from = from,
+	    .to = to,
+	    .stanza = stanza,
+	    .user = user,
+	    .error = {.condition = SE_service_unavailable},
+	};
 	enum hook_verdict verdict = hook_run_message_offline(user->host, &event);
-	if (verdict == HOOK_STOP)
+	if (verdict == HOOK_STOP && !event.explain)
 		spare_storage(from);
-	else
+	else if (verdict != HOOK_STOP && !event.unasked)
 		route_error(from, to, stanza, &event.error);
+	hook_stanza_fini(&event, stanza);
 }
 
 static void message_to_bare(
@@ -128,21 +149,24 @@ static void subscription_in(
     struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	struct jid bare_from = jid_to_bare(from), bare_to = jid_to_bare(to);
-	struct hook_user_stanza event = {.user = user, .from = &bare_from, .to = &bare_to, .stanza = stanza};
+	struct hook_stanza event = {
+	    .from = &bare_from,
+	    .to = &bare_to,
+	    .stanza = stanza,
+	    .user = user,
+	    .error = {.condition = SE_service_unavailable},
+	};
+	if (!privacy_lets_in(user, NULL, from, to, stanza))
+		return;
 	TRACE(STAGE_HANDLED, "as a subscription stanza, by hook subscription_in");
-	if (!trace_on() && hook_run_subscription_in(user->host, &event) == HOOK_BOUNCE)
+	if (hook_run_subscription_in(user->host, &event) == HOOK_BOUNCE)
 		route_error(from, to, stanza, &event.error);
+	hook_stanza_fini(&event, stanza);
 }
 
-static void presence_in(
+static void presence_to_sessions(
     struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
-	struct hook_user_stanza event = {.user = user, .from = from, .to = to, .stanza = stanza};
-	enum hook_verdict verdict = trace_on() ? HOOK_PASS : hook_run_presence_in(user->host, &event);
-	if (verdict == HOOK_BOUNCE)
-		route_error(from, to, stanza, &event.error);
-	if (verdict != HOOK_PASS || stanza->type == PRESENCE_PROBE)
-		return;
 	if (to->resource_len) {
 		struct session *session = user_session(user, jid_resource(to));
 		TRACE(STAGE_CHOSEN, "%s",
@@ -153,6 +177,28 @@ static void presence_in(
 	}
 	TRACE(STAGE_CHOSEN, "every available resource");
 	deliver_from_priority(user, INT8_MIN, from, to, stanza);
+}
+
+/* A probe is for the user as a whole; the rest is for resources, and those are asked one by one. */
+static void presence_in(
+    struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	bool probe = stanza->type == PRESENCE_PROBE;
+	struct hook_stanza event = {
+	    .from = from,
+	    .to = to,
+	    .stanza = stanza,
+	    .user = user,
+	    .error = {.condition = SE_service_unavailable},
+	};
+	if (probe && !privacy_lets_in(user, NULL, from, to, stanza))
+		return;
+	enum hook_verdict verdict = hook_run_presence_in(user->host, &event);
+	if (verdict == HOOK_BOUNCE)
+		route_error(from, to, stanza, &event.error);
+	else if (verdict == HOOK_PASS && !probe)
+		presence_to_sessions(user, from, to, event.stanza);
+	hook_stanza_fini(&event, stanza);
 }
 
 static void sm_presence(
@@ -189,14 +235,14 @@ static void sm_iq(struct user *user, const struct jid *from, const struct jid *t
 			bounce(from, to, stanza, SE_service_unavailable);
 	} else if (!stanza_is_request(stanza)) {
 		TRACE(STAGE_DROPPED, "an answer to a bare JID that asked nothing");
-	} else {
+	} else if (privacy_lets_in(user, NULL, from, to, stanza)) {
 		iq_dispatch(user->host, IQ_SM, user, from, to, stanza);
 	}
 }
 
 /* --- arriving ------------------------------------------------------------------------------------------- */
 
-static void deliver_to(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
+static void choose(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	switch (stanza->kind) {
 	case STANZA_MESSAGE:
@@ -212,6 +258,24 @@ static void deliver_to(struct user *user, const struct jid *from, const struct j
 		sm_iq(user, from, to, stanza);
 		break;
 	}
+}
+
+static void deliver_to(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	struct hook_stanza event = {
+	    .from = from,
+	    .to = to,
+	    .stanza = stanza,
+	    .user = user,
+	    .error = {.condition = SE_service_unavailable},
+	};
+	enum hook_verdict verdict =
+	    user_exists(user) ? hook_run_user_inbound(user->host, &event) : HOOK_PASS;
+	if (verdict == HOOK_PASS)
+		choose(user, from, to, event.stanza);
+	else if (verdict == HOOK_BOUNCE)
+		route_error(from, to, stanza, &event.error);
+	hook_stanza_fini(&event, stanza);
 }
 
 struct delivery {

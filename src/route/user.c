@@ -11,6 +11,7 @@
 #include "loop/executor.h"
 #include "route/host_private.h"
 #include "route/offered.h"
+#include "route/slots.h"
 #include "route/user_private.h"
 #include "stanzad/log.h"
 
@@ -27,11 +28,13 @@ static struct map *users_here(void)
 
 struct load {
 	struct job job;
+	struct auth_request account_request; /* where asking for the account may take long */
 	struct user *user;
 	struct host_tables *tables;
 	struct host_tables *seen; /* modules in these have loaded the user already; NULL: the user is new */
 	struct arena arena;
 	void **loaded; /* one word for each slot of the hook user_load_db */
+	bool account_known;
 	enum auth_outcome account;
 	int result;
 	struct err err;
@@ -52,7 +55,7 @@ static int load_read(void *arg, struct db *db, struct err *err)
 		    .loaded = &load->loaded[i],
 		    .err = err,
 		};
-		table->slots[i].entry.fn.user_load_db(table->slots[i].instance, &event);
+		hook_call_user_load_db(&table->slots[i], &event);
 		if (event.result < 0)
 			return -1;
 	}
@@ -63,7 +66,8 @@ static void load_run(struct job *job)
 {
 	struct load *load = list_entry(job, struct load, job);
 	const struct jid *jid = &load->user->jid;
-	load->account = auth_user_exists(jid_domain(jid), jid_local(jid), &load->err);
+	if (!load->account_known)
+		load->account = auth_user_exists(jid_domain(jid), jid_local(jid), &load->err);
 	if (load->account == AUTH_UNAVAILABLE)
 		load->result = -1;
 	else if (load->account == AUTH_OK && load->tables->hooks[HOOK_user_load_db].count)
@@ -86,7 +90,7 @@ static void run_user_loaded(const struct load *load)
 		if (host_tables_have(load->seen, table->slots[i].instance))
 			continue;
 		struct hook_user_loaded event = {load->user, loaded_by(load, table->slots[i].instance)};
-		table->slots[i].entry.fn.user_loaded(table->slots[i].instance, &event);
+		hook_call_user_loaded(&table->slots[i], &event);
 	}
 }
 
@@ -141,6 +145,28 @@ static void load_done(struct job *job)
 	user_settle(user);
 }
 
+static void load_account_done(struct auth_request *request)
+{
+	struct load *load = request->owner;
+	load->account = request->outcome;
+	load->account_known = true;
+	if (load->account == AUTH_UNAVAILABLE)
+		load->err = request->err;
+	executor_submit(&load->job, NULL);
+}
+
+static void load_account(struct load *load)
+{
+	load->account_request = (struct auth_request){
+	    .kind = AUTH_USER_KNOWN,
+	    .host = jid_domain(&load->user->jid),
+	    .user = jid_local(&load->user->jid),
+	    .done = load_account_done,
+	    .owner = load,
+	};
+	auth_submit(&load->account_request);
+}
+
 static void load_start(struct user *user, struct host_tables *seen)
 {
 	struct load *load = mem_zalloc(sizeof(*load));
@@ -151,7 +177,10 @@ static void load_start(struct user *user, struct host_tables *seen)
 	host_tables_hold(load->tables, 1);
 	load->job.run = load_run;
 	load->job.done = load_done;
-	executor_submit(&load->job, NULL);
+	if (auth_waits(jid_domain(&user->jid)))
+		load_account(load);
+	else
+		executor_submit(&load->job, NULL);
 }
 
 /* --- life ----------------------------------------------------------------------------------------------- */
@@ -175,6 +204,7 @@ static void user_free(struct user *user)
 	user->holds++; /* a module that lets go of the user now does not free it once more */
 	if (user->loaded)
 		hook_run_user_unload(user->host, &(struct hook_user){user});
+	late_slots_forget(user);
 	map_remove(users_here(), jid_bare(&user->jid));
 	free((char *)user->jid.text);
 	user->magic = 0;
@@ -230,7 +260,7 @@ bool user_in_memory(struct str bare)
 		const struct hook_table *table = &(old)->hooks[HOOK_##hook];                                 \
 		for (unsigned i = 0; i < table->count; i++)                                                  \
 			if (!host_tables_have((fresh), table->slots[i].instance))                            \
-				table->slots[i].entry.fn.hook(table->slots[i].instance, (event));            \
+				hook_call_##hook(&table->slots[i], (event));                                 \
 	} while (0)
 
 static bool any_new(const struct host_tables *old, const struct host_tables *fresh)
@@ -246,11 +276,11 @@ static bool any_new(const struct host_tables *old, const struct host_tables *fre
 
 static void slots_clear(struct user *user, const struct module *module)
 {
-	if (module_user_slot(module) >= 0)
-		user->slots[module_user_slot(module)] = NULL;
-	for (struct session *session = user->sessions; session && module_session_slot(module) >= 0;
+	if (module->user_slot)
+		user_set_slot(user, module, NULL);
+	for (struct session *session = user->sessions; session && module->session_slot;
 	     session = session->next)
-		session->slots[module_session_slot(module)] = NULL;
+		session_set_slot(session, module, NULL);
 }
 
 void user_migrate(struct user *user, struct host_tables *old)
@@ -339,6 +369,7 @@ void users_fini(void *unused)
 	while ((user = map_next(users_here(), &position, NULL)))
 		user_free(user);
 	map_fini(users_here());
+	late_slots_fini();
 	(void)unused;
 }
 
@@ -374,12 +405,18 @@ void user_release(struct user *user)
 
 void *user_slot(const struct user *user, const struct module *module)
 {
-	return user->slots[module_user_slot(module)];
+	int place = module_user_slot(module);
+	return place < 0 ? late_slot(user, module) : user->slots[place];
 }
 
 void user_set_slot(struct user *user, const struct module *module, void *state)
 {
-	user->slots[module_user_slot(module)] = state;
+	int place = module_user_slot(module);
+	assert(module->user_slot);
+	if (place < 0)
+		late_slot_set(user, module, state);
+	else
+		user->slots[place] = state;
 }
 
 struct session *user_first_session(const struct user *user)

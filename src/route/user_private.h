@@ -26,6 +26,10 @@ struct session {
 	void *slots[]; /* modules_session_slots */
 };
 
+/* session_deliver, when privacy_check has been asked already. */
+void session_hand_over(
+    struct session *session, const struct jid *from, const struct jid *to, struct stanza *stanza);
+
 /* Something that waits until the user is loaded. */
 struct user_waiter {
 	struct user_waiter *next;

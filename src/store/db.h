@@ -42,5 +42,11 @@ enum db_outcome db_run(struct db *db, db_run_fn run, void *arg, int *result_r, s
 /* The same with a transaction of its own, committed. Returns what run returned, or < 0. */
 int db_transact(struct db *db, bool write, db_run_fn run, void *arg, struct err *err);
 
+/*
+ * The same for a read on a thread that must not wait: < 0 also when the answer is not in memory. Nothing is
+ * changed by having tried.
+ */
+int db_peek(struct db *db, db_run_fn run, void *arg, struct err *err);
+
 /* The n-th statement from now on fails, in any connection; 0: none. */
 void db_fail_at(unsigned statement);

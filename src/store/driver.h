@@ -58,6 +58,12 @@ struct driver {
 	int (*undo)(struct driver_connection *connection, struct err *err);
 	/* False after a failure that ended the transaction by itself. */
 	bool (*in_transaction)(const struct driver_connection *connection);
+	/*
+	 * From now on (until wait) whatever would have to wait for a disk or for somebody else fails instead,
+	 * when this thread does it. False: it cannot promise that. NULL: it never can.
+	 */
+	bool (*hurry)(struct driver_connection *connection);
+	void (*wait)(struct driver_connection *connection);
 	/* After a commit was reported: time for upkeep that nobody waits for. */
 	void (*upkeep)(struct driver_connection *connection);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files that run operations share: store.c (taking them in), writer.c, open.c. */
+/* What the files that run operations share: store.c (taking them in), writer.c, peek.c, open.c. */
 #pragma once
 
 #include <pthread.h>
@@ -11,7 +11,7 @@
 #include "store/settings.h"
 #include "store/store_open.h"
 
-/* What store_op.private.words hold. */
+/* What store_op.own.words hold. */
 struct ticket {
 	union {
 		struct job job; /* a read, on the executor */
@@ -27,16 +27,16 @@ struct ticket {
 	bool finished;
 };
 _Static_assert(
-    sizeof(struct ticket) <= sizeof(((struct store_op *)0)->private.words), "no room for a ticket");
+    sizeof(struct ticket) <= sizeof(((struct store_op *)0)->own.words), "no room for a ticket");
 
 static inline struct ticket *ticket_of(struct store_op *op)
 {
-	return (struct ticket *)op->private.words;
+	return (struct ticket *)op->own.words;
 }
 
 static inline struct store_op *ticket_op(struct ticket *ticket)
 {
-	return list_entry(ticket, struct store_op, private);
+	return list_entry(ticket, struct store_op, own);
 }
 
 struct store {
@@ -81,3 +81,7 @@ void store_release(struct list *released);
 /* At the end: runs what store_release sent but no worker received, waits for reads that run. */
 void store_reads_drain(void);
 void store_readers_close(void);
+/* Gives back a connection of store.readers. */
+void store_reader_give(struct db *db);
+/* With the lock: the last write of the key that is not durable yet; NULL: there is none. */
+struct ticket *store_last_write(struct str key);

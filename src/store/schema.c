@@ -45,6 +45,14 @@ static void column_sql(const struct schema_column *column, enum dialect dialect,
 		strbuf_printf(out, " REFERENCES %s ON DELETE CASCADE", column->references);
 }
 
+void schema_column_sql(const struct schema_table *table, const struct schema_column *column,
+    enum dialect dialect, struct strbuf *out)
+{
+	strbuf_printf(out, "ALTER TABLE %s ADD COLUMN ", table->name);
+	column_sql(column, dialect, out);
+	strbuf_cstr(out, ";\n");
+}
+
 static const struct schema_column *column_find(const struct schema_table *table, struct str name)
 {
 	for (const struct schema_column *column = table->columns; column->name; column++)

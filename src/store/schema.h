@@ -67,6 +67,9 @@ extern const struct schema_owner schema_owners[];
 /* Appends the statements that make the table and its indexes. */
 void schema_table_sql(
     const struct schema_table *table, enum dialect dialect, bool multihost, struct strbuf *out);
+/* Appends the statement that adds a column to a table that is there. */
+void schema_column_sql(const struct schema_table *table, const struct schema_column *column,
+    enum dialect dialect, struct strbuf *out);
 /* NULL when there is none. */
 const struct schema_table *schema_table_find(struct str name);
 /* The version that we know; 0 for an owner that we do not know. */

@@ -2,8 +2,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -14,8 +16,27 @@
 /* The log is checkpointed between commits; inside of one only when it has grown to this regardless. */
 #define CHECKPOINT_PAGES_FORCED 16000
 
+/* What brackets operations: prepared once, since there are several of them to each. */
+enum bracket {
+	BEGIN_READ,
+	BEGIN_WRITE,
+	COMMIT,
+	SAVE,
+	KEEP,
+	BRACKETS,
+};
+
+static const char *const bracket_sql[BRACKETS] = {
+    [BEGIN_READ] = "BEGIN",
+    [BEGIN_WRITE] = "BEGIN IMMEDIATE",
+    [COMMIT] = "COMMIT",
+    [SAVE] = "SAVEPOINT op",
+    [KEEP] = "RELEASE op",
+};
+
 struct driver_connection {
 	sqlite3 *handle;
+	sqlite3_stmt *brackets[BRACKETS]; /* NULL until they are used */
 	enum driver_failure failure;
 	int log_pages;
 };
@@ -145,10 +166,55 @@ static int configure(struct driver_connection *connection, enum driver_mode mode
 	return script(connection, "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864", err);
 }
 
+/* --- reading what is in memory only --------------------------------------------------------------------- */
+
+static _Thread_local bool hurried;
+static bool can_hurry; /* atomic; since the first connection */
+
+/* What SQLite reads files with. */
+static ssize_t hurried_pread(int fd, void *bytes, size_t len, off_t at)
+{
+	struct iovec part = {bytes, len};
+	if (!hurried)
+		return pread(fd, bytes, len, at);
+	ssize_t n = preadv2(fd, &part, 1, at, RWF_NOWAIT);
+	if (n < 0 && errno == EOPNOTSUPP)
+		__atomic_store_n(&can_hurry, false, __ATOMIC_RELAXED);
+	return n;
+}
+
+static void install_pread(void)
+{
+	static const char *const names[] = {"pread", "pread64"};
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+
+	for (size_t i = 0; i < 2 && vfs && vfs->iVersion >= 3; i++)
+		if (vfs->xGetSystemCall(vfs, names[i]) &&
+		    vfs->xSetSystemCall(vfs, names[i], (sqlite3_syscall_ptr)hurried_pread) == SQLITE_OK)
+			can_hurry = true;
+}
+
+static bool hurry(struct driver_connection *connection)
+{
+	if (!__atomic_load_n(&can_hurry, __ATOMIC_RELAXED))
+		return false;
+	sqlite3_busy_timeout(connection->handle, 0);
+	hurried = true;
+	return true;
+}
+
+static void wait_again(struct driver_connection *connection)
+{
+	hurried = false;
+	sqlite3_busy_timeout(connection->handle, BUSY_MS);
+}
+
 static void connection_close(struct driver_connection **connection)
 {
 	if (!*connection)
 		return;
+	for (unsigned i = 0; i < BRACKETS; i++)
+		sqlite3_finalize((*connection)->brackets[i]);
 	sqlite3_close_v2((*connection)->handle);
 	free(*connection);
 	*connection = NULL;
@@ -160,8 +226,10 @@ static int connection_open(
 {
 	int flags =
 	    SQLITE_OPEN_NOMUTEX | (mode == DRIVER_INSPECT ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct driver_connection *connection;
 
+	pthread_once(&once, install_pread);
 	*connection_r = NULL;
 	if (mode == DRIVER_WRITE && file_make(target, err) < 0)
 		return -1;
@@ -201,9 +269,21 @@ static void examine(struct driver_connection *connection, struct strbuf *finding
 	sqlite3_finalize(statement);
 }
 
+static int run_bracket(struct driver_connection *connection, enum bracket which, struct err *err)
+{
+	sqlite3_stmt **statement = &connection->brackets[which];
+
+	if (!*statement && sqlite3_prepare_v3(connection->handle, bracket_sql[which], -1,
+			       SQLITE_PREPARE_PERSISTENT, statement, NULL) != SQLITE_OK)
+		return fail(connection, err);
+	int result = sqlite3_step(*statement) == SQLITE_DONE ? 0 : fail(connection, err);
+	sqlite3_reset(*statement);
+	return result;
+}
+
 static int begin(struct driver_connection *connection, bool write, struct err *err)
 {
-	return script(connection, write ? "BEGIN IMMEDIATE" : "BEGIN", err);
+	return run_bracket(connection, write ? BEGIN_WRITE : BEGIN_READ, err);
 }
 
 static void rollback(struct driver_connection *connection)
@@ -214,7 +294,7 @@ static void rollback(struct driver_connection *connection)
 
 static int commit(struct driver_connection *connection, struct err *err)
 {
-	if (script(connection, "COMMIT", err) == 0)
+	if (run_bracket(connection, COMMIT, err) == 0)
 		return 0;
 	rollback(connection);
 	return -1;
@@ -222,12 +302,12 @@ static int commit(struct driver_connection *connection, struct err *err)
 
 static int save(struct driver_connection *connection, struct err *err)
 {
-	return script(connection, "SAVEPOINT op", err);
+	return run_bracket(connection, SAVE, err);
 }
 
 static int keep(struct driver_connection *connection, struct err *err)
 {
-	return script(connection, "RELEASE op", err);
+	return run_bracket(connection, KEEP, err);
 }
 
 static int undo(struct driver_connection *connection, struct err *err)
@@ -375,6 +455,8 @@ const struct driver driver_sqlite = {
     .keep = keep,
     .undo = undo,
     .in_transaction = in_transaction,
+    .hurry = hurry,
+    .wait = wait_again,
     .upkeep = upkeep,
     .prepare = prepare,
     .finish = finish,

@@ -23,7 +23,7 @@ static void finish(struct ticket *ticket)
 {
 	struct store_op *op = ticket_op(ticket);
 
-	op->done(op, ticket->result, &op->private.err);
+	op->done(op, ticket->result, &op->own.err);
 }
 
 static void on_done(struct mail *mail)
@@ -56,7 +56,7 @@ static struct db *reader_take(struct err *err)
 	return db;
 }
 
-static void reader_give(struct db *db)
+void store_reader_give(struct db *db)
 {
 	pthread_mutex_lock(&store.lock);
 	if (store.reader_count == store.reader_room) {
@@ -82,7 +82,7 @@ static int read_now(db_run_fn run, void *arg, struct err *err)
 	int result = db ? db_transact(db, false, run, arg, err) : -1;
 
 	if (db)
-		reader_give(db);
+		store_reader_give(db);
 	return result;
 }
 
@@ -109,7 +109,7 @@ static void on_job_run(struct job *job)
 	pthread_mutex_lock(&store.lock);
 	store.waiting--;
 	pthread_mutex_unlock(&store.lock);
-	ticket->result = read_now(run_op, op, &op->private.err);
+	ticket->result = read_now(run_op, op, &op->own.err);
 	pthread_mutex_lock(&store.lock);
 	count_read(ticket->result);
 	pthread_mutex_unlock(&store.lock);
@@ -163,7 +163,7 @@ void store_reads_drain(void)
 		store.waiting--;
 		store.reading++;
 		pthread_mutex_unlock(&store.lock);
-		int result = read_now(run_op, op, &op->private.err);
+		int result = read_now(run_op, op, &op->own.err);
 		pthread_mutex_lock(&store.lock);
 		count_read(result);
 		ticket->result = result;
@@ -176,7 +176,7 @@ void store_reads_drain(void)
 
 /* Writes. ------------------------------------------------------------------------------------------- */
 
-static struct ticket *last_write(struct str key)
+struct ticket *store_last_write(struct str key)
 {
 	return key.len ? map_get(&store.last_writes, key) : NULL;
 }
@@ -199,7 +199,7 @@ void store_write_finished(struct ticket *ticket, struct list *released_r)
 {
 	struct store_op *op = ticket_op(ticket);
 
-	if (last_write(op->key) == ticket)
+	if (store_last_write(op->key) == ticket)
 		map_remove(&store.last_writes, op->key);
 	while (!list_empty(&ticket->readers)) {
 		struct list *node = ticket->readers.next;
@@ -236,7 +236,7 @@ static bool hold(struct store_op *op)
 		return true;
 	}
 	store.waiting++;
-	write = last_write(op->key);
+	write = store_last_write(op->key);
 	if (write)
 		list_add_before(&write->readers, &ticket_of(op)->node);
 	else
@@ -249,14 +249,14 @@ void store_submit(struct store_op *op)
 	struct ticket *ticket = ticket_of(op);
 
 	*ticket = (struct ticket){.home = worker_self()};
-	op->private.err.text[0] = '\0';
+	op->own.err.text[0] = '\0';
 	assert(ticket->home);
 	pthread_mutex_lock(&store.lock);
 	bool open = store.open;
 	bool held = open && hold(op);
 	pthread_mutex_unlock(&store.lock);
 	if (!open) {
-		ticket->result = refuse(&op->private.err);
+		ticket->result = refuse(&op->own.err);
 		ticket->mail.receive = on_done;
 		worker_post(ticket->home, &ticket->mail);
 	} else if (!held) {
@@ -292,7 +292,7 @@ static int call_write(struct call *call, struct err *err)
 	if (!open)
 		return refuse(err);
 	if (ticket->result < 0 && err)
-		*err = call->op.private.err;
+		*err = call->op.own.err;
 	return ticket->result;
 }
 
@@ -301,7 +301,7 @@ static int call_read(struct call *call, struct err *err)
 {
 	pthread_mutex_lock(&store.lock);
 	bool open = store.open;
-	struct ticket *write = open ? last_write(call->op.key) : NULL;
+	struct ticket *write = open ? store_last_write(call->op.key) : NULL;
 	uint64_t number = write ? write->number : 0;
 	if (open)
 		store.reading++;
@@ -310,7 +310,7 @@ static int call_read(struct call *call, struct err *err)
 	pthread_mutex_unlock(&store.lock);
 	if (!open)
 		return refuse(err);
-	int result = read_now(call->run, call->arg, err ? err : &call->op.private.err);
+	int result = read_now(call->run, call->arg, err ? err : &call->op.own.err);
 	pthread_mutex_lock(&store.lock);
 	count_read(result);
 	pthread_mutex_unlock(&store.lock);

@@ -79,7 +79,7 @@ static const struct step {
 
 enum { STEP_COUNT = sizeof(steps) / sizeof(steps[0]) };
 
-static const char *const columns_sql[DIALECT_COUNT] = {
+const char *const upgrade_columns_sql[DIALECT_COUNT] = {
     [DIALECT_SQLITE] = "SELECT t.name, c.name FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c "
 		       "WHERE t.type = 'table'",
     [DIALECT_PGSQL] = "SELECT table_name, column_name FROM information_schema.columns "
@@ -114,7 +114,7 @@ static void remember(struct upgrade *upgrade, struct map *map, struct str name, 
 
 static int find_columns(struct upgrade *upgrade, struct db *db, struct err *err)
 {
-	struct db_rows *rows = db_query_params(db, columns_sql[db_dialect(db)], NULL, 0, err);
+	struct db_rows *rows = db_query_params(db, upgrade_columns_sql[db_dialect(db)], NULL, 0, err);
 	int rc;
 
 	while ((rc = db_next(rows, err)) > 0) {
@@ -259,7 +259,7 @@ struct work {
 	const struct step *step;
 };
 
-static int record(struct db *db, const char *owner, int version, struct err *err)
+int upgrade_record(struct db *db, const char *owner, int version, struct err *err)
 {
 	int64_t rows = DB_EXEC(db, err, "UPDATE schema_version SET version = ? WHERE module = ?",
 	    DB_P_INT(version), DB_P_TEXT(str_of(owner)));
@@ -298,7 +298,7 @@ static int run_step(void *arg, struct db *db, struct err *err)
 		marks_rewrite(step->sql[dialect].after, work->upgrade->multihost, &sql, &marks, err);
 	int rc = db_script(db, sql.ptr, err);
 	strbuf_fini(&sql);
-	return rc < 0 ? rc : record(db, step->owner, step->version, err);
+	return rc < 0 ? rc : upgrade_record(db, step->owner, step->version, err);
 }
 
 static int run_record(void *arg, struct db *db, struct err *err)
@@ -307,7 +307,7 @@ static int run_record(void *arg, struct db *db, struct err *err)
 
 	for (const struct schema_owner *owner = schema_owners; owner->name; owner++)
 		if (version_of(upgrade, owner->name) < owner->version &&
-		    record(db, owner->name, owner->version, err) < 0)
+		    upgrade_record(db, owner->name, owner->version, err) < 0)
 			return -1;
 	return 0;
 }

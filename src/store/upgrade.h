@@ -28,3 +28,8 @@ void upgrade_explain(const struct upgrade *upgrade, struct strbuf *out);
 int upgrade_run(const struct upgrade *upgrade, struct db *db, struct err *err);
 /* Reads the beginning of every table, so that gross damage is found at the start. */
 int upgrade_probe(struct db *db, struct err *err);
+
+/* Which tables and columns there are: rows of two names. */
+extern const char *const upgrade_columns_sql[];
+/* Notes the version of an owner in the table schema_version. */
+int upgrade_record(struct db *db, const char *owner, int version, struct err *err);

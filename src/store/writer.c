@@ -55,7 +55,7 @@ static void fail_batch(struct batch *batch, const struct err *err)
 		if (ticket->result < 0)
 			continue;
 		ticket->result = -1;
-		ticket_op(ticket)->private.err = *err;
+		ticket_op(ticket)->own.err = *err;
 	}
 	LOG_ERROR("store.commit_failed", LOG_INT("operations", batch->count), LOG_CSTR("reason", err->text));
 }
@@ -72,8 +72,8 @@ static int run_batch(struct batch *batch, struct err *err)
 		struct store_op *op = ticket_op(ticket);
 		if (!begun)
 			continue;
-		if (db_run(store.writer_db, run_op, ticket, &ticket->result, &op->private.err) == DB_LOST) {
-			*err = op->private.err;
+		if (db_run(store.writer_db, run_op, ticket, &ticket->result, &op->own.err) == DB_LOST) {
+			*err = op->own.err;
 			return err_prefix(err, "rolled back with others");
 		}
 		if (clock_mono_us() >= end)

@@ -43,8 +43,13 @@ void c2s_send_writer(struct c2s *c2s, struct xml_writer *writer)
 void c2s_refuse(struct c2s *c2s, struct stanza *stanza, const struct jid *from,
     enum stanza_condition condition, const char *text)
 {
-	struct stanza_error error = {.condition = condition, .text = text};
-	struct stanza *answer = stanza_make_error(stanza, &error, NULL);
+	c2s_refuse_with(c2s, stanza, from, &(struct stanza_error){.condition = condition, .text = text});
+}
+
+void c2s_refuse_with(
+    struct c2s *c2s, struct stanza *stanza, const struct jid *from, const struct stanza_error *error)
+{
+	struct stanza *answer = stanza_make_error(stanza, error, NULL);
 	if (!answer)
 		return;
 	struct strbuf out = {0};
@@ -101,13 +106,30 @@ static void c2s_free(struct c2s *c2s)
 	free(c2s);
 }
 
-static void say_goodbye(struct c2s *c2s)
+/* Once for each stream, while its session is there. */
+static void tell_closed(struct c2s *c2s, const char *condition, const char *reason)
+{
+	if (!c2s->host || !host_hooks(c2s->host, HOOK_c2s_closed)->count)
+		return;
+	struct hook_c2s_closed event = {
+	    .host = c2s->host,
+	    .user = c2s->jid.text ? &c2s->jid : NULL,
+	    .session = c2s->session,
+	    .address = conn_peer(c2s->conn),
+	    .condition = condition,
+	    .reason = reason ? reason : "",
+	};
+	hook_run_c2s_closed(c2s->host, &event);
+}
+
+static void say_goodbye(struct c2s *c2s, const char *condition, const char *reason)
 {
 	c2s_send(c2s, STR("</stream:stream>"));
 	c2s->state = C2S_CLOSING;
 	timer_stop(&c2s->timer);
 	timer_stop(&c2s->slow_timer);
 	conn_close(c2s->conn, C2S_LINGER_MS);
+	tell_closed(c2s, condition, reason);
 	session_unbind(&c2s->session);
 }
 
@@ -123,7 +145,7 @@ void c2s_fail(struct c2s *c2s, enum stream_condition condition, const char *text
 	stream_error_write(&out, condition, text);
 	c2s_send(c2s, strbuf_view(&out));
 	strbuf_fini(&out);
-	say_goodbye(c2s);
+	say_goodbye(c2s, stream_condition_name(condition), text);
 }
 
 void c2s_close(struct c2s *c2s)
@@ -131,7 +153,7 @@ void c2s_close(struct c2s *c2s)
 	if (c2s->gone || c2s->state == C2S_CLOSING)
 		return;
 	c2s_header_send(c2s);
-	say_goodbye(c2s);
+	say_goodbye(c2s, NULL, "the client closed it");
 }
 
 void c2s_restart(struct c2s *c2s)
@@ -170,6 +192,19 @@ bool c2s_resume(struct c2s *c2s, enum c2s_state state)
 
 /* --- incoming ------------------------------------------------------------------------------------------- */
 
+static bool a_module_takes(struct c2s *c2s, const struct xml *elem)
+{
+	if (!host_hooks(c2s->host, HOOK_c2s_element)->count)
+		return false;
+	struct xml_writer answer = {.default_ns = NS_CLIENT};
+	struct hook_c2s_element event = {elem, c2s->host, &c2s->jid, c2s->session, &answer};
+	bool taken = hook_run_c2s_element(c2s->host, &event) == HOOK_STOP;
+	if (c2s->state != C2S_CLOSING)
+		c2s_send_writer(c2s, &answer);
+	xml_writer_fini(&answer);
+	return taken;
+}
+
 static void not_a_stanza(struct c2s *c2s, const struct xml *elem)
 {
 	bool before_login = c2s->state != C2S_SESSION && c2s->state != C2S_AUTHENTICATED;
@@ -180,7 +215,7 @@ static void not_a_stanza(struct c2s *c2s, const struct xml *elem)
 		    "this is not expected in the present state of the stream");
 	else if (before_login)
 		c2s_fail(c2s, STREAM_not_authorized, "authenticate first");
-	else
+	else if (!a_module_takes(c2s, elem))
 		c2s_fail(c2s, STREAM_unsupported_stanza_type, NULL);
 }
 
@@ -268,6 +303,8 @@ static void on_ended(void *owner)
 static void on_gone(void *owner, const char *reason)
 {
 	struct c2s *c2s = owner;
+	if (c2s->state != C2S_CLOSING)
+		tell_closed(c2s, NULL, reason);
 	LOG_INFO("c2s.closed",
 	    LOG_STR("session", c2s->session ? jid_full(session_jid(c2s->session)) : STR("")),
 	    LOG_STR("address", conn_peer_text(c2s->conn)), LOG_CSTR("reason", reason));
@@ -376,6 +413,6 @@ unsigned c2s_count(void)
 
 void c2s_fini(void)
 {
-	c2s_scratch_fini();
+	backlog_fini();
 	lang_fini();
 }

@@ -10,6 +10,7 @@
 #include "loop/timer.h"
 #include "net/conn.h"
 #include "route/session.h"
+#include "stream/backlog.h"
 #include "stream/stream_error.h"
 #include "xml/stream.h"
 
@@ -46,11 +47,6 @@ struct c2s_setup {
 	struct stream_hold *hold;
 };
 
-/* Stanzas that the socket has not taken yet, oldest first. */
-struct c2s_backlog {
-	struct c2s_unsent *first, *last;
-};
-
 struct c2s {
 	uint32_t magic;
 	enum c2s_state state : 8;
@@ -74,7 +70,7 @@ struct c2s {
 	struct xml_limits limits;
 	struct timer timer; /* negotiation; in a session, the next look at a client that does not read */
 	struct timer slow_timer;
-	struct c2s_backlog backlog;
+	struct backlog backlog; /* what the socket has not taken yet */
 	struct list link;  /* all streams of this worker */
 	int64_t since_us;  /* the bind, real time */
 	int64_t active_us; /* the latest element */
@@ -98,6 +94,8 @@ void c2s_restart(struct c2s *c2s);
 /* A stanza error straight to this client, as if from 'from' (NULL: from the server). */
 void c2s_refuse(struct c2s *c2s, struct stanza *stanza, const struct jid *from,
     enum stanza_condition condition, const char *text);
+void c2s_refuse_with(struct c2s *c2s, struct stanza *stanza, const struct jid *from,
+    const struct stanza_error *error);
 /* The limits for stanzas before and after authentication. */
 void c2s_limit_size(struct c2s *c2s, bool before_login);
 void c2s_setup_free(struct c2s_setup **setup);
@@ -147,4 +145,3 @@ void c2s_drained(void *owner);
 void c2s_emptied(void *owner);
 void c2s_blocked(void *owner);
 extern const struct session_ops c2s_session_ops;
-void c2s_scratch_fini(void);

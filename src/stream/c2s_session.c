@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/list.h"
-#include "loop/worker.h"
 #include "route/host_private.h"
 #include "stream/c2s_private.h"
 
@@ -16,16 +15,6 @@
 #define QUEUE_LIMIT (4 * QUEUE_HARD)
 #define VERY_SLOW_MS 1000
 #define STALL_CHECK_MS 1000
-
-#define SCRATCH_KEEP (64u * 1024)
-
-static struct strbuf scratch[256]; /* one a worker: where a stanza is written before it is queued */
-
-void c2s_scratch_fini(void)
-{
-	for (unsigned i = 0; i < 256; i++)
-		strbuf_fini(&scratch[i]);
-}
 
 static void on_stall_check(struct timer *timer)
 {
@@ -78,17 +67,6 @@ void c2s_blocked(void *owner)
 	watch_stall(owner);
 }
 
-static void queue_stanza(struct c2s *c2s, const struct jid *from, const struct jid *to, struct stanza *stanza)
-{
-	struct strbuf *out = &scratch[worker_index(worker_self())];
-	strbuf_reset(out);
-	stanza_write(out, stanza, from, to);
-	conn_write(c2s->conn, strbuf_view(out));
-	c2s_backlog_add(c2s, from, to, stanza);
-	if (out->cap > SCRATCH_KEEP)
-		strbuf_fini(out);
-}
-
 static bool on_deliver(void *stream, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	struct c2s *c2s = stream;
@@ -101,7 +79,8 @@ static bool on_deliver(void *stream, const struct jid *from, const struct jid *t
 			return false;
 		}
 	}
-	queue_stanza(c2s, from, to, stanza);
+	backlog_write(c2s->conn, from, to, stanza);
+	c2s_backlog_add(c2s, from, to, stanza);
 	return true;
 }
 

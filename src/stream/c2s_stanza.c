@@ -9,30 +9,48 @@
 static void presence_undirected(struct c2s *c2s, struct stanza *stanza)
 {
 	bool broadcast = stanza->type == PRESENCE_AVAILABLE || stanza->type == PRESENCE_UNAVAILABLE;
-	if (!broadcast || session_set_presence(c2s->session, stanza) < 0)
-		c2s_refuse(c2s, stanza, &c2s->jid, SE_bad_request,
-		    broadcast ? "priority is an integer from -128 to 127" : NULL);
+	struct stanza_error error = {.condition = SE_bad_request};
+	if (!broadcast || session_set_presence(c2s->session, stanza, &error) < 0)
+		c2s_refuse_with(c2s, stanza, &c2s->jid, &error);
 }
 
 static void presence_subscription(struct c2s *c2s, const struct jid *to, struct stanza *stanza)
 {
 	struct user *user = session_user(c2s->session);
 	struct jid bare = jid_to_bare(to);
-	struct hook_subscription_out event = {
-	    .session = c2s->session, .user = user, .to = &bare, .stanza = stanza};
+	struct hook_stanza event = {
+	    .from = user_jid(user),
+	    .to = &bare,
+	    .stanza = stanza,
+	    .session = c2s->session,
+	    .user = user,
+	    .error = {.condition = SE_service_unavailable},
+	};
 	enum hook_verdict verdict = hook_run_subscription_out(c2s->host, &event);
 	/* RFC 6121 3.1.2: from the bare JID to the bare JID. */
 	if (verdict == HOOK_PASS)
-		route(user_jid(user), &bare, stanza);
+		route(user_jid(user), &bare, event.stanza);
 	else if (verdict == HOOK_BOUNCE)
-		c2s_refuse(c2s, stanza, &bare, event.error.condition, event.error.text);
+		c2s_refuse_with(c2s, stanza, &bare, &event.error);
+	hook_stanza_fini(&event, stanza);
 }
 
 static void presence_directed(struct c2s *c2s, const struct jid *to, struct stanza *stanza)
 {
-	struct hook_presence_directed event = {c2s->session, to, stanza};
-	if (hook_run_presence_directed(c2s->host, &event) == HOOK_PASS)
-		route(session_jid(c2s->session), to, stanza);
+	struct hook_stanza event = {
+	    .from = session_jid(c2s->session),
+	    .to = to,
+	    .stanza = stanza,
+	    .session = c2s->session,
+	    .user = session_user(c2s->session),
+	    .error = {.condition = SE_service_unavailable},
+	};
+	enum hook_verdict verdict = hook_run_presence_directed(c2s->host, &event);
+	if (verdict == HOOK_PASS)
+		route(session_jid(c2s->session), to, event.stanza);
+	else if (verdict == HOOK_BOUNCE)
+		c2s_refuse_with(c2s, stanza, to, &event.error);
+	hook_stanza_fini(&event, stanza);
 }
 
 static void presence_out(struct c2s *c2s, const struct jid *to, struct stanza *stanza)
@@ -110,13 +128,6 @@ static bool from_is_own(struct c2s *c2s, const struct stanza *stanza)
 	return own;
 }
 
-static enum hook_verdict send_hook(struct c2s *c2s, struct hook_stanza *event)
-{
-	if (host_hooks(c2s->host, HOOK_user_send)->count == 0)
-		return HOOK_PASS;
-	return hook_run_user_send(c2s->host, event);
-}
-
 static void dispatch(struct c2s *c2s, const struct jid *to, bool directed, struct stanza *stanza)
 {
 	if (stanza->kind == STANZA_PRESENCE && !directed)
@@ -135,18 +146,16 @@ static void dispatch(struct c2s *c2s, const struct jid *to, bool directed, struc
 
 static void stanza_to(struct c2s *c2s, const struct jid *to, bool directed, struct stanza *stanza)
 {
-	struct hook_stanza event = {
-	    .from = session_jid(c2s->session),
-	    .to = to,
-	    .stanza = c2s_without_forged_delay(stanza),
-	    .session = c2s->session,
-	};
-	enum hook_verdict verdict = send_hook(c2s, &event);
-	if (verdict == HOOK_PASS)
+	struct stanza *clean = c2s_without_forged_delay(stanza);
+	struct hook_stanza event = {.from = session_jid(c2s->session), .to = to, .stanza = clean};
+	enum hook_verdict verdict = session_sends(c2s->session, &event);
+	/* A module may have ended the session. */
+	if (verdict == HOOK_PASS && c2s->session)
 		dispatch(c2s, event.to, directed, event.stanza);
 	else if (verdict == HOOK_BOUNCE)
-		c2s_refuse(c2s, stanza, to, event.error.condition, event.error.text);
-	stanza_unref(&event.stanza);
+		c2s_refuse_with(c2s, stanza, to, &event.error);
+	hook_stanza_fini(&event, clean);
+	stanza_unref(&clean);
 }
 
 void c2s_stanza(struct c2s *c2s, struct stanza *stanza)

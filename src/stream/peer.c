@@ -132,6 +132,21 @@ bool peer_resume(struct peer *peer)
 	return !peer->is_closing && !peer->is_gone;
 }
 
+void peer_pause(struct peer *peer)
+{
+	peer->pauses++;
+	if (!peer->is_gone)
+		conn_pause(peer->conn);
+}
+
+void peer_unpause(struct peer *peer)
+{
+	assert(peer->pauses);
+	peer->pauses--;
+	if (!peer->is_gone)
+		conn_resume(peer->conn);
+}
+
 void peer_restart(struct peer *peer)
 {
 	peer->header_sent = false;
@@ -180,12 +195,12 @@ static void choke(struct peer *peer)
 	if (peer->choked || peer->is_closing || conn_output(peer->conn) <= PEER_CHOKE)
 		return;
 	peer->choked = true;
-	conn_pause(peer->conn);
+	peer_pause(peer);
 }
 
 static bool can_read(const struct peer *peer)
 {
-	return !peer->is_closing && !peer->waiting && !peer->choked;
+	return !peer->is_closing && !peer->waiting && !peer->pauses;
 }
 
 static size_t on_received(void *owner, const char *bytes, size_t len)
@@ -224,7 +239,7 @@ static void on_drained(void *owner)
 {
 	struct peer *peer = owner;
 	if (peer->choked)
-		conn_resume(peer->conn);
+		peer_unpause(peer);
 	peer->choked = false;
 	if (peer->ops->drained && !peer->is_closing)
 		peer->ops->drained(peer);
@@ -237,6 +252,13 @@ static void on_emptied(void *owner)
 		peer->ops->emptied(peer);
 }
 
+static void on_blocked(void *owner)
+{
+	struct peer *peer = owner;
+	if (peer->ops->blocked)
+		peer->ops->blocked(peer);
+}
+
 static void on_ended(void *owner)
 {
 	peer_close(owner);
@@ -245,16 +267,17 @@ static void on_ended(void *owner)
 static void on_gone(void *owner, const char *reason)
 {
 	struct peer *peer = owner;
-	bool was_closing = peer->is_closing;
+	bool was_closing = peer->is_closing, waiting = peer->waiting;
 	peer->is_closing = peer->is_gone = true;
 	peer->bytes_out = conn_traffic(peer->conn).bytes_out;
-	peer->conn = NULL;
 	timer_stop(&peer->timer);
 	timer_stop(&peer->stall);
 	list_remove(&peer->link);
 	if (!was_closing && peer->ops->closing)
 		peer->ops->closing(peer);
 	peer->ops->gone(peer, reason);
+	if (waiting)
+		peer->conn = NULL;
 }
 
 static const struct conn_ops peer_conn_ops = {
@@ -263,6 +286,7 @@ static const struct conn_ops peer_conn_ops = {
     .ended = on_ended,
     .drained = on_drained,
     .emptied = on_emptied,
+    .blocked = on_blocked,
     .gone = on_gone,
 };
 

@@ -27,14 +27,16 @@ struct peer_ops {
 	/* The TLS handshake that conn_start_tls... began is complete; the stream was restarted. May be NULL.
 	 */
 	void (*secured)(struct peer *peer);
-	/* conn_ops.drained and .emptied. May be NULL. */
+	/* conn_ops.drained, .emptied and .blocked. May be NULL. emptied comes while the stream closes, too. */
 	void (*drained)(struct peer *peer);
 	void (*emptied)(struct peer *peer);
+	void (*blocked)(struct peer *peer);
 	/* The stream ends, by whichever side: nothing more goes out or comes in. Once, before gone. May be
 	 * NULL. */
 	void (*closing)(struct peer *peer);
-	/* The connection is gone; called after closing. The owner frees itself, unless peer_wait is in force:
-	 * then peer_resume returns false, and the owner frees itself after that. */
+	/* The connection is gone; called after closing. peer->conn can still be looked at. The owner frees
+	 * itself, unless peer_wait is in force: then peer_resume returns false, and the owner frees itself
+	 * after that. */
 	void (*gone)(struct peer *peer, const char *reason);
 };
 
@@ -54,6 +56,7 @@ struct peer {
 	bool secured;       /* TLS is on; what was sent in the clear behind its start does not count */
 	bool waiting;       /* peer_wait */
 	bool choked;        /* nothing is read until the other side takes what we have for it */
+	unsigned pauses;    /* peer_pause */
 	bool is_closing, is_gone;
 	uint64_t bytes_out; /* is_gone: what the socket took of conn_write's bytes */
 };
@@ -82,6 +85,10 @@ void peer_expect_within(struct peer *peer, uint64_t ms, const char *text);
  * owner frees itself now. */
 void peer_wait(struct peer *peer);
 bool peer_resume(struct peer *peer);
+/* Nothing is read until peer_unpause has been called as often. For a stream that is too fast: unlike peer_wait
+ * nothing has to come back when the stream ends. */
+void peer_pause(struct peer *peer);
+void peer_unpause(struct peer *peer);
 /* Around conn_move: out of this worker's list and timers, and into that one's. */
 void peer_leaves(struct peer *peer);
 void peer_arrived(struct peer *peer);

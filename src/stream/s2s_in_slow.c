@@ -51,21 +51,26 @@ static void on_over(struct timer *timer)
 	struct s2s_in *in = list_entry(timer, struct s2s_in, slow_timer);
 	in->slowed = false;
 	in->slow_free_ms = clock_mono_ms() + PAUSE_MS;
-	peer_resume(&in->peer);
+	peer_unpause(&in->peer);
 }
 
 static void slow_stream(struct s2s_in *in)
 {
-	if (in->slowed || in->peer.waiting || in->peer.is_closing || clock_mono_ms() < in->slow_free_ms)
+	if (in->slowed || in->peer.is_closing || clock_mono_ms() < in->slow_free_ms)
 		return;
 	in->slowed = true;
-	peer_wait(&in->peer);
+	peer_pause(&in->peer);
 	timer_start(&in->slow_timer, PAUSE_MS, on_over);
 }
 
 void s2s_in_slow_fini(struct s2s_in *in)
 {
 	timer_stop(&in->slow_timer);
+<<<<<<< HEAD
+	if (in->slowed)
+		peer_unpause(&in->peer);
+=======
+>>>>>>> s2sin
 	in->slowed = false;
 }
 

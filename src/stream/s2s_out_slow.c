@@ -9,7 +9,7 @@ static void on_over(struct timer *timer)
 	struct s2s_out *out = list_entry(timer, struct s2s_out, slow);
 	out->slowed = false;
 	out->slow_free_ms = clock_mono_ms() + PAUSE_MS;
-	peer_resume(&out->peer);
+	peer_unpause(&out->peer);
 }
 
 static void slow_one(void *arg, struct peer *peer)
@@ -20,7 +20,7 @@ static void slow_one(void *arg, struct peer *peer)
 	    !str_eq(out->remote, *remote) || clock_mono_ms() < out->slow_free_ms)
 		return;
 	out->slowed = true;
-	peer_wait(peer);
+	peer_pause(peer);
 	timer_start(&out->slow, PAUSE_MS, on_over);
 }
 
@@ -33,6 +33,6 @@ void s2s_out_slow_fini(struct s2s_out *out)
 {
 	timer_stop(&out->slow);
 	if (out->slowed)
-		peer_resume(&out->peer);
+		peer_unpause(&out->peer);
 	out->slowed = false;
 }

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "xml/tokens.h"
+
 const struct xml_limits xml_limits_default = {
     .max_bytes = 262144, .max_depth = 64, .max_attrs = 64, .max_elements = 8192};
 
@@ -59,7 +61,10 @@ struct str xml_attr_ns(const struct xml *elem, const char *ns, const char *name)
 
 struct str xml_lang(const struct xml *elem)
 {
-	return xml_attr_ns(elem, xml_ns_text(XNS_XML), "lang");
+	for (unsigned i = 0; i < elem->attr_count; i++)
+		if (elem->attrs[i].name_token == XN_lang && str_eq(elem->attrs[i].ns, xml_ns_strs[XNS_XML]))
+			return elem->attrs[i].value;
+	return STR_NULL;
 }
 
 static bool named(const struct xml *node, struct str name, struct str ns)

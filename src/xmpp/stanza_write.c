@@ -18,6 +18,9 @@ static const char *const escapes[256] = {
     ['"'] = "&quot;",
 };
 
+static const struct str kinds[] = {
+    [STANZA_MESSAGE] = {"message", 7}, [STANZA_PRESENCE] = {"presence", 8}, [STANZA_IQ] = {"iq", 2}};
+
 /* These write at a place with enough room and return the end of what they wrote. */
 static inline char *put_bytes(char *p, struct str bytes)
 {
@@ -28,13 +31,16 @@ static inline char *put_bytes(char *p, struct str bytes)
 
 static inline char *put_escaped(char *p, struct str value)
 {
-	for (size_t i = 0; i < value.len; i++) {
-		const char *escape = escapes[(unsigned char)value.ptr[i]];
+	const char *at = value.ptr, *end = at + value.len;
 
-		if (__builtin_expect(!escape, 1))
-			*p++ = value.ptr[i];
-		else
-			p = stpcpy(p, escape);
+	while (at < end) {
+		const char *plain = at;
+
+		while (at < end && !escapes[(unsigned char)*at])
+			at++;
+		p = put_bytes(p, (struct str){plain, (size_t)(at - plain)});
+		if (at < end)
+			p = stpcpy(p, escapes[(unsigned char)*at++]);
 	}
 	return p;
 }
@@ -75,7 +81,7 @@ static void put_start(struct strbuf *out, const struct stanza *stanza, struct st
 	char *p = start;
 
 	*p++ = '<';
-	p = put_bytes(p, str_of(stanza_kind_text(stanza->kind)));
+	p = put_bytes(p, kinds[stanza->kind]);
 	if (from.ptr)
 		p = put_attr(p, STR(" from='"), from);
 	if (to.ptr)
@@ -140,6 +146,6 @@ void stanza_write(
 	strbuf_str(out, stanza->root->inner);
 	strbuf_str(out, stanza->tail);
 	strbuf_str(out, STR("</"));
-	strbuf_cstr(out, stanza_kind_text(stanza->kind));
+	strbuf_str(out, kinds[stanza->kind]);
 	strbuf_char(out, '>');
 }

@@ -13,7 +13,7 @@ OK, FAILED, CONFLICT, NOT_FOUND, USAGE = range(5)
 COMMANDS = """status stop restart reload_config register unregister registered_users check_account
     check_password change_password connected_users connected_users_info user_sessions_info
     num_resources kick_user kick_session send_message get_roster add_rosteritem delete_rosteritem
-    get_offline_count stats set_loglevel modules_installed explain""".split()
+    get_offline_count stats set_loglevel modules_installed explain hooks""".split()
 
 
 class TestHelp:

@@ -16,18 +16,22 @@
 #include "base/list.h"
 #include "base/log_sink.h"
 #include "base/mem.h"
-#include "conf/conf.h"
+#include "conf/components.h"
 #include "loop/executor.h"
 #include "loop/worker.h"
 #include "modules/modules.h"
 #include "net/conn.h"
 #include "route/account.h"
+#include "route/component.h"
+#include "route/host_events.h"
 #include "route/hosts.h"
 #include "route/iq_request.h"
 #include "route/offered.h"
 #include "route/s2s.h"
 #include "route/user_private.h"
 #include "stream/c2s.h"
+#include "stream/component.h"
+#include "stream/peer.h"
 #include "stream/s2s_in.h"
 #include "test_store.h"
 
@@ -93,14 +97,11 @@ static bool clients_turn(void)
 
 	for (struct sim_client *client = clients; client; client = client->next)
 		if (client->fd >= 0)
-			any |= client_writes(client) | client_reads(client);
+			any |= (int)client_writes(client) | (int)client_reads(client);
 	return any;
 }
 
-/* Which is which in what load() makes. */
-enum { LISTENER_C2S, LISTENER_S2S };
-
-static struct sim_client *client_new(unsigned listener, const struct sockaddr *peer)
+static struct sim_client *client_new(const struct sockaddr *peer, size_t listener)
 {
 	struct sim_client *client = mem_zalloc(sizeof(*client));
 	int ends[2], size = SOCKET_BUFFER;
@@ -111,20 +112,29 @@ static struct sim_client *client_new(unsigned listener, const struct sockaddr *p
 	client->fd = ends[1];
 	client->next = clients;
 	clients = client;
-	struct conf *conf = conf_current();
-	(listener == LISTENER_C2S ? c2s_accept : s2s_in_accept)(
-	    conn_new(ends[0], peer), conf_listener_at(conf, listener), conf);
+	const struct conf_listener *options = conf_listener_at(conf_current(), listener);
+	if (conf_listener_is_service(options))
+		component_accept(conn_new(ends[0], peer), options, conf_current());
+	else if (strcmp(conf_listener_module(options), "ejabberd_s2s_in") == 0)
+		s2s_in_accept(conn_new(ends[0], peer), options, conf_current());
+	else
+		c2s_accept(conn_new(ends[0], peer), options, conf_current());
 	return client;
 }
 
 struct sim_client *sim_client(void)
 {
-	return client_new(LISTENER_C2S, NULL);
+	return client_new(NULL, 0);
 }
 
 struct sim_client *sim_peer(void)
 {
-	return client_new(LISTENER_S2S, NULL);
+	return client_new(NULL, conf_listener_count(conf_current()) - 1);
+}
+
+struct sim_client *sim_client_at(size_t listener)
+{
+	return client_new(NULL, listener);
 }
 
 struct sim_client *sim_client_from(const char *address)
@@ -133,10 +143,10 @@ struct sim_client *sim_client_from(const char *address)
 	struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_port = htons(40000)};
 
 	if (inet_pton(AF_INET, address, &in4.sin_addr) == 1)
-		return client_new(LISTENER_C2S, (const struct sockaddr *)&in4);
+		return client_new((const struct sockaddr *)&in4, 0);
 	if (inet_pton(AF_INET6, address, &in6.sin6_addr) != 1)
 		give_up(address, "no address");
-	return client_new(LISTENER_C2S, (const struct sockaddr *)&in6);
+	return client_new((const struct sockaddr *)&in6, 0);
 }
 
 void sim_send(struct sim_client *client, const char *text)
@@ -177,6 +187,20 @@ void sim_cut(struct sim_client *client)
 {
 	close(client->fd);
 	client->fd = -1;
+}
+
+void sim_free(struct sim_client *client)
+{
+	struct sim_client **at = &clients;
+
+	while (*at != client)
+		at = &(*at)->next;
+	*at = client->next;
+	if (client->fd >= 0)
+		close(client->fd);
+	strbuf_fini(&client->in);
+	strbuf_fini(&client->out);
+	free(client);
 }
 
 /* --- time -------------------------------------------------------------------------------------------- */
@@ -320,6 +344,12 @@ struct str sim_between(struct sim_client *client, const char *before, const char
 	if (!sim_expect(client, behind))
 		return STR("");
 	return (struct str){client->in.ptr + start, client->read - strlen(behind) - start};
+}
+
+struct str sim_unread(struct sim_client *client)
+{
+	sim_settle();
+	return str_of(unread(client));
 }
 
 void sim_skip(struct sim_client *client)
@@ -507,17 +537,26 @@ void sim_start(const char *listener, const char *rest)
 	must_work(store_open(conf, test_dir, &err), "store_open", &err);
 	must_work(hosts_apply(conf, &err), "hosts_apply", &err);
 	conf_install(conf);
+	components_expect(conf);
+	host_events_in_force();
+	host_events_started();
 }
 
 bool sim_try_reload(const char *listener, const char *rest, struct err *err)
 {
 	struct conf *conf = load(listener, rest), *previous;
 
+	components_drop(conf);
 	if (hosts_apply(conf, err) < 0) {
+		components_expect(conf_current());
 		conf_unref(&conf);
 		return false;
 	}
 	previous = conf_install(conf);
+	components_expect(conf);
+	components_close_gone();
+	host_events_in_force();
+	host_events_reloaded();
 	sim_settle();
 	conf_unref(&previous);
 	return true;
@@ -532,27 +571,22 @@ void sim_reload(const char *listener, const char *rest)
 
 static void clients_free(void)
 {
-	while (clients) {
-		struct sim_client *client = clients;
-		clients = client->next;
-		if (client->fd >= 0)
-			close(client->fd);
-		strbuf_fini(&client->in);
-		strbuf_fini(&client->out);
-		free(client);
-	}
+	while (clients)
+		sim_free(clients);
 }
 
 void sim_stop(void)
 {
 	struct conf *conf;
 
+	host_events_stopping();
 	c2s_close_all("system-shutdown", NULL);
 	peers_close(STREAM_system_shutdown, NULL);
 	clients_free();
 	sim_settle();
 	if (c2s_count() || peers_count())
 		give_up("sim_stop", "a stream is left");
+	host_events_down();
 	executor_fini();
 	store_close();
 	workers_visit(iq_requests_fini, NULL);
@@ -561,6 +595,7 @@ void sim_stop(void)
 	workers_visit(users_fini, NULL);
 	workers_fini();
 	hosts_fini();
+	components_fini();
 	conn_pools_fini();
 	c2s_fini();
 	conf = conf_install(NULL);

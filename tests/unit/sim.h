@@ -47,6 +47,8 @@ void sim_stop(void);
 
 /* A connection, from a Unix socket or from that IP address; nothing is sent. Freed by sim_stop. */
 struct sim_client *sim_client(void);
+/* The same by another listener: they are numbered in the order of the configuration, the c2s listener is 0. */
+struct sim_client *sim_client_at(size_t listener);
 struct sim_client *sim_client_from(const char *address);
 /* The same as another server: of the listener ejabberd_s2s_in. */
 struct sim_client *sim_peer(void);
@@ -68,6 +70,8 @@ void sim_deaf(struct sim_client *client, bool deaf);
 void sim_hear(struct sim_client *client, size_t bytes);
 /* The connection is cut, without a word. */
 void sim_cut(struct sim_client *client);
+/* The same, and it is freed. */
+void sim_free(struct sim_client *client);
 
 /* From now on no job is run and nothing is read from storage; release goes on. */
 void sim_hold_jobs(void);
@@ -87,6 +91,8 @@ bool sim_has(struct sim_client *client, const char *text);
 unsigned sim_count(struct sim_client *client, const char *text);
 /* What came between two texts, which are read; lives until the next call. Empty when they did not come. */
 struct str sim_between(struct sim_client *client, const char *before, const char *behind);
+/* What came and was not read; lives until the next call for the client. */
+struct str sim_unread(struct sim_client *client);
 /* Reads all that came. */
 void sim_skip(struct sim_client *client);
 /* Whether the server ended the connection. */

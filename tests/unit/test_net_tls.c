@@ -191,6 +191,25 @@ static void test_ciphers(void)
 	tls_context_free(&context);
 }
 
+static void test_default_suite(void)
+{
+	struct tls_context *context = context_with(&(struct tls_options){0});
+	struct owner owner;
+	SSL *ssl = start(&owner, context);
+
+	ok(client_handshake(ssl));
+	is_cstr(conn_tls_cipher(owner.conn), "TLS_AES_128_GCM_SHA256");
+	SSL_free(ssl);
+	owner_close(&owner);
+	ssl = start(&owner, context);
+	SSL_set_ciphersuites(ssl, "TLS_AES_256_GCM_SHA384");
+	ok(client_handshake(ssl));
+	is_cstr(conn_tls_cipher(owner.conn), "TLS_AES_256_GCM_SHA384");
+	SSL_free(ssl);
+	owner_close(&owner);
+	tls_context_free(&context);
+}
+
 static void test_big_both_ways(void)
 {
 	struct tls_context *context = context_with(&(struct tls_options){0});
@@ -426,6 +445,7 @@ int main(void)
 	run(test_old_versions);
 	run(test_protocol_options);
 	run(test_ciphers);
+	run(test_default_suite);
 	run(test_big_both_ways);
 	run(test_pause);
 	run(test_starttls_drops_injected);

@@ -128,8 +128,82 @@ static const struct module mod_failing = {
     .start = fail_start,
 };
 
-static const struct module *const modules[] = {
-    &mod_probe, &mod_base, &mod_rival_iq, &mod_rival_route, &mod_failing, NULL};
+/* --- mod_swap: replaces its handler on reload; keeps something in a table of its own -------------------- */
+
+static int rows_found = -1;
+
+static int find_rows(void *arg, struct db *db, struct err *err)
+{
+	struct db_rows *rows = DB_QUERY(db, err, "SELECT count(*) FROM mod_swap WHERE {host=} word = ?",
+	    DB_P_TEXT(STR("sim.example")), DB_P_TEXT(STR("a")));
+	int rc = rows ? db_next(rows, err) : -1;
+	rows_found = rc > 0 ? (int)db_int(rows, 0) : -1;
+	db_end(&rows);
+	return rc;
+}
+
+static enum iq_verdict count_rows(struct iq *iq)
+{
+	struct err err;
+	return store_call(STORE_READ, STR_NULL, find_rows, NULL, &err) < 0 ? iq_refuse(iq, SE_gone, NULL)
+									     : IQ_ANSWER;
+}
+
+static int swap_register(struct module_instance *instance, struct err *err)
+{
+	const struct module_iq iq = {
+	    .ns = "urn:test:swap",
+	    .component = IQ_LOCAL,
+	    .handler = count_rows,
+	    .discipline = module_option(instance, "parallel")->boolean ? IQ_PARALLEL : IQ_ONE_QUEUE,
+	    .announce = true,
+	};
+	return module_add_iq(instance, &iq, err);
+}
+
+static void count_feature(void *arg, const char *feature)
+{
+	*(int *)arg += strcmp(feature, "urn:test:swap") == 0;
+}
+
+static int swap_reload(struct module_instance *instance, struct err *err)
+{
+	int seen = 0;
+	is_int(module_remove_iq(instance, IQ_LOCAL, "urn:test:swap", err), 0);
+	host_each_feature(module_host(instance), IQ_LOCAL, count_feature, &seen);
+	is_int(seen, 1); /* others do not see the gap */
+	is_int(swap_register(instance, err), 0);
+	ok(swap_register(instance, err) < 0);
+	return 0;
+}
+
+static const struct option swap_options[] = {{"parallel", OPTION_BOOL, "false", "Many at once."}, {0}};
+static const struct db_column swap_columns[] = {{.name = "word", .type = DB_TYPE_KEY}, {0}};
+static const struct db_table swap_tables[] = {
+    {.name = "mod_swap", .columns = swap_columns, .key = "{host,} word"}, {0}};
+static const struct db_schema swap_schema = {.version = 1, .tables = swap_tables};
+
+static const struct module mod_swap = {
+    .abi = STANZAD_MODULE_ABI,
+    .size = sizeof(struct module),
+    .name = "mod_swap",
+    .options = swap_options,
+    .schema = &swap_schema,
+    .start = swap_register,
+    .reload = swap_reload,
+};
+
+static const struct db_table stolen_tables[] = {{.name = "users", .columns = swap_columns}, {0}};
+static const struct db_schema stolen_schema = {.version = 1, .tables = stolen_tables};
+static const struct module mod_thief = {
+    .abi = STANZAD_MODULE_ABI,
+    .size = sizeof(struct module),
+    .name = "mod_thief",
+    .schema = &stolen_schema,
+};
+
+static const struct module *const modules[] = {&mod_probe, &mod_base, &mod_rival_iq, &mod_rival_route, &mod_failing,
+    &mod_swap, &mod_thief, NULL};
 
 static void begin(const char *rest)
 {
@@ -266,6 +340,26 @@ static void a_hook_comes_and_goes(void)
 	sim_stop();
 }
 
+static void a_reload_leaves_no_gap(void)
+{
+	begin("modules: {mod_swap: {}}\n");
+	sim_reload("", "modules: {mod_swap: {parallel: true}}\n");
+	sim_send(alice, "<iq type='get' id='1' to='sim.example'><q xmlns='urn:test:swap'/></iq>");
+	expect(alice, "type='result'");
+	is_int(rows_found, 0);
+	sim_stop();
+}
+
+static void a_schema_that_is_refused_leaves_no_trace(void)
+{
+	struct err err = {0};
+	begin(BOTH);
+	ok(!sim_try_reload("", "modules: {mod_probe: {}, mod_base: {}, mod_thief: {}}\n", &err));
+	is_cstr(err.text, "module mod_thief on sim.example: the table users must be called mod_thief, or mod_thief_ "
+			  "and more");
+	sim_stop();
+}
+
 int main(void)
 {
 	sim_offer(modules);
@@ -277,5 +371,7 @@ int main(void)
 	run(a_module_that_fails_leaves_no_trace);
 	run(a_global_hook_is_called_once);
 	run(a_hook_comes_and_goes);
+	run(a_reload_leaves_no_gap);
+	run(a_schema_that_is_refused_leaves_no_trace);
 	return tap_done();
 }

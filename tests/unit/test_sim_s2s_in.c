@@ -413,6 +413,42 @@ static void one_bad_address_does_not_end_the_stream(void)
 	end();
 }
 
+static enum hook_verdict gate(struct module_instance *instance, struct hook_s2s_receive *event)
+{
+	if (str_is(event->stanza->id, "drop"))
+		return HOOK_STOP;
+	if (!str_is(event->stanza->id, "bounce"))
+		return HOOK_PASS;
+	event->error.condition = SE_policy_violation;
+	return HOOK_BOUNCE;
+}
+
+static const struct hook_entry gate_hooks[] = {HOOK_ENTRY(s2s_receive, gate, HOOK_NORMAL, NULL), {0}};
+static const struct module mod_gate = {
+    .abi = STANZAD_MODULE_ABI,
+    .size = sizeof(struct module),
+    .name = "mod_gate",
+    .hooks = gate_hooks,
+};
+static const struct module *const offered[] = {&mod_gate, NULL};
+
+static void modules_see_what_comes(void)
+{
+	begin("modules: {mod_s2s_dialback: {}, mod_s2s_bidi: {}, mod_gate: {}}\n");
+	sim_send(peer, SIM_PEER_HEADER "<bidi xmlns='urn:xmpp:bidi'/>" KEY("other.example", "sim.example"));
+	outcome(0, DIALBACK_VALID);
+	expect(peer, VERIFIED);
+	sim_send(peer, MESSAGE("bob@other.example", "alice@sim.example", "drop"));
+	nothing(peer);
+	sim_send(peer, MESSAGE("bob@other.example", "alice@sim.example", "bounce"));
+	expect(peer, "id='bounce'");
+	expect(peer, "<policy-violation ");
+	nothing(alice);
+	sim_send(peer, MESSAGE("bob@other.example", "alice@sim.example", "pass"));
+	expect(alice, "id='pass'");
+	end();
+}
+
 static void a_bad_peer_does_not_harm_another(void)
 {
 	begin(MODULES);
@@ -616,6 +652,7 @@ static void streams_are_listed(void)
 
 int main(void)
 {
+	sim_offer(offered);
 	run(header_is_answered);
 	run(headers_are_checked);
 	run(access_denies);
@@ -633,6 +670,7 @@ int main(void)
 	run(a_stream_that_ends_asks_no_more);
 	run(stanzas_are_checked);
 	run(one_bad_address_does_not_end_the_stream);
+	run(modules_see_what_comes);
 	run(a_bad_peer_does_not_harm_another);
 	run(stanzas_before_authentication_are_small);
 	run(who_asks_must_read);

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -11,6 +12,7 @@
 #include "loop/executor.h"
 #include "loop/worker.h"
 #include "stanzad/log.h"
+#include "store/peek.h"
 #include "test_store.h"
 
 enum { DEADLINE_MS = 30000 };
@@ -564,7 +566,7 @@ static void test_disk_full(void)
 	is_int(kept + named, COUNT);
 	snprintf(sql, sizeof(sql), "SELECT count(*) FROM last");
 	is_int(raw_int(sql), kept);
-	after.op.private.err.text[0] = '\0';
+	after.op.own.err.text[0] = '\0';
 	submit(&after, STORE_WRITE, "", "after");
 	wait_finished(COUNT + 1);
 	is_int(after.result, 1);
@@ -674,6 +676,108 @@ static void test_each_statement_fails(void)
 	ended();
 }
 
+/* --- reading without waiting ---------------------------------------------------------------------------- */
+
+static int peek_count(void *arg, struct db *db, struct err *err)
+{
+	struct db_rows *rows = DB_QUERY(db, err, "SELECT count(*), max(length(state)) FROM last WHERE {host=} 1 = 1",
+	    DB_P_TEXT(STR("host")));
+	int result = db_next(rows, err);
+
+	*(int64_t *)arg = result > 0 ? db_int(rows, 0) : -1;
+	db_end(&rows);
+	return result;
+}
+
+static int peek_fail(void *arg, struct db *db, struct err *err)
+{
+	return err_set(err, "on purpose");
+}
+
+static void test_peek(void)
+{
+	struct test_op read = {.name = "r"}, write = {.name = "w", .in_run = gate};
+	int64_t count = -1;
+
+	began();
+	ok(!store_peek(STR("key"), peek_count, &count)); /* no connection is open yet */
+	submit(&read, STORE_READ, "", "%");
+	wait_finished(1);
+	ok(store_peek(STR("key"), peek_count, &count));
+	is_int(count, 0);
+	ok(!store_peek(STR("key"), peek_fail, &count));
+	gate_set(true);
+	submit(&write, STORE_WRITE, "key", "user");
+	ok(!store_peek(STR("key"), peek_count, &count));
+	ok(store_peek(STR("other"), peek_count, &count));
+	is_int(count, 0);
+	gate_set(false);
+	wait_finished(2);
+	ok(store_peek(STR("key"), peek_count, &count));
+	is_int(count, 1);
+	ended();
+}
+
+static int fill(struct store_op *op, struct db *db, struct err *err)
+{
+	static char state[1024];
+	int64_t rc = 0;
+
+	memset(state, 'x', sizeof(state) - 1);
+	for (int64_t i = 0; i < 4000 && rc >= 0; i++)
+		rc = DB_EXEC(db, err,
+		    "INSERT INTO last ({host,} username, seconds, state) VALUES ({?,} ?, ?, ?)",
+		    DB_P_TEXT(STR("host")), DB_P_INT(i), DB_P_TEXT(STR("1")), DB_P_TEXT(str_of(state)));
+	return (int)rc;
+}
+
+/* False: the kernel does not let go of it. fd is for the caller to close, after the store. */
+static bool evict(const char *name, int *fd_r)
+{
+	unsigned char resident[4096] = {0};
+	char path[512];
+	unsigned left = 0;
+
+	snprintf(path, sizeof(path), "%s/%s", test_dir, name);
+	*fd_r = open(path, O_RDONLY);
+	off_t size = lseek(*fd_r, 0, SEEK_END);
+	if (size <= 0 || fdatasync(*fd_r) < 0 || posix_fadvise(*fd_r, 0, 0, POSIX_FADV_DONTNEED) != 0)
+		return size == 0;
+	void *map = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, *fd_r, 0);
+	if (map == MAP_FAILED || size > (off_t)sizeof(resident) * 4096 || mincore(map, (size_t)size, resident) < 0)
+		return false;
+	for (off_t page = 0; page < size / 4096; page++)
+		left += resident[page] & 1;
+	munmap(map, (size_t)size);
+	return left == 0;
+}
+
+/* What lies on the disk only is not waited for, and is there for who may wait. */
+static void test_peek_at_the_disk(void)
+{
+	struct test_op write = {.name = "w"}, read = {.name = "r"};
+	int64_t count = -1;
+	int fds[2];
+
+	began();
+	write.op = (struct store_op){.kind = STORE_WRITE, .run = fill, .done = op_done};
+	store_submit(&write.op);
+	wait_finished(1);
+	submit(&read, STORE_READ, "", "%");
+	wait_finished(2);
+	is_int(read.result, 4000);
+	bool evicted = evict("stanzad.db", &fds[0]);
+	evicted = evict("stanzad.db-wal", &fds[1]) && evicted;
+	if (evicted)
+		ok(!store_peek(STR("key"), peek_count, &count));
+	submit(&read, STORE_READ, "", "%");
+	wait_finished(3);
+	is_int(read.result, 4000);
+	ended();
+	close(fds[0]);
+	close(fds[1]);
+}
+
 /* Closing runs everything that was submitted; what comes later is refused; each done is called once. */
 static void test_close_with_pending(void)
 {
@@ -717,6 +821,8 @@ int main(void)
 	run(test_read_cannot_write);
 	run(test_statements);
 	run(test_calls);
+	run(test_peek);
+	run(test_peek_at_the_disk);
 	run(test_disk_full);
 	run(test_commit_fails_for_real);
 	run(test_damage_found_late);

@@ -8,5 +8,5 @@
 
 /* The string S of XEP-0115 5.1 of a disco#info <query/>. */
 void caps_verification_string(const struct xml *query, struct strbuf *out);
-/* Its SHA-1 in base64. */
+/* Its SHA-1 in base64; empty when there is no SHA-1 to be had. */
 void caps_ver(const struct xml *query, char ver[CAPS_VER_SIZE]);

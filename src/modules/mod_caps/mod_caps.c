@@ -2,60 +2,24 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "base/mem.h"
 #include "modules/mod_caps/caps.h"
-#include "route/host_private.h"
-#include "stanzad/log.h"
+#include "stanzad/module.h"
 
 #define NS_DISCO_INFO "http://jabber.org/protocol/disco#info"
 #define NS_CAPS "http://jabber.org/protocol/caps"
 #define CAPS_NODE "urn:x-stanzad:server"
 
-/*
- * What disco#info answers changes only when the host's tables do: on a reload. They are kept, so that another
- * allocation at the same address is not taken for them.
- */
+/* What disco#info answers changes only when what is registered on the host does, or an option: on a reload. */
 struct caps {
 	pthread_mutex_t lock;
-	struct host_tables *tables; /* of which the rest was made; NULL: nothing yet */
-	char ver[CAPS_VER_SIZE];    /* empty: nobody answers disco#info */
-	struct str info;            /* what is inside the answer; heap */
+	uint64_t generation;     /* of the host, of which the rest was made; 0: nothing yet */
+	char ver[CAPS_VER_SIZE]; /* empty: nobody answers disco#info */
+	struct str info;         /* what is inside the answer; heap */
 };
 
-/* The answer that a client would get; NULL. */
-static struct xml_tree *ask_disco(struct host *host)
+static void make(struct caps *caps, struct host *host)
 {
-	static const char request[] = "<iq type='get' id='caps'><query xmlns='" NS_DISCO_INFO "'/></iq>";
-	const struct iq_entry *entry = host_iq(host, IQ_LOCAL, STR(NS_DISCO_INFO));
-	struct xml_writer reply = {.default_ns = NS_CLIENT};
-	struct xml_tree *tree = NULL;
-	struct err err = {0};
-	size_t offset;
-	if (!entry || entry->iq.discipline != IQ_NO_QUEUE)
-		return NULL;
-	struct stanza *stanza = stanza_parse(STR(request), &xml_limits_default, &err);
-	struct iq iq = {
-	    .from = host_jid(host),
-	    .to = host_jid(host),
-	    .type = IQ_GET,
-	    .payload = stanza_payload(stanza),
-	    .stanza = stanza,
-	    .host = host,
-	    .instance = entry->instance,
-	    .reply = &reply,
-	};
-	if (entry->iq.handler(&iq) == IQ_ANSWER)
-		tree = xml_parse(strbuf_view(&reply.buf), NS_CLIENT, &xml_limits_default, &offset, &err);
-	if (!tree)
-		LOG_ERROR("caps.no_answer", LOG_STR("host", host_name(host)), LOG_CSTR("reason", err.text));
-	xml_writer_fini(&reply);
-	stanza_unref(&stanza);
-	return tree;
-}
-
-static void make(struct caps *caps, struct host *host, struct host_tables *tables)
-{
-	struct xml_tree *tree = ask_disco(host);
+	struct xml_tree *tree = host_ask(host, STR("<query xmlns='" NS_DISCO_INFO "'/>"));
 	free((char *)caps->info.ptr);
 	caps->info = STR_NULL;
 	caps->ver[0] = '\0';
@@ -64,9 +28,6 @@ static void make(struct caps *caps, struct host *host, struct host_tables *table
 		caps->info = (struct str){str_dup(tree->root->inner), tree->root->inner.len};
 	}
 	xml_tree_unref(&tree);
-	if (caps->tables)
-		host_tables_unref(caps->tables);
-	caps->tables = tables;
 }
 
 /* Locked until caps_leave; up to date. */
@@ -74,12 +35,11 @@ static struct caps *caps_enter(struct module_instance *instance)
 {
 	struct caps *caps = module_state(instance);
 	struct host *host = module_host(instance);
-	struct host_tables *tables = host_tables_ref(host);
+	uint64_t generation = host_generation(host);
 	pthread_mutex_lock(&caps->lock);
-	if (caps->tables == tables)
-		host_tables_unref(tables);
-	else
-		make(caps, host, tables);
+	if (caps->generation != generation)
+		make(caps, host);
+	caps->generation = generation;
 	return caps;
 }
 
@@ -122,7 +82,9 @@ static enum hook_verdict on_info(struct module_instance *instance, struct hook_d
 
 static int on_start(struct module_instance *instance, struct err *err)
 {
-	struct caps *caps = mem_zalloc(sizeof(*caps));
+	struct caps *caps = calloc(1, sizeof(*caps));
+	if (!caps)
+		return err_set(err, "out of memory");
 	pthread_mutex_init(&caps->lock, NULL);
 	module_set_state(instance, caps);
 	return 0;
@@ -131,8 +93,6 @@ static int on_start(struct module_instance *instance, struct err *err)
 static void on_stop(struct module_instance *instance)
 {
 	struct caps *caps = module_state(instance);
-	if (caps->tables)
-		host_tables_unref(caps->tables);
 	free((char *)caps->info.ptr);
 	pthread_mutex_destroy(&caps->lock);
 	free(caps);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <openssl/evp.h>
 #include <stdlib.h>
 
-#include "auth/digest.h"
-#include "base/codec.h"
-#include "base/mem.h"
 #include "modules/mod_caps/caps.h"
 #include "stanzad/form.h"
 
@@ -17,7 +15,9 @@ struct lines {
 
 static struct strbuf *line_add(struct lines *lines)
 {
-	lines->items = mem_realloc_array(lines->items, lines->count + 1, sizeof(*lines->items));
+	lines->items = reallocarray(lines->items, lines->count + 1, sizeof(*lines->items));
+	if (!lines->items)
+		abort();
 	lines->items[lines->count] = (struct strbuf){0};
 	return &lines->items[lines->count++];
 }
@@ -114,13 +114,12 @@ void caps_verification_string(const struct xml *query, struct strbuf *out)
 
 void caps_ver(const struct xml *query, char ver[CAPS_VER_SIZE])
 {
-	struct strbuf string = {0}, encoded = {0};
-	unsigned char hash[DIGEST_SIZE_MAX];
+	struct strbuf string = {0};
+	unsigned char hash[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
 	caps_verification_string(query, &string);
-	digest_bytes(AUTH_SHA1, string.ptr ? string.ptr : "", string.len, hash);
-	base64_encode(&encoded, hash, SHA_DIGEST_LENGTH);
-	memcpy(ver, encoded.ptr, CAPS_VER_SIZE - 1);
-	ver[CAPS_VER_SIZE - 1] = '\0';
+	if (EVP_Digest(string.ptr ? string.ptr : "", string.len, hash, &len, EVP_sha1(), NULL) != 1)
+		len = 0;
+	EVP_EncodeBlock((unsigned char *)ver, hash, (int)len);
 	strbuf_fini(&string);
-	strbuf_fini(&encoded);
 }

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "modules/mod_roster/roster.h"
 #include "stanzad/form.h"
 #include "stanzad/module.h"
 
@@ -11,20 +10,7 @@ static const char *const user_features[] = {
 
 static void put_feature(void *arg, const char *feature)
 {
-	struct xml_writer *reply = arg;
-	xml_open(reply, "feature", NULL);
-	xml_put_attr(reply, "var", str_of(feature));
-	xml_close(reply);
-}
-
-static void put_identity(struct xml_writer *reply, const char *category, const char *type, struct str name)
-{
-	xml_open(reply, "identity", NULL);
-	xml_put_attr(reply, "category", str_of(category));
-	xml_put_attr(reply, "type", str_of(type));
-	if (name.len)
-		xml_put_attr(reply, "name", name);
-	xml_close(reply);
+	disco_put_feature(arg, feature);
 }
 
 /* --- contact addresses: XEP-0157 ------------------------------------------------------------------------ */
@@ -72,24 +58,26 @@ static void put_contacts(struct module_instance *instance, struct xml_writer *re
 
 static void info_server(struct iq *iq)
 {
-	put_identity(iq->reply, "server", "im", module_option(iq->instance, "name")->string);
+	disco_put_identity(iq->reply, "server", "im", module_option(iq->instance, "name")->string);
 	host_each_feature(iq->host, IQ_LOCAL, put_feature, iq->reply);
 	put_contacts(iq->instance, iq->reply);
 }
 
 static void info_user(struct iq *iq)
 {
-	put_identity(iq->reply, "account", "registered", STR_NULL);
+	disco_put_identity(iq->reply, "account", "registered", STR_NULL);
 	host_each_feature(iq->host, IQ_SM, put_feature, iq->reply);
 }
 
 static enum iq_verdict finish(struct iq *iq, struct hook_disco *event, bool items)
 {
-	if (items)
-		hook_run_disco_items(iq->host, event);
-	else
-		hook_run_disco_info(iq->host, event);
+	enum hook_verdict verdict =
+	    items ? hook_run_disco_items(iq->host, event) : hook_run_disco_info(iq->host, event);
 	xml_close(iq->reply);
+	if (verdict == HOOK_BOUNCE) {
+		iq->error = event->error;
+		return IQ_REFUSE;
+	}
 	if (event->node.len && !event->found)
 		return iq_refuse(iq, SE_item_not_found, "there is no such node");
 	return IQ_ANSWER;
@@ -111,6 +99,7 @@ static struct hook_disco event_of(struct iq *iq)
 	    .node = xml_attr(iq->payload, "node"),
 	    .reply = iq->reply,
 	    .contact = iq->user && roster_may_see(iq->user, iq->from),
+	    .error = {.condition = SE_service_unavailable},
 	};
 }
 
@@ -138,26 +127,36 @@ static enum iq_verdict on_info(struct iq *iq)
 
 /* --- disco#items: XEP-0030 4 ---------------------------------------------------------------------------- */
 
-static void put_item(struct xml_writer *reply, struct str jid)
-{
-	xml_open(reply, "item", NULL);
-	xml_put_attr(reply, "jid", jid);
-	xml_close(reply);
-}
-
 /* XEP-0030 4.5 and 8: available resources, for those who may see presence. */
 static void items_user(struct iq *iq)
 {
 	for (struct session *session = user_first_session(iq->user); session; session = session_next(session))
 		if (session_presence(session))
-			put_item(iq->reply, jid_full(session_jid(session)));
+			disco_put_item(iq->reply, jid_full(session_jid(session)), STR_NULL, STR_NULL);
+}
+
+static bool is_extra(const struct iq *iq, struct str domain)
+{
+	const struct option_value *extra = module_option(iq->instance, "extra_domains");
+	for (size_t i = 0; i < extra->string_count; i++)
+		if (str_eq(extra->strings[i], domain))
+			return true;
+	return false;
+}
+
+static void put_service(void *arg, struct str domain)
+{
+	struct iq *iq = arg;
+	if (!is_extra(iq, domain))
+		disco_put_item(iq->reply, domain, STR_NULL, STR_NULL);
 }
 
 static void items_server(struct iq *iq)
 {
 	const struct option_value *extra = module_option(iq->instance, "extra_domains");
+	route_each_service(iq->host, put_service, iq);
 	for (size_t i = 0; i < extra->string_count; i++)
-		put_item(iq->reply, extra->strings[i]);
+		disco_put_item(iq->reply, extra->strings[i], STR_NULL, STR_NULL);
 }
 
 static enum iq_verdict on_items(struct iq *iq)

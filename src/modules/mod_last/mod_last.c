@@ -5,7 +5,6 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "modules/mod_last/last.h"
-#include "modules/mod_roster/roster.h"
 #include "modules/storage_options.h"
 #include "stanzad/log.h"
 
@@ -103,8 +102,7 @@ static enum hook_verdict on_receive(struct module_instance *instance, struct hoo
 	if (!payload || payload->ns_token != XNS_LAST ||
 	    roster_may_see(session_user(event->session), event->from))
 		return HOOK_PASS;
-	event->error = (struct stanza_error){.condition = SE_forbidden};
-	return HOOK_BOUNCE;
+	return hook_bounce(event, SE_forbidden, NULL);
 }
 
 /* --- writing it down -------------------------------------------------------------------------- */

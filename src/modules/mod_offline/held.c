@@ -3,7 +3,6 @@
 
 #include "base/mem.h"
 #include "modules/mod_offline/offline.h"
-#include "route/trace.h"
 
 /* What is held for one session; beyond that stanzas are delivered at once, before the offline messages. */
 #define HELD_MAX 1000
@@ -32,7 +31,7 @@ static void add(struct offline_held *held, const struct hook_stanza *event)
 enum hook_verdict offline_on_receive(struct module_instance *instance, struct hook_stanza *event)
 {
 	struct offline_held *held = offline_held_for(event->session);
-	if (!held || trace_on() || held->count >= HELD_MAX || held->bytes >= HELD_BYTES)
+	if (!held || event->explain || held->count >= HELD_MAX || held->bytes >= HELD_BYTES)
 		return HOOK_PASS;
 	add(held, event);
 	event->reason = "held until the offline messages before it are delivered";

@@ -113,26 +113,25 @@ static int64_t limit_of(struct module_instance *instance, const struct user *use
 	    module_option(instance, "access_max_user_messages"), &subject, LIMIT_FALLBACK);
 }
 
-static enum hook_verdict keep(struct module_instance *instance, struct hook_user_stanza *event)
+static enum hook_verdict keep(struct module_instance *instance, struct hook_stanza *event)
 {
 	struct offline *offline = offline_of(event->user);
 	int64_t limit = limit_of(instance, event->user);
-	if (limit != OPTION_INFINITE && offline_count(offline) >= limit) {
-		event->error = (struct stanza_error){.condition = SE_resource_constraint,
-		    .text = "too many messages wait for this user already"};
-		return HOOK_BOUNCE;
-	}
-	offline_keep(event->user, event->from, event->to, event->stanza, limit);
-	return HOOK_STOP;
+	if (limit != OPTION_INFINITE && offline_count(offline) >= limit)
+		return hook_bounce(
+		    event, SE_resource_constraint, "too many messages wait for this user already");
+	if (!event->explain)
+		offline_keep(event->user, event->from, event->to, event->stanza, limit);
+	return hook_drop(event, "kept until the user is there");
 }
 
-static enum hook_verdict on_message(struct module_instance *instance, struct hook_user_stanza *event)
+static enum hook_verdict on_message(struct module_instance *instance, struct hook_stanza *event)
 {
 	struct offline *offline = offline_of(event->user);
 	struct offline_rules rules = rules_of(instance);
 	if (offline->handing) {
 		offline->refused = true; /* it has its row still */
-		return HOOK_STOP;
+		return hook_drop(event, "it is kept already");
 	}
 	if (offline->homeless)
 		return HOOK_PASS;
@@ -142,7 +141,7 @@ static enum hook_verdict on_message(struct module_instance *instance, struct hoo
 	case OFFLINE_BOUNCE:
 		return HOOK_PASS;
 	default:
-		return HOOK_STOP;
+		return hook_drop(event, "a message like this is not kept");
 	}
 }
 
@@ -211,7 +210,11 @@ static const struct hook_entry hooks[] = {
     HOOK_ENTRY(user_loaded, on_loaded, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_unload, on_unload, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_send, offline_on_send, HOOK_LATE, NULL),
-    HOOK_ENTRY(message_offline, on_message, HOOK_NORMAL, NULL),
+    {.used = true,
+	.hook = HOOK_message_offline,
+	.stage = HOOK_NORMAL,
+	.explains = true,
+	.fn.message_offline = on_message},
     HOOK_ENTRY(presence_out, on_presence, HOOK_LATE, NULL),
     HOOK_ENTRY(user_receive, offline_on_receive, HOOK_FIRST, NULL),
     HOOK_ENTRY(session_drained, on_drained, HOOK_NORMAL, NULL),

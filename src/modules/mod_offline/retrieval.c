@@ -248,6 +248,9 @@ enum hook_verdict offline_on_send(struct module_instance *instance, struct hook_
 	const struct xml *query;
 	if (!is_ours(event, &query))
 		return HOOK_PASS;
+	event->reason = "mod_offline answers it";
+	if (event->explain)
+		return HOOK_STOP;
 	struct user *user = session_user(event->session);
 	struct iq iq = {
 	    .from = event->from,
@@ -262,6 +265,5 @@ enum hook_verdict offline_on_send(struct module_instance *instance, struct hook_
 	offline_set_flexible(event->session);
 	bool headers = query->ns_token == XNS_DISCO_ITEMS;
 	ask_submit(user, iq_later(&iq), STORE_READ, headers ? headers_run : number_run, NULL, 0);
-	event->reason = "mod_offline answers it";
 	return HOOK_STOP;
 }

@@ -222,13 +222,14 @@ static void tell_watchers(const struct new_account *account)
 	strbuf_fini(&body);
 }
 
-static bool outcome_refused(enum auth_outcome outcome, struct stanza_error *error_r)
+static bool outcome_refused(struct new_account *account, enum auth_outcome outcome, const struct err *err,
+    struct stanza_error *error_r)
 {
 	switch (outcome) {
 	case AUTH_EXISTS:
 		return refused(error_r, SE_conflict, "this name is taken");
 	case AUTH_NOT_ALLOWED:
-		return refused(error_r, SE_not_allowed, NULL);
+		return refused(error_r, SE_not_allowed, arena_str(&account->arena, str_of(err->text)).ptr);
 	default:
 		return refused(error_r, SE_internal_server_error, "accounts cannot be made at the moment");
 	}
@@ -245,7 +246,7 @@ bool new_account_make(struct new_account *account, struct stanza_error *error_r)
 		if (outcome == AUTH_UNAVAILABLE)
 			LOG_ERROR("register.failed", LOG_STR("user", jid_bare(&account->jid)),
 			    LOG_CSTR("reason", err.text));
-		return outcome_refused(outcome, error_r);
+		return outcome_refused(account, outcome, &err, error_r);
 	}
 	LOG_INFO("register.registered", LOG_STR("user", jid_bare(&account->jid)),
 	    LOG_STR("source", account->source));

@@ -75,7 +75,7 @@ static enum iq_verdict change_password(struct iq *iq, const struct register_requ
 	if (password_refused(iq->instance, request->password, &error))
 		return refuse_quietly(iq, &error);
 	enum auth_outcome outcome =
-	    auth_set_password(jid_domain(iq->from), jid_local(iq->from), request->password, &err);
+	    account_set_password(jid_domain(iq->from), jid_local(iq->from), request->password, &err);
 	if (outcome == AUTH_OK)
 		LOG_INFO("register.password_changed", LOG_STR("session", jid_full(iq->from)));
 	return verdict_of(iq, outcome, &err);
@@ -88,8 +88,9 @@ static enum iq_verdict another_account(struct iq *iq, const struct register_requ
 	struct register_source source = {.from = iq->from};
 	bool made = new_account_check(&account, iq->instance, request, &source, &error) &&
 		    new_account_make(&account, &error);
+	enum iq_verdict verdict = made ? IQ_ANSWER : refuse_quietly(iq, &error);
 	new_account_fini(&account);
-	return made ? IQ_ANSWER : refuse_quietly(iq, &error);
+	return verdict;
 }
 
 static bool is_own_name(const struct iq *iq, struct str user)

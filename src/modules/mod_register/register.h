@@ -68,7 +68,8 @@ bool new_account_offered(struct module_instance *instance, const struct sockaddr
 bool new_account_check(struct new_account *account_r, struct module_instance *instance,
     const struct register_request *request, const struct register_source *source,
     struct stanza_error *error_r);
-/* Executor thread: makes the account, welcomes it, tells the watchers. False: error_r says why. */
+/* Executor thread: makes the account, welcomes it, tells the watchers. False: error_r says why; its text may be
+ * the account's. */
 bool new_account_make(struct new_account *account, struct stanza_error *error_r);
 void new_account_fini(struct new_account *account);
 /* Not acceptable as a password on this host; error_r says why. */

@@ -117,12 +117,11 @@ static const char *pending_word(const struct roster_item *item)
 
 static json_t *json_item(const struct roster_item *item)
 {
-	static const char *const subscriptions[] = {"none", "to", "from", "both"};
 	json_t *groups = json_array();
 	for (uint32_t i = 0; i < item->group_count; i++)
 		json_array_append_new(groups, json_text(item->groups[i]));
 	return json_pack("{s:o, s:o, s:s, s:s, s:o}", "jid", json_text(item->jid), "nick",
-	    json_text(item->name), "subscription", subscriptions[item->subscription], "pending",
+	    json_text(item->name), "subscription", roster_subscription_text(item->subscription), "pending",
 	    pending_word(item), "groups", groups);
 }
 
@@ -162,6 +161,16 @@ static bool sees_us(const struct roster_item *item)
 	return item && (item->subscription == ROSTER_FROM || item->subscription == ROSTER_BOTH);
 }
 
+static bool refused(struct task *task, struct user *user, struct roster_item *draft)
+{
+	struct stanza_error error;
+	if (roster_check(user, draft, &task->arena, &error) == 0)
+		return false;
+	task->outcome = command_say(task->call, COMMAND_FAILED, "a module refuses it: %s",
+	    error.text ? error.text : stanza_condition_text(error.condition));
+	return true;
+}
+
 /*
  * The contact's own roster is not touched, and nobody is asked: scripts add both sides one after the other.
  * No probe either, which the contact's side would answer with unsubscribed as long as it does not know the
@@ -171,9 +180,11 @@ static void do_add(struct task *task, struct user *user)
 {
 	const struct roster_item *before = roster_get(roster_of(user), task->item.jid);
 	struct jid contact = jid_of_prepared(task->item.jid);
-	bool saw = sees_us(before), sees = sees_us(&task->item);
 	if (before)
 		task->item.approved = before->approved;
+	if (refused(task, user, &task->item))
+		return;
+	bool saw = sees_us(before), sees = sees_us(&task->item);
 	if (saw && !sees)
 		presence_of_all(user, &contact, false);
 	task->waits = true;
@@ -192,6 +203,9 @@ static void do_delete(struct task *task, struct user *user)
 			STR_FMT(task->item.jid), STR_FMT(jid_bare(&task->owner)));
 		return;
 	}
+	struct roster_item gone = {.jid = task->item.jid, .subscription = ROSTER_REMOVE};
+	if (refused(task, user, &gone))
+		return;
 	task->waits = subscription_forget(user, item, on_saved, task);
 }
 

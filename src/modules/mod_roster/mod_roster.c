@@ -16,12 +16,13 @@ const struct roster_item *roster_find(const struct user *user, struct str contac
 	return roster_get(roster_of(user), contact_bare);
 }
 
-bool roster_may_see(const struct user *user, const struct jid *contact)
+static enum hook_verdict on_subscription(
+    struct module_instance *instance, struct hook_roster_subscription *event)
 {
-	if (jid_bare_eq(contact, user_jid(user)))
-		return true;
-	const struct roster_item *item = roster_find(user, jid_bare(contact));
-	return item && (item->subscription == ROSTER_FROM || item->subscription == ROSTER_BOTH);
+	const struct roster_item *item = roster_find(event->user, jid_bare(event->contact));
+	if (item)
+		event->subscription = item->subscription;
+	return HOOK_PASS;
 }
 
 /* --- life of a user ------------------------------------------------------------------------------------- */
@@ -151,6 +152,7 @@ static const struct hook_entry hooks[] = {
     HOOK_ENTRY(subscription_out, subscription_on_out, HOOK_NORMAL, NULL),
     HOOK_ENTRY(subscription_in, subscription_on_in, HOOK_NORMAL, NULL),
     HOOK_ENTRY(session_closed, presence_on_closed, HOOK_NORMAL, NULL),
+    HOOK_ENTRY(roster_subscription, on_subscription, HOOK_EARLY, NULL),
     {0},
 };
 

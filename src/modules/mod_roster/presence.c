@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "modules/mod_roster/roster_save.h"
+#include "modules/mod_roster/roster_view.h"
 #include "modules/mod_roster/subscription_flow.h"
 
 struct stanza *presence_make(enum stanza_type type)
@@ -30,7 +31,7 @@ void presence_of_all(struct user *user, const struct jid *to, bool available)
 			continue;
 		if (!available && !unavailable)
 			unavailable = presence_make(PRESENCE_UNAVAILABLE);
-		route(session_jid(session), to, available ? session_presence(session) : unavailable);
+		session_route(session, to, available ? session_presence(session) : unavailable);
 	}
 	stanza_unref(&unavailable);
 }
@@ -71,7 +72,7 @@ static void directed_end(struct session *session, bool was_available, struct sta
 	while ((text = map_next(directed, &position, NULL))) {
 		struct jid to = jid_of_prepared(str_of(text));
 		if (!was_available || !roster_may_see(session_user(session), &to))
-			route(session_jid(session), &to, unavailable);
+			session_route(session, &to, unavailable);
 	}
 	position = 0;
 	while ((text = map_next(directed, &position, NULL)))
@@ -92,14 +93,8 @@ enum hook_verdict presence_on_directed(struct module_instance *instance, struct 
 		return HOOK_PASS;
 	const struct map *directed = session_slot(session, &mod_roster);
 	int64_t most = module_option(instance, "max_directed")->integer;
-	if (directed && directed->count >= most && !map_get(directed, jid_full(event->to))) {
-		struct stanza_error error = {
-		    .condition = SE_resource_constraint,
-		    .text = "presence was sent to too many addresses",
-		};
-		route_error(session_jid(session), event->to, event->stanza, &error);
-		return HOOK_STOP;
-	}
+	if (directed && directed->count >= most && !map_get(directed, jid_full(event->to)))
+		return hook_bounce(event, SE_resource_constraint, "presence was sent to too many addresses");
 	directed_add(session, event->to);
 	return HOOK_PASS;
 }
@@ -121,11 +116,14 @@ static void broadcast(struct session *session, struct stanza *stanza)
 {
 	struct user *user = session_user(session);
 	struct roster_walk walk = {0};
+	struct roster_view view;
 	route(session_jid(session), user_jid(user), stanza);
-	while (roster_walk_next(roster_of(user), &walk))
+	roster_view_open(user, &view);
+	while (roster_walk_next(view.roster, &walk))
 		if (sees_us(walk.item) && !jid_bare_eq(&walk.jid, user_jid(user)))
-			route(session_jid(session), &walk.jid, stanza);
+			session_route(session, &walk.jid, stanza);
 	roster_walk_fini(&walk);
+	roster_view_close(&view);
 }
 
 /*
@@ -137,15 +135,20 @@ static void probe_contacts(struct session *session)
 	struct user *user = session_user(session);
 	struct stanza *probe = NULL;
 	struct roster_walk walk = {0};
-	while (roster_walk_next(roster_of(user), &walk)) {
+	struct roster_view view;
+	roster_view_open(user, &view);
+	while (roster_walk_next(view.roster, &walk)) {
 		if (!is_seen(walk.item) || jid_bare_eq(&walk.jid, user_jid(user)))
 			continue;
 		if (!probe)
 			probe = presence_make(PRESENCE_PROBE);
-		route(host_find(jid_domain(&walk.jid)) ? session_jid(session) : user_jid(user), &walk.jid,
-		    probe);
+		if (host_find(jid_domain(&walk.jid)))
+			session_route(session, &walk.jid, probe);
+		else
+			user_route(user, user_jid(user), &walk.jid, probe);
 	}
 	roster_walk_fini(&walk);
+	roster_view_close(&view);
 	stanza_unref(&probe);
 }
 
@@ -203,15 +206,15 @@ enum hook_verdict presence_on_closed(struct module_instance *instance, struct ho
 
 /* --- what comes in: RFC 6121 4.3.2 ---------------------------------------------------------------------- */
 
-static void answer_unavailable(const struct hook_user_stanza *event)
+static void answer_unavailable(const struct hook_stanza *event)
 {
 	struct stanza *unavailable = presence_make(PRESENCE_UNAVAILABLE);
-	route(event->to, event->from, unavailable);
+	user_route(event->user, event->to, event->from, unavailable);
 	stanza_unref(&unavailable);
 }
 
 /* Without an account and without the right to see it looks the same. */
-static void answer_unsubscribed(const struct hook_user_stanza *event)
+static void answer_unsubscribed(const struct hook_stanza *event)
 {
 	struct stanza *unsubscribed = presence_make(PRESENCE_UNSUBSCRIBED);
 	struct jid from = jid_to_bare(event->to), to = jid_to_bare(event->from);
@@ -227,7 +230,7 @@ static bool any_available(const struct user *user)
 	return false;
 }
 
-static void on_probe(const struct hook_user_stanza *event)
+static void on_probe(const struct hook_stanza *event)
 {
 	struct user *user = event->user;
 	if (!user_exists(user) || !roster_may_see(user, event->from)) {
@@ -237,7 +240,7 @@ static void on_probe(const struct hook_user_stanza *event)
 	if (event->to->resource_len) {
 		struct session *session = user_session(user, jid_resource(event->to));
 		if (session && session_presence(session))
-			route(session_jid(session), event->from, session_presence(session));
+			session_route(session, event->from, session_presence(session));
 		else
 			answer_unavailable(event);
 	} else if (any_available(user)) {
@@ -252,7 +255,7 @@ static void on_probe(const struct hook_user_stanza *event)
  * An address that returns an error is told nothing more. What comes back to the bare JID is about a request
  * for a subscription, as long as one waits for an answer, or about a probe, which is nobody's: 4.3.
  */
-static enum hook_verdict on_error(const struct hook_user_stanza *event)
+static enum hook_verdict on_error(const struct hook_stanza *event)
 {
 	if (!event->to->resource_len) {
 		const struct roster_item *item = roster_find(event->user, jid_bare(event->from));

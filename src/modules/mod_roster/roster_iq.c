@@ -3,6 +3,7 @@
 
 #include "modules/mod_roster/roster_push.h"
 #include "modules/mod_roster/roster_save.h"
+#include "modules/mod_roster/roster_view.h"
 #include "modules/mod_roster/subscription_flow.h"
 
 /* --- get: RFC 6121 2.1.3, 2.6.2 ------------------------------------------------------------------------- */
@@ -29,8 +30,12 @@ static enum iq_verdict on_get(struct iq *iq)
 	bool versions = asked.ptr && roster_version(iq->user, version);
 	if (session)
 		session_set_interested(session);
-	if (!versions || !str_is(asked, version))
-		put_roster(iq->reply, roster_of(iq->user), versions ? version : NULL);
+	if (!versions || !str_is(asked, version)) {
+		struct roster_view view;
+		roster_view_open(iq->user, &view);
+		put_roster(iq->reply, view.roster, versions ? version : NULL);
+		roster_view_close(&view);
+	}
 	return IQ_ANSWER;
 }
 
@@ -124,8 +129,11 @@ static void on_saved(void *arg, int result)
 static enum iq_verdict remove_item(struct set *set)
 {
 	const struct roster_item *item = roster_get(roster_of(set->iq->user), set->item.jid);
+	struct roster_item gone = {.jid = set->item.jid, .subscription = ROSTER_REMOVE};
 	if (!item || !item->listed)
 		return iq_refuse(set->iq, SE_item_not_found, NULL);
+	if (roster_check(set->iq->user, &gone, &set->arena, &set->iq->error) < 0)
+		return IQ_REFUSE;
 	struct iq *later = iq_later(set->iq);
 	if (!subscription_forget(set->iq->user, item, on_saved, later))
 		on_saved(later, 0);
@@ -145,6 +153,8 @@ static enum iq_verdict put_item(struct set *set)
 	draft.groups = set->item.groups;
 	draft.group_count = set->item.group_count;
 	draft.listed = true;
+	if (roster_check(user, &draft, &set->arena, &set->iq->error) < 0)
+		return IQ_REFUSE;
 	struct iq *later = iq_later(set->iq);
 	bool written = roster_save(user, &draft, on_saved, later);
 	roster_push(user, roster_get(roster_of(user), set->item.jid));

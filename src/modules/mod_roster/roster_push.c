@@ -6,21 +6,13 @@
 
 #define PUSH_ID_LEN 16
 
-static const char *const subscription_words[] = {
-    [ROSTER_NONE] = "none",
-    [ROSTER_TO] = "to",
-    [ROSTER_FROM] = "from",
-    [ROSTER_BOTH] = "both",
-    [ROSTER_REMOVE] = "remove",
-};
-
 void roster_put_item(struct xml_writer *writer, const struct roster_item *item)
 {
 	xml_open(writer, "item", NULL);
 	xml_put_attr(writer, "jid", item->jid);
 	if (item->name.len)
 		xml_put_attr(writer, "name", item->name);
-	xml_put_attr(writer, "subscription", str_of(subscription_words[item->subscription]));
+	xml_put_attr(writer, "subscription", str_of(roster_subscription_text(item->subscription)));
 	if (item->ask)
 		xml_put_attr(writer, "ask", STR("subscribe"));
 	if (item->approved)
@@ -30,7 +22,7 @@ void roster_put_item(struct xml_writer *writer, const struct roster_item *item)
 	xml_close(writer);
 }
 
-static struct stanza *push_make(const struct user *user, const struct roster_item *item)
+static struct stanza *push_make(struct user *user, const struct roster_item *item)
 {
 	struct xml_writer writer = {.default_ns = NS_CLIENT};
 	char id[PUSH_ID_LEN + 1], version[ROSTER_VERSION_LEN + 1];

@@ -7,6 +7,7 @@
 #include "base/rand.h"
 #include "modules/mod_roster/roster_push.h"
 #include "modules/mod_roster/roster_store.h"
+#include "modules/mod_roster/roster_view.h"
 #include "stanzad/log.h"
 #include "stanzad/module.h"
 
@@ -40,15 +41,19 @@ static bool has_option(const struct user *user, const char *option)
 	return instance && module_option(instance, option)->boolean;
 }
 
-bool roster_version(const struct user *user, char version_r[ROSTER_VERSION_LEN + 1])
+bool roster_version(struct user *user, char version_r[ROSTER_VERSION_LEN + 1])
 {
 	const struct roster *roster = roster_of(user);
+	struct roster_view view;
 	if (!has_option(user, "versioning"))
 		return false;
-	if (roster && roster->version[0] && has_option(user, "store_current_id"))
+	roster_view_open(user, &view);
+	/* A stored version knows nothing of what others add. */
+	if (roster && roster->version[0] && view.roster == roster && has_option(user, "store_current_id"))
 		strcpy(version_r, roster->version);
 	else
-		roster_hash(roster, version_r);
+		roster_hash(view.roster, version_r);
+	roster_view_close(&view);
 	return true;
 }
 
@@ -156,6 +161,32 @@ static void undo(const struct jid *user_jid, struct str contact)
 
 /* --- writing -------------------------------------------------------------------------------------------- */
 
+int roster_check(struct user *user, struct roster_item *draft, struct arena *arena, struct stanza_error *error_r)
+{
+	struct str jid = draft->jid;
+	struct hook_roster_item event = {
+	    .user = user,
+	    .item = draft,
+	    .previous = roster_get(roster_of(user), jid),
+	    .arena = arena,
+	    .error = {.condition = SE_not_allowed},
+	};
+	enum hook_verdict verdict = hook_run_roster_item(user_host(user), &event);
+	draft->jid = jid;
+	if (verdict == HOOK_PASS)
+		return 0;
+	*error_r = event.error;
+	return -1;
+}
+
+static void tell_changed(const struct jid *jid, struct user *user, const struct roster_item *item)
+{
+	struct host *host = host_find(jid_domain(jid));
+	struct hook_roster_changed event = {.jid = jid, .user = user, .item = item};
+	if (host)
+		hook_run_roster_changed(host, &event);
+}
+
 struct write {
 	struct store_op op;
 	struct jid user; /* heap */
@@ -179,6 +210,8 @@ static void write_done(struct store_op *op, int result, const struct err *err)
 		LOG_ERROR("roster.write_failed", LOG_STR("user", jid_bare(&write->user)),
 		    LOG_STR("contact", write->item->jid), LOG_CSTR("reason", err->text));
 		undo(&write->user, write->item->jid);
+	} else {
+		tell_changed(&write->user, user_find(jid_bare(&write->user)), write->item);
 	}
 	if (write->saved)
 		write->saved(write->arg, result < 0 ? -1 : 0);
@@ -198,6 +231,7 @@ bool roster_save(
 		roster_put(roster, item);
 	version_change(user, roster);
 	if (roster->memory_only) {
+		tell_changed(user_jid(user), user, item);
 		free(item);
 		return false;
 	}

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "modules/mod_roster/roster_data.h"
+#include "stanzad/stanza.h"
 
 extern const struct module mod_roster;
 
@@ -17,6 +18,11 @@ struct roster *roster_make(struct user *user);
 struct module_instance *roster_instance(const struct user *user);
 
 /*
+ * A change that somebody wants, before it is made: hook roster_item, which may change the draft (text goes into
+ * arena). < 0 with the error when a module refuses it.
+ */
+int roster_check(struct user *user, struct roster_item *draft, struct arena *arena, struct stanza_error *error_r);
+/*
  * Puts draft in, or with subscription ROSTER_REMOVE takes the item of its JID out. saved (may be NULL) is
  * called once, later: result 0 when it is durable, < 0 when it could not be written. false: there is nothing
  * to write (the user has no account), saved is not called.
@@ -25,4 +31,4 @@ bool roster_save(
     struct user *user, const struct roster_item *draft, void (*saved)(void *arg, int result), void *arg);
 
 /* The present version; false when the host has no versioning. */
-bool roster_version(const struct user *user, char version_r[ROSTER_VERSION_LEN + 1]);
+bool roster_version(struct user *user, char version_r[ROSTER_VERSION_LEN + 1]);

@@ -32,14 +32,29 @@ static struct roster_item draft_of(const struct roster_item *item, const struct 
 	return item ? *item : (struct roster_item){.jid = jid_bare(contact)};
 }
 
-/*
- * Stores what a step makes of the item; list: it is in the roster from now on. Nothing is kept of a contact
- * who is neither in the roster nor waiting for an answer.
- */
-static void item_step(
-    struct user *user, struct roster_item *draft, const struct subscription_step *step, bool list)
+/* What a step makes of the item. */
+struct change {
+	struct roster_item draft;
+	struct arena arena;    /* text that modules put in */
+	struct strbuf request; /* text of the draft */
+	bool save;
+};
+
+static void change_fini(struct change *change)
 {
-	const struct roster_item *item = roster_get(roster_of(user), draft->jid);
+	arena_fini(&change->arena);
+	strbuf_fini(&change->request);
+}
+
+/*
+ * list: it is in the roster from now on. Nothing is kept of a contact who is neither in the roster nor waiting
+ * for an answer. < 0: a module refuses it.
+ */
+static int change_make(struct user *user, struct change *change, const struct subscription_step *step, bool list,
+    struct stanza_error *error_r)
+{
+	struct roster_item *draft = &change->draft;
+	bool known = roster_get(roster_of(user), draft->jid) != NULL;
 	subscription_state_put(draft, step->next);
 	draft->approved = step->approved;
 	draft->listed |= list || draft->subscription != ROSTER_NONE || draft->approved;
@@ -47,8 +62,14 @@ static void item_step(
 		draft->request = STR_NULL;
 	if (!draft->listed && !draft->pending_in)
 		draft->subscription = ROSTER_REMOVE;
-	if (item || draft->subscription != ROSTER_REMOVE)
-		roster_save(user, draft, NULL, NULL);
+	change->save = known || draft->subscription != ROSTER_REMOVE;
+	return change->save ? roster_check(user, draft, &change->arena, error_r) : 0;
+}
+
+static void change_save(struct user *user, const struct change *change)
+{
+	if (change->save)
+		roster_save(user, &change->draft, NULL, NULL);
 }
 
 static void item_push(struct user *user, const struct jid *contact)
@@ -70,30 +91,36 @@ static bool is_full(struct module_instance *instance, const struct user *user, c
 
 /* --- outbound: RFC 6121 3.1.2, 3.1.5, 3.2.2, 3.3.2, 3.4.2 ----------------------------------------------- */
 
-static void outbound_apply(struct hook_subscription_out *event, const struct subscription_step *step)
+static void outbound_apply(
+    const struct hook_stanza *event, const struct subscription_step *step, const struct change *change, bool push)
 {
 	struct user *user = event->user;
-	bool list = event->stanza->type == PRESENCE_SUBSCRIBE;
 	/* 3.2.2: while the contact is still subscribed. */
 	if (step->actions & SUB_UNAVAILABLE)
 		presence_of_all(user, event->to, false);
-	struct roster_item draft = draft_of(roster_get(roster_of(user), jid_bare(event->to)), event->to);
-	bool changed = (step->actions & SUB_PUSH) || (list && !draft.listed);
-	if (changed || subscription_state_of(&draft) != step->next)
-		item_step(user, &draft, step, list);
+	change_save(user, change);
 	if (step->actions & SUB_PASS)
 		route(user_jid(user), event->to, event->stanza);
-	if (changed)
+	if (push)
 		item_push(user, event->to);
 	if (step->actions & SUB_PRESENCE)
 		presence_of_all(user, event->to, true);
 }
 
-static enum hook_verdict refuse(
-    struct hook_subscription_out *event, enum stanza_condition condition, const char *text)
+static enum hook_verdict outbound(
+    struct hook_stanza *event, const struct roster_item *item, const struct subscription_step *step)
 {
-	event->error = (struct stanza_error){.condition = condition, .text = text};
-	return HOOK_BOUNCE;
+	struct change change = {.draft = draft_of(item, event->to)};
+	bool list = event->stanza->type == PRESENCE_SUBSCRIBE;
+	bool push = (step->actions & SUB_PUSH) || (list && !change.draft.listed);
+	bool differs = push || subscription_state_of(&change.draft) != step->next;
+	enum hook_verdict verdict = HOOK_STOP;
+	if (differs && change_make(event->user, &change, step, list, &event->error) < 0)
+		verdict = HOOK_BOUNCE;
+	else
+		outbound_apply(event, step, &change, push);
+	change_fini(&change);
+	return verdict;
 }
 
 enum hook_verdict subscription_on_out(struct module_instance *instance, struct hook_subscription_out *event)
@@ -105,12 +132,11 @@ enum hook_verdict subscription_on_out(struct module_instance *instance, struct h
 	if (jid_bare_eq(event->to, user_jid(event->user)))
 		return HOOK_STOP;
 	if (!subscription_allowed(instance, event->user))
-		return refuse(event, SE_not_allowed, "this account may not change its roster");
+		return hook_bounce(event, SE_not_allowed, "this account may not change its roster");
 	bool adds = what == SUB_SUBSCRIBE || (step.actions & (SUB_PUSH | SUB_PRESENCE));
 	if (adds && !(item && item->listed) && is_full(instance, event->user, "max_items"))
-		return refuse(event, SE_resource_constraint, "the roster is full");
-	outbound_apply(event, &step);
-	return HOOK_STOP;
+		return hook_bounce(event, SE_resource_constraint, "the roster is full");
+	return outbound(event, item, &step);
 }
 
 /* --- inbound: RFC 6121 3.1.3, 3.1.6, 3.2.3, 3.3.3 ------------------------------------------------------- */
@@ -143,21 +169,13 @@ static struct str request_of(const struct stanza *stanza, struct strbuf *buf)
 	return strbuf_view(buf);
 }
 
-static void inbound_apply(const struct hook_user_stanza *event, const struct subscription_step *step)
+static void inbound_apply(
+    const struct hook_stanza *event, const struct subscription_step *step, const struct change *change)
 {
 	struct user *user = event->user;
-	struct strbuf buf = {0};
 	if (step->actions & SUB_UNAVAILABLE)
 		presence_of_all(user, event->from, false);
-	struct roster_item draft = draft_of(roster_get(roster_of(user), jid_bare(event->from)), event->from);
-	bool was_pending = draft.pending_in;
-	if (subscription_state_of(&draft) != step->next) {
-		subscription_state_put(&draft, step->next);
-		if (draft.pending_in && !was_pending)
-			draft.request = request_of(event->stanza, &buf);
-		item_step(user, &draft, step, false);
-	}
-	strbuf_fini(&buf);
+	change_save(user, change);
 	if (step->actions & SUB_PASS)
 		deliver(user, event->from, event->stanza);
 	if (step->actions & SUB_PUSH)
@@ -166,6 +184,25 @@ static void inbound_apply(const struct hook_user_stanza *event, const struct sub
 		route_type(user_jid(user), event->from, PRESENCE_SUBSCRIBED);
 	if (step->actions & SUB_PRESENCE)
 		presence_of_all(user, event->from, true);
+}
+
+static enum hook_verdict inbound(
+    struct hook_stanza *event, const struct roster_item *item, const struct subscription_step *step)
+{
+	struct change change = {.draft = draft_of(item, event->from)};
+	bool was_pending = change.draft.pending_in, differs = subscription_state_of(&change.draft) != step->next;
+	enum hook_verdict verdict = HOOK_STOP;
+	if (differs) {
+		subscription_state_put(&change.draft, step->next);
+		if (change.draft.pending_in && !was_pending)
+			change.draft.request = request_of(event->stanza, &change.request);
+	}
+	if (differs && change_make(event->user, &change, step, false, &event->error) < 0)
+		verdict = HOOK_BOUNCE;
+	else
+		inbound_apply(event, step, &change);
+	change_fini(&change);
+	return verdict;
 }
 
 enum hook_verdict subscription_on_in(struct module_instance *instance, struct hook_subscription_in *event)
@@ -185,14 +222,9 @@ enum hook_verdict subscription_on_in(struct module_instance *instance, struct ho
 	if (!item && what == SUB_SUBSCRIBE && is_full(instance, event->user, "max_requests")) {
 		LOG_INFO("roster.requests_full", LOG_STR("user", jid_bare(event->to)),
 		    LOG_STR("contact", jid_bare(event->from)));
-		event->error = (struct stanza_error){
-		    .condition = SE_resource_constraint,
-		    .text = "too many requests wait for an answer",
-		};
-		return HOOK_BOUNCE;
+		return hook_bounce(event, SE_resource_constraint, "too many requests wait for an answer");
 	}
-	inbound_apply(event, &step);
-	return HOOK_STOP;
+	return inbound(event, item, &step);
 }
 
 static struct stanza *request_make(const struct roster_item *item)

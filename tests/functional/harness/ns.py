@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The namespaces that the tests name."""
 CLIENT = "jabber:client"
+COMPONENT = "jabber:component:accept"
 STREAM = "http://etherx.jabber.org/streams"
 STREAM_ERRORS = "urn:ietf:params:xml:ns:xmpp-streams"
 STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"

@@ -16,7 +16,8 @@ class Server:
         self.host = settings.hosts[0]
         self.certificates = [certs.self_signed(shared, host) for host in settings.hosts]
         self.authority = certs.authority(shared)
-        self.ports = dict(zip(("c2s", "tls", "proxy", "http"), wait.free_ports(4)))
+        names = ("c2s", "tls", "proxy", "http", *settings.listeners)
+        self.ports = dict(zip(names, wait.free_ports(len(names))))
         self.log = folder / f"{self.name}.log"
         self.process, self.expected_status = None, 0
 

@@ -21,3 +21,4 @@ class Settings:
     modules: dict = field(default_factory=dict)   # YAML servers: options of further modules
     options: dict = field(default_factory=dict)   # YAML servers: further top-level options
     listen: dict = field(default_factory=dict)    # YAML servers: further options of the listeners
+    listeners: dict = field(default_factory=dict)  # YAML servers: further listeners, by port names

@@ -64,6 +64,8 @@ def listeners(settings, ports, authority):
         {"port": ports["c2s"], **common, **start},
         {"port": ports["tls"], **common, "tls": True},
         {"port": ports["proxy"], **common, **start, "use_proxy_protocol": True},
+        *({"port": ports[name], "ip": "127.0.0.1", **options}
+          for name, options in settings.listeners.items()),
     ]
 
 

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stanzad/work.h"
+
+#include <stdlib.h>
+
+#include "base/list.h"
+#include "base/mem.h"
+#include "route/host_private.h"
+
+struct work {
+	struct mail mail;
+	struct job job;
+	struct module_instance *instance;
+	module_work *run, *done;
+	void *arg;
+};
+
+static struct work *work_new(struct module_instance *instance, module_work *run, module_work *done, void *arg)
+{
+	struct work *work = mem_zalloc(sizeof(*work));
+	work->instance = instance;
+	work->run = run;
+	work->done = done;
+	work->arg = arg;
+	__atomic_add_fetch(&instance->calls, 1, __ATOMIC_ACQ_REL);
+	return work;
+}
+
+/* The instance may be gone afterwards. */
+static void work_free(struct work *work)
+{
+	struct module_instance *instance = work->instance;
+	free(work);
+	__atomic_sub_fetch(&instance->calls, 1, __ATOMIC_ACQ_REL);
+}
+
+static void on_posted(struct mail *mail)
+{
+	struct work *work = list_entry(mail, struct work, mail);
+	work->run(work->instance, work->arg);
+	work_free(work);
+}
+
+void module_post(struct module_instance *instance, struct str bare, module_work *fn, void *arg)
+{
+	if (!worker_count())
+		return;
+	struct work *work = work_new(instance, fn, NULL, arg);
+	work->mail.receive = on_posted;
+	worker_post(bare.len ? worker_home(map_hash(bare)) : worker_at(0), &work->mail);
+}
+
+static void on_run(struct job *job)
+{
+	struct work *work = list_entry(job, struct work, job);
+	work->run(work->instance, work->arg);
+}
+
+static void on_done(struct job *job)
+{
+	struct work *work = list_entry(job, struct work, job);
+	if (work->done)
+		work->done(work->instance, work->arg);
+	work_free(work);
+}
+
+void module_run(struct module_instance *instance, module_work *run, module_work *done, void *arg)
+{
+	struct work *work = work_new(instance, run, done, arg);
+	work->job.run = on_run;
+	work->job.done = on_done;
+	if (!executor_threads()) {
+		on_run(&work->job);
+		on_done(&work->job);
+		return;
+	}
+	executor_submit(&work->job, &instance->jobs);
+}
