@@ -12,6 +12,7 @@ OPTIONS = (C + '#include "conf/conf.h"\n'
 BROKEN = {
     "ladder": {"src/xml/a.c": C + '#include "conf/conf.h"\n'},
     "outside": {"include/stanzad/a.h": H + '#include "base/mem.h"\n'},
+    "module_includes": {"src/modules/mod_a/a.c": C + '#include "base/mem.h"\n'},
     "fences": {"src/route/a.c": C + "#include <uv.h>\n"},
     "cycles": {"src/base/a.h": H + '#include "base/b.h"\n', "src/base/b.h": H + '#include "base/a.h"\n'},
     "headers_alone": {"src/base/a.h": H + "uint32_t a(void);\n"},

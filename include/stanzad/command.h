@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "stanzad/err.h"
+#include "stanzad/jid.h"
 #include "stanzad/str.h"
 
 struct user;
@@ -62,6 +63,23 @@ int64_t command_integer(const struct command_call *call, const char *argument);
 /* Sets the text and returns outcome. */
 enum command_outcome command_say(struct command_call *call, enum command_outcome outcome, const char *format,
     ...) __attribute__((format(printf, 3, 4)));
+/* The account that 'user' and 'host' name, prepared. */
+struct command_account {
+	struct jid jid;
+	struct arena arena;
+};
+/* COMMAND_OK, or the text says what is wrong: COMMAND_USAGE when it is no name, COMMAND_NOT_FOUND when the
+ * host is not served. Fini in any case. */
+enum command_outcome command_account(struct command_call *call, struct command_account *account_r);
+/* The same, and the account is there. */
+enum command_outcome command_existing_account(struct command_call *call, struct command_account *account_r);
+void command_account_fini(struct command_account *account);
+/* An argument that is a served host; *host_r lives in arena or in the call. */
+enum command_outcome command_host(
+    struct command_call *call, const char *argument, struct arena *arena, struct str *host_r);
+
+/* The served hosts, an array of strings; the caller's. */
+json_t *command_hosts(void);
 /* Runs fn(arg) on the home worker of a bare JID, or on every worker, and waits for it. */
 void command_on_home(struct str bare, void (*fn)(void *arg), void *arg);
 void command_on_workers(void (*fn)(void *arg), void *arg);

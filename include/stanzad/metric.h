@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Numbers that a module keeps for its administrators: rows of its struct module, one value for each host it
- * runs on. 'stanzactl metrics' prints them.
+ * runs on, which begins with 0 when the module starts there. 'stanzactl metrics' prints them.
  */
 #pragma once
 

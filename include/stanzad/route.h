@@ -11,7 +11,19 @@ struct envelope; /* one stanza under way: private to src/route */
 /*
  * Routes a stanza: DESIGN 2, RFC 6120 10, RFC 6121 8. from and to are borrowed for the call, stanza is
  * borrowed (the router takes references of its own). Errors that the stanza causes travel back to from by
- * themselves.
+ * themselves. What has to happen on the calling worker happens within the call, deliver functions of other
+ * modules included; only when such calls cause each other to a depth of 20 does the rest wait for the next turn of
+ * the loop.
+ *
+ * Routing more than a recipient takes is not lost and not kept without end. A client that sends is read from more
+ * slowly. A module that sends, from a domain of a service, a host or a user's bare JID, cannot be slowed down, so
+ * beyond these bounds its messages and requests come back to it with resource-constraint (type wait), and its
+ * presence and answers are dropped:
+ *
+ *   4 MiB that a client has not read: messages are kept as offline messages as long as these have room, the rest
+ *   comes back;
+ *   5000 operations that wait for storage: no more messages are kept for later;
+ *   50000 stanzas that wait for another worker (answers: 200000).
  */
 void route(const struct jid *from, const struct jid *to, struct stanza *stanza);
 

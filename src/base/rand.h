@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cryptographic random bytes from the kernel, buffered per thread. Any thread. */
+/* What the server itself uses is what modules use. */
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
-
-void rand_bytes(void *out, size_t len);
-uint64_t rand_u64(void);
-/* len characters of [a-z2-7] (5 bits each) and a NUL: out has len + 1 bytes. 26 characters are 130 bits. */
-void rand_id(char *out, size_t len);
+#include "stanzad/rand.h"

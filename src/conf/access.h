@@ -6,12 +6,7 @@
 #pragma once
 
 #include "conf/conf.h"
-
-/* Who asks. Either may be missing: a rule that needs what is missing does not match. */
-struct access_subject {
-	const struct jid *jid;
-	const struct sockaddr *address;
-};
+#include "stanzad/access.h"
 
 /* access: from an OPTION_ACCESS value; host decides which ACLs of host_config are seen. */
 bool access_allowed(const struct conf *conf, struct str host, const struct access *access,

@@ -9,6 +9,7 @@
 #include "route/host_tables.h"
 #include "route/instance.h"
 #include "route/iq_owed.h"
+#include "route/iq_request.h"
 #include "route/module_file.h"
 #include "route/module_timer.h"
 #include "route/offered.h"
@@ -327,8 +328,10 @@ static void migrate_here(void *arg)
 	struct retired *retired = arg;
 	for (size_t i = 0; i < retired->table_count; i++)
 		users_migrate(retired->tables[i].host, retired->tables[i].tables);
-	for (size_t i = 0; i < retired->instances.count; i++)
+	for (size_t i = 0; i < retired->instances.count; i++) {
+		iq_requests_end_here(retired->instances.list[i]);
 		module_timers_end_here(retired->instances.list[i]);
+	}
 }
 
 static void visitors_collect(struct instances *visitors)

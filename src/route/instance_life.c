@@ -4,8 +4,10 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "loop/timer.h"
+#include "loop/worker.h"
 #include "route/instance.h"
 #include "route/iq_owed.h"
+#include "route/iq_request.h"
 #include "route/module_timer.h"
 #include "route/offered.h"
 #include "stanzad/log.h"
@@ -99,8 +101,11 @@ void instance_stop(struct module_instance *instance)
 {
 	if (!instance->left)
 		module_leave(instance->module);
-	if (!instance->timers_ended)
+	if (!instance->timers_ended) {
+		if (worker_self())
+			iq_requests_end_here(instance);
 		module_timers_end_here(instance);
+	}
 	owed_silence(instance);
 	if (instance->module->stop && !instance->failed)
 		instance->module->stop(instance);
@@ -205,6 +210,7 @@ void instance_leave(struct module_instance *instance)
 
 static void end_timers(void *arg)
 {
+	iq_requests_end_here(arg);
 	module_timers_end_here(arg);
 }
 

@@ -8,14 +8,17 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "loop/timer.h"
 #include "route/router.h"
+#include "stanzad/request.h"
 
 #define ID_RANDOM 20
 
 struct request {
 	struct timer timer;
 	struct jid to; /* heap */
-	void (*answered)(void *arg, struct stanza *answer);
+	struct module_instance *instance;
+	module_answered *answered;
 	void *arg;
 	char id[ID_RANDOM + 16]; /* worker index, '.', random: the answer may arrive on another worker */
 };
@@ -26,7 +29,7 @@ static void finish(struct request *request, struct stanza *answer)
 {
 	map_remove(&requests[worker_index(worker_self())], str_of(request->id));
 	timer_stop(&request->timer);
-	request->answered(request->arg, answer);
+	request->answered(request->instance, request->arg, answer);
 	free((char *)request->to.text);
 	free(request);
 }
@@ -36,15 +39,15 @@ static void on_timeout(struct timer *timer)
 	finish(list_entry(timer, struct request, timer), NULL);
 }
 
-void iq_request(const struct jid *from, const struct jid *to, enum stanza_type type,
-    struct xml_writer *payload, unsigned timeout_ms, void (*answered)(void *arg, struct stanza *answer),
-    void *arg)
+void module_ask(struct module_instance *instance, const struct jid *to, enum stanza_type type,
+    struct xml_writer *payload, unsigned timeout_ms, module_answered *answered, void *arg)
 {
 	struct request *request = mem_zalloc(sizeof(*request));
 	char random[ID_RANDOM + 1];
 	rand_id(random, ID_RANDOM);
 	snprintf(request->id, sizeof(request->id), "%u.%s", worker_index(worker_self()), random);
 	request->to = jid_dup_heap(to);
+	request->instance = instance;
 	request->answered = answered;
 	request->arg = arg;
 	map_put(&requests[worker_index(worker_self())], str_of(request->id), request);
@@ -57,7 +60,8 @@ void iq_request(const struct jid *from, const struct jid *to, enum stanza_type t
 	xml_close(&writer);
 	struct stanza *stanza = stanza_from_writer(&writer);
 	xml_writer_fini(&writer);
-	route(from, to, stanza);
+	if (stanza) /* else the payload was none, and the log says so: there will be no answer */
+		route(host_jid(module_host(instance)), to, stanza);
 	stanza_unref(&stanza);
 }
 
@@ -92,13 +96,22 @@ void iq_request_answered(const struct jid *from, const struct jid *to, struct st
 	worker_post(worker_at((unsigned)index), &envelope->mail);
 }
 
-void iq_requests_fini(void *unused)
+void iq_requests_end_here(const struct module_instance *instance)
 {
 	struct map *here = &requests[worker_index(worker_self())];
 	struct request *request;
-	uint32_t position;
-	while ((position = 0, request = map_next(here, &position, NULL)))
-		finish(request, NULL);
+	uint32_t position = 0;
+	while ((request = map_next(here, &position, NULL)))
+		if (!instance || request->instance == instance) {
+			finish(request, NULL);
+			position = 0; /* the module may have asked anew */
+		}
+}
+
+void iq_requests_fini(void *unused)
+{
+	struct map *here = &requests[worker_index(worker_self())];
+	iq_requests_end_here(NULL);
 	map_fini(here);
 	(void)unused;
 }

@@ -11,7 +11,11 @@
 /* How deep the routing of one stanza may cause that of others before these wait for the next turn of the loop: two
  * services that answer each other must not use up the stack. */
 #define DEPTH_MAX 20
-#define BACKLOG_MAX 10000 /* pieces of mail for a worker; above it whoever sends more is slowed down */
+/* Pieces of mail for a worker: above the first number clients that send more are slowed down, above the second what
+ * comes from senders that cannot be slowed down is not taken any more; of answers, above the third. */
+#define BACKLOG_MAX 10000
+#define BACKLOG_FULL 50000
+#define BACKLOG_FULL_ANSWERS 200000
 
 struct envelope *envelope_new(const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
@@ -54,6 +58,16 @@ static void on_home(struct mail *mail)
 	trace_leave(before);
 }
 
+static bool has_room(struct worker *home, const struct jid *from, const struct stanza *stanza)
+{
+	unsigned backlog = worker_backlog(home);
+	if (backlog <= BACKLOG_MAX)
+		return true;
+	session_slow_sender(from, SESSION_SLOW_MS);
+	bool answer = stanza->type == STANZA_ERROR || stanza->type == IQ_RESULT;
+	return backlog <= (answer ? BACKLOG_FULL_ANSWERS : BACKLOG_FULL) || !session_cannot_slow(from);
+}
+
 static void send_home(const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	struct worker *self = worker_self();
@@ -63,11 +77,14 @@ static void send_home(const struct jid *from, const struct jid *to, struct stanz
 		deliver_home(from, to, stanza);
 		return;
 	}
+	if (!has_room(home, from, stanza)) {
+		struct stanza_error error = {.condition = SE_resource_constraint};
+		route_error(from, to, stanza, &error);
+		return;
+	}
 	struct envelope *envelope = envelope_new(from, to, stanza);
 	envelope->mail.receive = on_home;
 	worker_post(home, &envelope->mail);
-	if (worker_backlog(home) > BACKLOG_MAX)
-		session_slow_sender(from, SESSION_SLOW_MS);
 }
 
 static void route_unfiltered(const struct jid *from, const struct jid *to, struct stanza *stanza)

@@ -244,7 +244,7 @@ static void spool(
 	    .user = user,
 	    .error = {.condition = SE_resource_constraint, .text = "the recipient's queue is full"},
 	};
-	if (stanza->kind == STANZA_MESSAGE && stanza->type != STANZA_ERROR)
+	if (stanza->kind == STANZA_MESSAGE && stanza->type != STANZA_ERROR && storage_has_room(from))
 		verdict = hook_run_message_offline(user->host, &event);
 	if (verdict != HOOK_STOP)
 		route_error(from, to, stanza, &event.error);
@@ -327,6 +327,12 @@ void session_slow_sender(const struct jid *from, unsigned ms)
 	struct slow_mail *slow = mem_zalloc(sizeof(*slow));
 	*slow = (struct slow_mail){{.receive = on_slow_mail}, envelope_new(from, from, NULL), ms};
 	worker_post(home, &slow->mail);
+}
+
+bool session_cannot_slow(const struct jid *from)
+{
+	struct str domain = jid_domain(from);
+	return host_find(domain) ? !from->resource_len : local_route_serves(domain);
 }
 
 void session_drained(struct session *session)

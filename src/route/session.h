@@ -51,6 +51,11 @@ void session_bind_start(struct session_bind *bind);
 void session_slow_sender(const struct jid *from, unsigned ms);
 /* What slows down the streams of a domain that is not served here; at the start. Any worker calls it. */
 void session_set_remote_slow(void (*slow)(struct str domain));
+/*
+ * From this JID come stanzas that nobody can slow down: it is of a domain of ours, and no session of a client. What
+ * it sends too much of is bounced (stanzad/route.h).
+ */
+bool session_cannot_slow(const struct jid *from);
 /* The output queue refused something and is short again: what was kept meanwhile may follow. */
 void session_drained(struct session *session);
 /*

@@ -54,13 +54,14 @@ static void deliver_from_priority(
 		route_error(from, to, stanza, &event.error);
 }
 
-/* When storage cannot keep up, whoever makes it write is slowed down: what waits for it is in memory. */
-static void spare_storage(const struct jid *from)
+bool storage_has_room(const struct jid *from)
 {
 	struct store_stats store;
 	store_stats(&store);
-	if (store.waiting > STORE_BACKLOG_MAX)
-		session_slow_sender(from, SESSION_SLOW_MS);
+	if (store.waiting <= STORE_BACKLOG_MAX)
+		return true;
+	session_slow_sender(from, SESSION_SLOW_MS);
+	return !session_cannot_slow(from);
 }
 
 static void message_offline(
@@ -75,12 +76,14 @@ static void message_offline(
 	    .to = to,
 	    .stanza = stanza,
 	    .user = user,
-	    .error = {.condition = SE_service_unavailable},
+	    .error = {.condition = SE_resource_constraint},
 	};
-	enum hook_verdict verdict = hook_run_message_offline(user->host, &event);
-	if (verdict == HOOK_STOP && !event.explain)
-		spare_storage(from);
-	else if (verdict != HOOK_STOP && !event.unasked)
+	enum hook_verdict verdict = HOOK_BOUNCE;
+	if (trace_on() || storage_has_room(from)) {
+		event.error.condition = SE_service_unavailable;
+		verdict = hook_run_message_offline(user->host, &event);
+	}
+	if (verdict != HOOK_STOP && !event.unasked)
 		route_error(from, to, stanza, &event.error);
 	hook_stanza_fini(&event, stanza);
 }

@@ -192,6 +192,15 @@ class TestServer:
         for name in ("mod_roster", "mod_offline", "mod_ping", "mod_register"):
             assert name in text
 
+    def test_metrics(self, server, ask):
+        host = "second.example"
+        text = ask("metrics", host)
+        assert "sent_pings" in text and "kept_messages" in text and "localhost" not in text
+        assert "localhost" in ask("metrics")
+
+    def test_metrics_of_no_host(self, ctl):
+        assert ctl("metrics", "no.such.host").returncode != OK
+
     def test_set_loglevel(self, server, cast, ask, ctl):
         ask("set_loglevel", "debug")
         ask("set_loglevel", "info")

@@ -6,6 +6,7 @@
 #include <sched.h>
 
 #include "base/log_sink.h"
+#include "base/map.h"
 #include "conf/conf.h"
 #include "conf_load.h"
 #include "loop/executor.h"
@@ -19,7 +20,7 @@
 #include "tap.h"
 #include "test_store.h"
 
-enum { WORKERS = 3, THREADS = 4, ASKERS = 12, ASKED = 300, AT_ONCE = 8, RELOADS = 60 };
+enum { WORKERS = 3, THREADS = 4, ASKERS = 12, ASKED = 300, AT_ONCE = 8, RELOADS = 60, PUSHED = 60000 };
 
 #define CONF_TEXT "hosts: [sim.example]\nauth_password_format: plain\nmodules: {mod_asker: {}%s}\n"
 
@@ -233,9 +234,63 @@ static void answered(struct asker *asker, unsigned id, bool result)
 		__atomic_add_fetch(&finished, 1, __ATOMIC_RELEASE);
 }
 
+/* --- pushing more than a worker takes ------------------------------------------------------------------- */
+
+static bool pushing, blocked, pushed;
+static unsigned came_back;
+
+static void block(struct module_instance *self, void *arg)
+{
+	__atomic_store_n(&blocked, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&pushed, __ATOMIC_ACQUIRE))
+		sched_yield();
+}
+
+/* Some user whose home is neither worker 0 nor where answers to us arrive. */
+static struct jid far_user(void)
+{
+	static char text[40];
+	const struct worker *answers = worker_home(map_hash(STR("asker.example")));
+	for (unsigned i = 0;; i++) {
+		int len = snprintf(text, sizeof(text), "v%u@sim.example", i);
+		const struct worker *home = worker_home(map_hash(str_of(text)));
+		if (home != worker_at(0) && home != answers)
+			return (struct jid){text, (uint16_t)(len - 12), 11, 0};
+	}
+}
+
+static void push(struct module_instance *self, void *arg)
+{
+	static const struct jid from = {"asker.example", 0, 13, 0};
+	struct err err;
+	struct jid to = far_user();
+	struct worker *home = worker_home(map_hash(jid_bare(&to)));
+	struct stanza *stanza =
+	    stanza_parse(STR("<message id='m'><body>x</body></message>"), &xml_limits_default, &err);
+	module_post(self, jid_bare(&to), block, NULL);
+	while (!__atomic_load_n(&blocked, __ATOMIC_ACQUIRE))
+		sched_yield();
+	for (unsigned i = 0; i < PUSHED; i++)
+		route(&from, &to, stanza);
+	check(worker_backlog(home) <= 50002);
+	stanza_unref(&stanza);
+	__atomic_store_n(&pushed, true, __ATOMIC_RELEASE);
+}
+
+static void take_back(const struct stanza *stanza)
+{
+	check(stanza->type == STANZA_ERROR);
+	if (__atomic_add_fetch(&came_back, 1, __ATOMIC_RELAXED) == PUSHED)
+		workers_stop();
+}
+
 static void take(
     struct module_instance *self, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
+	if (pushing) {
+		take_back(stanza);
+		return;
+	}
 	uint64_t number = 0, id = 0;
 	struct str local = jid_local(to);
 	bool good = local.len > 1 && str_to_u64((struct str){local.ptr + 1, local.len - 1}, &number) &&
@@ -264,6 +319,10 @@ static void on_turn(struct module_instance *self, void *arg)
 
 static int asker_start(struct module_instance *self, struct err *err)
 {
+	if (pushing) {
+		module_post(self, STR_NULL, push, NULL);
+		return module_add_route(self, STR("asker.example"), take, err);
+	}
 	for (unsigned i = 0; i < ASKERS; i++)
 		module_post(self, jid_bare(&askers[i].jid), begin_asking, &askers[i]);
 	module_timer_repeat(module_timer_new(self, on_turn, NULL), 2);
@@ -350,6 +409,17 @@ static void also_while_the_module_comes_and_goes(void)
 	is_int(faults, 0);
 }
 
+/* There is no such user: what is taken comes back, too. */
+static void a_mailbox_is_bounded(void)
+{
+	pushing = true;
+	begin();
+	workers_run();
+	end();
+	is_int(came_back, PUSHED);
+	is_int(faults, 0);
+}
+
 int main(void)
 {
 	log_set_level(LOG_LEVEL_NONE);
@@ -357,5 +427,6 @@ int main(void)
 	conf_register_module("mod_answerer", NULL, CONF_AVAILABLE);
 	run(each_request_has_one_answer);
 	run(also_while_the_module_comes_and_goes);
+	run(a_mailbox_is_bounded);
 	return tap_done();
 }

@@ -52,6 +52,11 @@ static void last_is(const char *seconds)
 
 /* --- mod_ping: XEP-0199 ------------------------------------------------------------------------------ */
 
+static int64_t counted(const char *module, unsigned metric)
+{
+	return metric_value(host_module(host_find(STR("sim.example")), module), metric);
+}
+
 static void answer_ping(struct sim_client *client)
 {
 	struct str id = sim_between(client, "id='", "'");
@@ -101,6 +106,8 @@ static void test_ping_unanswered(void)
 	expect(alice, "<presence from='bob@sim.example/desk'");
 	expect(alice, "type='unavailable'/>");
 	nothing(alice);
+	is_int(counted("mod_ping", 0), 2);
+	is_int(counted("mod_ping", 1), 1);
 	sim_stop();
 }
 
@@ -346,6 +353,8 @@ static void test_delay_stamps(void)
 	expect(bob, "</message>");
 	sim_send(alice, "<message to='bob@sim.example' type='chat'><body>now</body></message>");
 	expect(bob, "<body>now</body></message>");
+	is_int(counted("mod_offline", 0), 3);
+	is_int(counted("mod_offline", 1), 3);
 	sim_stop();
 }
 
@@ -397,6 +406,8 @@ static void test_ban_is_lifted(void)
 	/* With a clean sheet. */
 	client = fail_to_log_in("192.0.2.7");
 	ok(!sim_closed(client));
+	is_int(counted("mod_fail2ban", 0), 1);
+	is_int(counted("mod_fail2ban", 1), 3);
 	sim_stop();
 }
 
@@ -433,6 +444,7 @@ static void test_registration_timeout(void)
 	/* A name that is taken does not use up the turn. */
 	expect(ask_for_account("192.0.2.2", "five"), "<conflict ");
 	expect(ask_for_account("192.0.2.2", "six"), "type='result'");
+	is_int(counted("mod_register", 0), 6);
 	sim_stop();
 }
 

@@ -5,10 +5,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
-#include "base/list.h"
 #include "base/map.h"
-#include "base/mem.h"
+#include "stanzad/clock.h"
+#include "stanzad/list.h"
+#include "stanzad/mem.h"
 #include "stanzad/option.h"
 
 struct suspect {

@@ -1,28 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
-#include "conf/access.h"
 #include "modules/mod_fail2ban/bans.h"
+#include "stanzad/access.h"
 #include "stanzad/datetime.h"
 #include "stanzad/log.h"
 #include "stanzad/module.h"
 
+enum { BANS, REFUSED };
+
+static const struct metric metrics[] = {
+    [BANS] = {"banned_addresses", METRIC_COUNTER, "Addresses that were banned."},
+    [REFUSED] = {"refused_streams", METRIC_COUNTER, "Streams that were refused because of a ban."},
+    {0},
+};
+
 static bool is_exempt(struct module_instance *instance, const struct sockaddr *address)
 {
 	struct access_subject subject = {.address = address};
-	return access_allowed(conf_current(), host_name(module_host(instance)),
-	    module_option(instance, "access")->access, &subject);
+	return module_allows(instance, "access", &subject);
 }
 
 static enum hook_verdict on_auth_result(struct module_instance *instance, struct hook_c2s_auth_result *event)
 {
 	int64_t max = module_option(instance, "c2s_max_auth_failures")->integer;
 	int64_t lifetime_ms = module_option(instance, "c2s_auth_ban_lifetime")->integer;
+	int64_t until_us;
+	bool banned = bans_check(event->address, &until_us);
 	if (event->success) {
 		bans_succeeded(event->address);
 	} else if (!is_exempt(instance, event->address) && bans_failed(event->address, max, lifetime_ms)) {
 		LOG_WARNING("fail2ban.banned", LOG_STR("host", host_name(module_host(instance))),
 		    LOG_STR("user", event->user), LOG_INT("failures", max));
+		metric_add(instance, BANS, !banned);
 		event->disconnect = true;
 	}
 	return HOOK_PASS;
@@ -46,6 +56,7 @@ static enum hook_verdict on_connect(struct module_instance *instance, struct hoo
 	int64_t until_us;
 	if (!bans_check(event->address, &until_us) || is_exempt(instance, event->address))
 		return HOOK_PASS;
+	metric_add(instance, REFUSED, 1);
 	event->refuse_text = refusal_text(until_us);
 	return HOOK_STOP;
 }
@@ -108,6 +119,7 @@ const struct module mod_fail2ban = {
     .options = options,
     .hooks = hooks,
     .commands = commands,
+    .metrics = metrics,
     .start = on_start,
     .stop = on_stop,
     .reload = module_reload_nothing,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "admin/commands.h"
-#include "base/clock.h"
 #include "modules/mod_last/last.h"
+#include "stanzad/clock.h"
+#include "stanzad/command.h"
 #include "stanzad/datetime.h"
 
 struct task {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
-#include "base/clock.h"
-#include "base/list.h"
-#include "base/mem.h"
 #include "modules/mod_last/last.h"
 #include "modules/storage_options.h"
+#include "stanzad/clock.h"
+#include "stanzad/list.h"
 #include "stanzad/log.h"
+#include "stanzad/mem.h"
 
 #define NS_LAST "jabber:iq:last"
 

@@ -2,10 +2,10 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "admin/commands.h"
-#include "base/clock.h"
-#include "base/mem.h"
 #include "modules/mod_offline/offline.h"
+#include "stanzad/clock.h"
+#include "stanzad/command.h"
+#include "stanzad/mem.h"
 
 #define PAGE 200 /* rows of one transaction */
 #define DAY_SECONDS 86400

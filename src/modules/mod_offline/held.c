@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
-#include "base/mem.h"
 #include "modules/mod_offline/offline.h"
+#include "stanzad/mem.h"
 
 /* What is held for one session; beyond that stanzas are delivered at once, before the offline messages. */
 #define HELD_MAX 1000

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
-#include "base/clock.h"
-#include "base/list.h"
-#include "base/mem.h"
 #include "modules/mod_offline/offline.h"
+#include "stanzad/clock.h"
 #include "stanzad/datetime.h"
+#include "stanzad/list.h"
 #include "stanzad/log.h"
+#include "stanzad/mem.h"
 
 /* --- which messages: XEP-0160 3, XEP-0334 4 --------------------------------------------------- */
 
@@ -116,7 +116,9 @@ static void keep_done(struct store_op *op, int result, const struct err *err)
 	if (result < 0)
 		LOG_ERROR("offline.not_kept", LOG_STR("user", jid_bare(user_jid(keep->user))),
 		    LOG_CSTR("reason", err->text));
-	if (result != KEPT) {
+	if (result == KEPT) {
+		offline_counted(keep->user, OFFLINE_METRIC_KEPT);
+	} else {
 		if (offline && offline->count > 0)
 			offline->count--;
 		tell_sender(keep, result);

@@ -1,13 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
-#include "base/mem.h"
-#include "conf/access.h"
 #include "modules/mod_offline/offline.h"
+#include "stanzad/access.h"
+#include "stanzad/mem.h"
 
 #define LIMIT_FALLBACK 100 /* messages, when the rule is missing or nothing in it matches */
 
 /* --- the state of a user ---------------------------------------------------------------------- */
+
+static const struct metric metrics[] = {
+    [OFFLINE_METRIC_KEPT] = {"kept_messages", METRIC_COUNTER, "Messages that were kept."},
+    [OFFLINE_METRIC_DELIVERED] = {"delivered_messages", METRIC_COUNTER,
+	"Kept messages that were handed to a client."},
+    {0},
+};
+
+void offline_counted(const struct user *user, unsigned metric)
+{
+	struct module_instance *instance = host_module(user_host(user), "mod_offline");
+	if (instance) /* NULL: the module left meanwhile */
+		metric_add(instance, metric, 1);
+}
 
 static unsigned epoch; /* atomic */
 
@@ -109,8 +123,7 @@ static struct offline_rules rules_of(struct module_instance *instance)
 static int64_t limit_of(struct module_instance *instance, const struct user *user)
 {
 	struct access_subject subject = {.jid = user_jid(user)};
-	return access_number(conf_current(), host_name(module_host(instance)),
-	    module_option(instance, "access_max_user_messages"), &subject, LIMIT_FALLBACK);
+	return module_number(instance, "access_max_user_messages", &subject, LIMIT_FALLBACK);
 }
 
 static enum hook_verdict keep(struct module_instance *instance, struct hook_stanza *event)
@@ -235,6 +248,7 @@ const struct module mod_offline = {
     .iqs = iqs,
     .hooks = hooks,
     .commands = offline_commands,
+    .metrics = metrics,
     .features = features,
     .user_slot = true,
     .session_slot = true,

@@ -31,6 +31,11 @@ struct offline {
 	bool refused;               /* ... and the session's queue was full */
 };
 
+/* The rows of its metrics. */
+enum { OFFLINE_METRIC_KEPT, OFFLINE_METRIC_DELIVERED };
+/* Counts one, where the user is. */
+void offline_counted(const struct user *user, unsigned metric);
+
 /* The state of a user; made when there is none. */
 struct offline *offline_of(struct user *user);
 /* Rows that wait, or OFFLINE_UNKNOWN. */

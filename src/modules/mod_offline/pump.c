@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
-#include "base/list.h"
-#include "base/mem.h"
-#include "loop/timer.h"
 #include "modules/mod_offline/offline.h"
+#include "stanzad/list.h"
 #include "stanzad/log.h"
+#include "stanzad/mem.h"
+#include "stanzad/timer.h"
 
 /* What is in memory of a user's kept messages at one time. */
 #define BATCH_ROWS 64
@@ -30,7 +30,7 @@ struct offline_pump {
 	int64_t *taken; /* rows that the session has; deleted with the next read */
 	size_t taken_count;
 	struct offline_held held;
-	struct timer timer;
+	struct module_timer *timer; /* NULL until it is needed */
 	bool reading; /* storage has op */
 	bool orphan;  /* the module left the user's host: it ends when storage is done */
 };
@@ -128,6 +128,7 @@ static void pump_unlink(struct offline_pump *pump, struct offline *offline)
 
 static void pump_free(struct offline_pump *pump)
 {
+	module_timer_free(&pump->timer);
 	free((char *)pump->to.text);
 	free(pump->wanted);
 	free(pump->taken);
@@ -139,7 +140,6 @@ static void pump_free(struct offline_pump *pump)
 static void orphan_end(struct offline_pump *pump)
 {
 	struct user *user = pump->user;
-	timer_stop(&pump->timer);
 	pump_free(pump);
 	user_release(user);
 }
@@ -157,6 +157,7 @@ void offline_pumps_abandon(struct offline *offline)
 		pump_unlink(pump, offline);
 		if (pump->iq)
 			iq_finish(&pump->iq, orphan_verdict(pump));
+		module_timer_free(&pump->timer);
 		pump->orphan = true;
 		if (!pump->reading)
 			orphan_end(pump);
@@ -180,9 +181,19 @@ static void pump_submit(struct offline_pump *pump)
 	store_submit(&pump->op);
 }
 
-static void on_waited(struct timer *timer)
+static void on_waited(struct module_instance *instance, void *arg)
 {
-	pump_submit(list_entry(timer, struct offline_pump, timer));
+	pump_submit(arg);
+}
+
+/* When the module has left, offline_pumps_abandon is about to end it. */
+static void pump_wait(struct offline_pump *pump)
+{
+	struct module_instance *instance = host_module(user_host(pump->user), "mod_offline");
+	if (!pump->timer && instance)
+		pump->timer = module_timer_new(instance, on_waited, pump);
+	if (pump->timer)
+		module_timer_start(pump->timer, FULL_WAIT_MS);
 }
 
 static struct session *session_of(const struct offline_pump *pump)
@@ -238,6 +249,8 @@ static int deal_with(struct offline_pump *pump, struct session *session, const s
 			add_item(&message, row->seq);
 		if (!hand_over(pump, session, &message))
 			outcome = ROW_REFUSED;
+		else if (!pump->iq)
+			offline_counted(pump->user, OFFLINE_METRIC_DELIVERED);
 	}
 	offline_message_fini(&message);
 	return outcome;
@@ -328,7 +341,7 @@ static void next_batch(struct offline_pump *pump, size_t dealt)
 	if (dealt)
 		pump_submit(pump);
 	else
-		timer_start(&pump->timer, FULL_WAIT_MS, on_waited);
+		pump_wait(pump);
 }
 
 static void pump_done(struct store_op *op, int result, const struct err *err)

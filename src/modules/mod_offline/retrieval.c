@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
-#include "base/list.h"
-#include "base/mem.h"
 #include "modules/mod_offline/offline.h"
 #include "stanzad/form.h"
+#include "stanzad/list.h"
 #include "stanzad/log.h"
+#include "stanzad/mem.h"
 
 #define HEADERS_PAGE 100 /* rows of one query, so that not all messages are in memory at once */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "modules/mod_offline/offline.h"
+#include "stanzad/clock.h"
 #include "stanzad/datetime.h"
 
 /* What was let in once is let out, whatever the limits are today. */

@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
-#include "base/clock.h"
-#include "base/list.h"
-#include "base/mem.h"
-#include "loop/timer.h"
-#include "route/iq_request.h"
+#include "stanzad/clock.h"
 #include "stanzad/log.h"
+#include "stanzad/mem.h"
 #include "stanzad/module.h"
+#include "stanzad/request.h"
+#include "stanzad/timer.h"
 
 extern const struct module mod_ping;
+
+enum { PINGS_SENT, PINGS_TIMED_OUT };
+
+static const struct metric metrics[] = {
+    [PINGS_SENT] = {"sent_pings", METRIC_COUNTER, "Pings sent to silent clients."},
+    [PINGS_TIMED_OUT] = {"timed_out_pings", METRIC_COUNTER, "Of these, pings without an answer in time."},
+    {0},
+};
 
 /* XEP-0199 4.2, 4.3: the server and, on behalf of users, their bare JIDs answer. */
 static enum iq_verdict on_ping(struct iq *iq)
@@ -22,33 +29,30 @@ static enum iq_verdict on_ping(struct iq *iq)
 /* --- pinging clients that say nothing: one for each session ------------------------------------ */
 
 /*
- * It outlives its session while an answer is awaited, and perhaps the module on this host: so it looks for
- * its session and for the present options whenever it is its turn.
+ * It outlives its session while an answer is awaited: so it looks for the session and for the present options
+ * whenever it is its turn.
  */
 struct watch {
-	struct timer timer;
+	struct module_timer *timer;
 	struct jid jid; /* of the session; heap */
 	bool asking;
 };
 
-static void on_silence(struct timer *timer);
-
 static void watch_free(struct watch *watch)
 {
-	timer_stop(&watch->timer);
+	module_timer_free(&watch->timer);
 	free((char *)watch->jid.text);
 	free(watch);
 }
 
 /* NULL: it is gone, or is not watched any more. */
-static struct session *watched(struct watch *watch, struct module_instance **instance_r)
+static struct session *watched(struct module_instance *instance, struct watch *watch)
 {
 	struct user *user = user_find(jid_bare(&watch->jid));
 	struct session *session = user ? user_session(user, jid_resource(&watch->jid)) : NULL;
 	if (!session || session_slot(session, &mod_ping) != watch)
 		return NULL;
-	*instance_r = host_module(user_host(user), "mod_ping");
-	if (*instance_r && module_option(*instance_r, "send_pings")->boolean)
+	if (module_option(instance, "send_pings")->boolean)
 		return session;
 	session_set_slot(session, &mod_ping, NULL);
 	return NULL;
@@ -56,15 +60,16 @@ static struct session *watched(struct watch *watch, struct module_instance **ins
 
 static void wait(struct watch *watch, int64_t ms)
 {
-	timer_start(&watch->timer, (uint64_t)ms, on_silence);
+	module_timer_start(watch->timer, (uint64_t)ms);
 }
 
-static void on_answer(void *arg, struct stanza *answer)
+static void on_answer(struct module_instance *instance, void *arg, struct stanza *answer)
 {
 	struct watch *watch = arg;
-	struct module_instance *instance;
-	struct session *session = watched(watch, &instance);
+	struct session *session = watched(instance, watch);
 	watch->asking = false;
+	if (session && !answer)
+		metric_add(instance, PINGS_TIMED_OUT, 1);
 	if (!session) {
 		watch_free(watch);
 	} else if (!answer && str_is(module_option(instance, "timeout_action")->string, "kill")) {
@@ -75,22 +80,22 @@ static void on_answer(void *arg, struct stanza *answer)
 	}
 }
 
-static void ask(struct watch *watch, const struct session *session, const struct module_instance *instance)
+static void ask(struct module_instance *instance, struct watch *watch, const struct session *session)
 {
 	struct xml_writer payload = {.default_ns = NS_CLIENT};
 	xml_put_element(&payload, "ping", "urn:xmpp:ping", STR_NULL);
 	watch->asking = true;
-	iq_request(host_jid(module_host(instance)), session_jid(session), IQ_GET, &payload,
+	metric_add(instance, PINGS_SENT, 1);
+	module_ask(instance, session_jid(session), IQ_GET, &payload,
 	    (unsigned)module_option(instance, "ping_ack_timeout")->integer, on_answer, watch);
 	xml_writer_fini(&payload);
 }
 
 /* The timer is not moved with each stanza: when it fires it looks how long the client has been silent. */
-static void on_silence(struct timer *timer)
+static void on_silence(struct module_instance *instance, void *arg)
 {
-	struct watch *watch = list_entry(timer, struct watch, timer);
-	struct module_instance *instance;
-	struct session *session = watched(watch, &instance);
+	struct watch *watch = arg;
+	struct session *session = watched(instance, watch);
 	if (!session) {
 		watch_free(watch);
 		return;
@@ -98,7 +103,7 @@ static void on_silence(struct timer *timer)
 	int64_t interval = module_option(instance, "ping_interval")->integer;
 	int64_t silent = (clock_real_us() - session_active_us(session)) / 1000;
 	if (silent >= interval || silent < 0)
-		ask(watch, session, instance);
+		ask(instance, watch, session);
 	else
 		wait(watch, interval - silent);
 }
@@ -109,6 +114,7 @@ static enum hook_verdict on_opened(struct module_instance *instance, struct hook
 		return HOOK_PASS;
 	struct watch *watch = mem_zalloc(sizeof(*watch));
 	watch->jid = jid_dup_heap(session_jid(event->session));
+	watch->timer = module_timer_new(instance, on_silence, watch);
 	session_set_slot(event->session, &mod_ping, watch);
 	wait(watch, module_option(instance, "ping_interval")->integer);
 	return HOOK_PASS;
@@ -116,7 +122,6 @@ static enum hook_verdict on_opened(struct module_instance *instance, struct hook
 
 static enum hook_verdict on_closed(struct module_instance *instance, struct hook_session *event)
 {
-	(void)instance;
 	struct watch *watch = session_slot(event->session, &mod_ping);
 	if (watch && !watch->asking)
 		watch_free(watch);
@@ -153,6 +158,7 @@ const struct module mod_ping = {
     .options = options,
     .iqs = iqs,
     .hooks = hooks,
+    .metrics = metrics,
     .session_slot = true,
     .reload = module_reload_nothing,
 };

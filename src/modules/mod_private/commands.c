@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "admin/commands.h"
 #include "modules/mod_private/private.h"
+#include "stanzad/command.h"
 
 struct task {
 	const struct jid *jid;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
-#include "base/list.h"
-#include "base/mem.h"
 #include "modules/mod_private/private.h"
 #include "modules/storage_options.h"
+#include "stanzad/list.h"
 #include "stanzad/log.h"
+#include "stanzad/mem.h"
 
 struct request {
 	struct store_op op;

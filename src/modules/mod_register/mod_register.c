@@ -2,17 +2,15 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
-#include "base/list.h"
-#include "base/mem.h"
-#include "loop/executor.h"
 #include "modules/mod_register/register.h"
 #include "stanzad/form.h"
+#include "stanzad/mem.h"
+#include "stanzad/work.h"
 
 /* --- before authentication: XEP-0077 3.1 ------------------------------------------------------ */
 
 /* An account that is being made for a stream that waits. */
 struct registration {
-	struct job job;
 	struct new_account account;
 	struct stanza *request; /* without secrets */
 	struct stanza_error error;
@@ -92,15 +90,15 @@ static void answer_fields(struct module_instance *instance, struct hook_c2s_unau
 	reply_and_free(event, answer);
 }
 
-static void registration_run(struct job *job)
+static void registration_run(struct module_instance *instance, void *arg)
 {
-	struct registration *registration = list_entry(job, struct registration, job);
-	registration->made = new_account_make(&registration->account, &registration->error);
+	struct registration *registration = arg;
+	registration->made = new_account_make(instance, &registration->account, &registration->error);
 }
 
-static void registration_done(struct job *job)
+static void registration_done(struct module_instance *instance, void *arg)
 {
-	struct registration *registration = list_entry(job, struct registration, job);
+	struct registration *registration = arg;
 	struct stanza *answer = registration->made
 				    ? plain_result(registration->request)
 				    : stanza_make_error(registration->request, &registration->error, NULL);
@@ -126,9 +124,7 @@ static void make_account(struct module_instance *instance, struct hook_c2s_unaut
 	registration->request = register_without_secrets(event->stanza);
 	registration->hold = event->hold;
 	registration->reply = event->reply;
-	registration->job.run = registration_run;
-	registration->job.done = registration_done;
-	executor_submit(&registration->job, NULL);
+	module_run(instance, registration_run, registration_done, registration);
 }
 
 static bool is_for_us(const struct hook_c2s_unauthenticated_iq *event)
@@ -235,6 +231,11 @@ static const struct hook_entry hooks[] = {
     {0},
 };
 
+static const struct metric metrics[] = {
+    [REGISTER_METRIC_ACCOUNTS] = {"registered_accounts", METRIC_COUNTER, "Accounts that were made in-band."},
+    {0},
+};
+
 const struct module mod_register = {
     .abi = STANZAD_MODULE_ABI,
     .size = sizeof(struct module),
@@ -243,6 +244,7 @@ const struct module mod_register = {
     .options = options,
     .iqs = iqs,
     .hooks = hooks,
+    .metrics = metrics,
     .start = on_start,
     .stop = on_stop,
     .reload = module_reload_nothing,

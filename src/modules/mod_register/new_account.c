@@ -4,10 +4,10 @@
 #include <openssl/crypto.h>
 #include <time.h>
 
-#include "base/clock.h"
-#include "conf/access.h"
 #include "modules/mod_register/register.h"
 #include "route/account.h"
+#include "stanzad/access.h"
+#include "stanzad/clock.h"
 #include "stanzad/datetime.h"
 #include "stanzad/log.h"
 
@@ -23,8 +23,7 @@ static bool is_allowed(struct module_instance *instance, const char *option, con
     const struct sockaddr *address)
 {
 	struct access_subject subject = {jid, address};
-	return access_allowed(conf_current(), host_name(module_host(instance)),
-	    module_option(instance, option)->access, &subject);
+	return module_allows(instance, option, &subject);
 }
 
 static bool has_own_permission(struct module_instance *instance)
@@ -148,15 +147,15 @@ static bool may_ask(
 {
 	if (!source->from)
 		return true;
-	if (!module_option(instance, "access_from")->present ||
-	    !is_allowed(instance, "access_from", source->from, NULL))
+	if (!is_allowed(instance, "access_from", source->from, NULL))
 		return refused(error_r, SE_forbidden, "accounts are made by those who have none yet");
 	return true;
 }
 
-static bool not_too_fast(struct new_account *account, struct stanza_error *error_r)
+static bool not_too_fast(
+    struct new_account *account, const struct module_instance *instance, struct stanza_error *error_r)
 {
-	int64_t period = conf_int(conf_current(), STR_NULL, "registration_timeout");
+	int64_t period = host_option(module_host(instance), "registration_timeout")->integer;
 	if (period == OPTION_INFINITE)
 		return true;
 	if (!recent_enter(account->source, period))
@@ -188,7 +187,7 @@ bool new_account_check(struct new_account *account_r, struct module_instance *in
 	account_r->host = jid_dup(host_jid(host), &account_r->arena);
 	copy_watchers(account_r, instance);
 	copy_welcome(account_r, instance);
-	return not_too_fast(account_r, error_r);
+	return not_too_fast(account_r, instance, error_r);
 }
 
 /* --- making it -------------------------------------------------------------------------------- */
@@ -235,7 +234,8 @@ static bool outcome_refused(struct new_account *account, enum auth_outcome outco
 	}
 }
 
-bool new_account_make(struct new_account *account, struct stanza_error *error_r)
+bool new_account_make(
+    struct module_instance *instance, struct new_account *account, struct stanza_error *error_r)
 {
 	struct err err = {0};
 	struct str host = jid_domain(&account->jid), user = jid_local(&account->jid);
@@ -248,6 +248,7 @@ bool new_account_make(struct new_account *account, struct stanza_error *error_r)
 			    LOG_CSTR("reason", err.text));
 		return outcome_refused(account, outcome, &err, error_r);
 	}
+	metric_add(instance, REGISTER_METRIC_ACCOUNTS, 1);
 	LOG_INFO("register.registered", LOG_STR("user", jid_bare(&account->jid)),
 	    LOG_STR("source", account->source));
 	if (account->subject.len || account->body.len)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <openssl/crypto.h>
 
-#include "conf/access.h"
 #include "modules/mod_register/register.h"
 #include "route/account.h"
+#include "stanzad/access.h"
 #include "stanzad/log.h"
 
 /* 3.3: an error does not repeat what the request held. */
@@ -87,7 +87,7 @@ static enum iq_verdict another_account(struct iq *iq, const struct register_requ
 	struct stanza_error error;
 	struct register_source source = {.from = iq->from};
 	bool made = new_account_check(&account, iq->instance, request, &source, &error) &&
-		    new_account_make(&account, &error);
+		    new_account_make(iq->instance, &account, &error);
 	enum iq_verdict verdict = made ? IQ_ANSWER : refuse_quietly(iq, &error);
 	new_account_fini(&account);
 	return verdict;
@@ -109,11 +109,10 @@ static bool is_own_name(const struct iq *iq, struct str user)
 static enum iq_verdict remove_account(struct iq *iq)
 {
 	struct access_subject subject = {.jid = iq->from};
-	const struct access *access = module_option(iq->instance, "access_remove")->access;
 	struct err err = {0};
 	if (!is_own_user(iq))
 		return refuse_with(iq, SE_registration_required, NULL);
-	if (!access_allowed(conf_current(), host_name(iq->host), access, &subject))
+	if (!module_allows(iq->instance, "access_remove", &subject))
 		return refuse_with(iq, SE_forbidden, "this account may not be removed by its user");
 	return verdict_of(iq, account_remove_own(iq->from, &err), &err);
 }

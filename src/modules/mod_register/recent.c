@@ -2,11 +2,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
-#include "base/list.h"
 #include "base/map.h"
-#include "base/mem.h"
 #include "modules/mod_register/register.h"
+#include "stanzad/clock.h"
+#include "stanzad/list.h"
+#include "stanzad/mem.h"
 
 #define RECENT_MAX 20000 /* the oldest is forgotten when one more comes */
 

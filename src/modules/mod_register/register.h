@@ -27,6 +27,9 @@ void register_read(
 /* The request again without what it holds, so that an error does not send a password back (3.3). */
 struct stanza *register_without_secrets(const struct stanza *request);
 
+/* The rows of its metrics. */
+enum { REGISTER_METRIC_ACCOUNTS };
+
 /* --- strength.c --- */
 /* Bits of entropy if the password were random, in thousandths: its length and the kinds of characters in it.
  */
@@ -70,7 +73,8 @@ bool new_account_check(struct new_account *account_r, struct module_instance *in
     struct stanza_error *error_r);
 /* Executor thread: makes the account, welcomes it, tells the watchers. False: error_r says why; its text may be
  * the account's. */
-bool new_account_make(struct new_account *account, struct stanza_error *error_r);
+bool new_account_make(
+    struct module_instance *instance, struct new_account *account, struct stanza_error *error_r);
 void new_account_fini(struct new_account *account);
 /* Not acceptable as a password on this host; error_r says why. */
 bool password_refused(struct module_instance *instance, struct str password, struct stanza_error *error_r);

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 
 #include "base/map.h"
-#include "base/mem.h"
 #include "modules/mod_roster/roster_save.h"
 #include "modules/mod_roster/roster_view.h"
 #include "modules/mod_roster/subscription_flow.h"
+#include "stanzad/mem.h"
 
 struct stanza *presence_make(enum stanza_type type)
 {

@@ -5,7 +5,7 @@
 
 #include "auth/digest.h"
 #include "base/codec.h"
-#include "base/mem.h"
+#include "stanzad/mem.h"
 
 /* --- items ---------------------------------------------------------------------------------------------- */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "modules/mod_roster/roster_push.h"
 
-#include "base/rand.h"
 #include "modules/mod_roster/roster_save.h"
+#include "stanzad/rand.h"
 
 #define PUSH_ID_LEN 16
 

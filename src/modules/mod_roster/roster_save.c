@@ -3,13 +3,13 @@
 
 #include <stdlib.h>
 
-#include "base/mem.h"
-#include "base/rand.h"
 #include "modules/mod_roster/roster_push.h"
 #include "modules/mod_roster/roster_store.h"
 #include "modules/mod_roster/roster_view.h"
 #include "stanzad/log.h"
+#include "stanzad/mem.h"
 #include "stanzad/module.h"
+#include "stanzad/rand.h"
 
 #define STORED_VERSION_LEN 20 /* 100 random bits */
 

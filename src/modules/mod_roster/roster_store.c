@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "base/map.h"
-#include "base/mem.h"
 #include "stanzad/log.h"
+#include "stanzad/mem.h"
 
 /* --- what a pending request holds ----------------------------------------------------------------------- */
 

@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 
-#include "base/mem.h"
 #include "modules/mod_roster/roster_save.h"
 #include "stanzad/hooks.h"
+#include "stanzad/mem.h"
 
 static bool has_group(const struct roster_item *item, struct str group)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "modules/mod_roster/subscription_flow.h"
 
-#include "conf/access.h"
 #include "modules/mod_roster/presence.h"
 #include "modules/mod_roster/roster_push.h"
 #include "modules/mod_roster/roster_save.h"
 #include "modules/mod_roster/subscription.h"
+#include "stanzad/access.h"
 #include "stanzad/log.h"
 
 #define REQUEST_MAX 4096 /* bytes of a pending request's payload that are kept */
@@ -14,8 +14,7 @@
 bool subscription_allowed(struct module_instance *instance, const struct user *user)
 {
 	struct access_subject subject = {.jid = user_jid(user)};
-	return access_allowed(
-	    conf_current(), host_name(user_host(user)), module_option(instance, "access")->access, &subject);
+	return module_allows(instance, "access", &subject);
 }
 
 static void route_type(const struct jid *from, const struct jid *to, enum stanza_type type)

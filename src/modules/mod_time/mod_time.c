@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "base/clock.h"
+#include "stanzad/clock.h"
 #include "stanzad/datetime.h"
 #include "stanzad/module.h"
 
