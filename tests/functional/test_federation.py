@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """stanzad among other servers: Debian's Prosody and ejabberd, and another stanzad (harness/lab.py)."""
+import asyncio
+import os
+import pathlib
 import time
 
 import pytest
 
 from harness import ns, wait
 from harness.actors import befriend
+from harness.component import Component
 from harness.federation import error_of
-from harness.lab import IDN, Lab, full_name
+from harness.lab import COMPONENT, IDN, Lab, full_name
 from harness.stream import show
 
 pytestmark = pytest.mark.only("stanzad")
@@ -50,6 +54,19 @@ def talk(one, other, body="hi"):
     other.message(one.full, body + " yourself")
     got = one.recv()
     assert (got.get("from"), got.findtext(f"{STANZA}body")) == (other.full, body + " yourself"), show(got)
+
+
+SITUATIONS = 15
+TABLE_HEAD = """# Servers that stanzad is tried with
+
+stanzad without `mod_s2s_bidi`, and another stanzad, Debian's Prosody and Debian's ejabberd as they are by default; `optional`
+unless another value of `s2s_use_starttls` is named. "out" and "in" say how each direction's stream was authenticated, as
+`list_s2s` has it. A message went each way, or was returned with an error and did not arrive. Made by
+`tests/functional/test_federation.py`, which tries many more things than stand here ([FEDERATION.md](FEDERATION.md)).
+
+| ours | stanzad | Prosody | ejabberd |
+|---|---|---|---|
+"""
 
 
 class TestBaseline:
@@ -175,6 +192,35 @@ class TestPairs:
         talk(pair[0], lab.client(f"bare-{request.node.callspec.params['pair'][1]}"))
 
 
+@pytest.mark.parametrize("pair", PAIRS, ids=PAIR_IDS)
+def test_slixmpp(lab, pair):
+    """A library that people write bots with: a chat, a subscription by its own logic, requests."""
+    pytest.importorskip("slixmpp")
+    from harness.bots import Bot, play
+    need(lab, *pair)
+    accounts = [lab.account(label, "bot") for label in pair]
+    jids = [f"{user}@{domain}" for _, user, domain in accounts]
+
+    async def scene(one, other):
+        await one.ready.wait()
+        await other.ready.wait()
+        one.send_message(mto=jids[1], mbody="hello", mtype="chat")
+        assert (await other.inbox.get())["body"] == "hello"
+        other.send_message(mto=jids[0], mbody="hello yourself", mtype="chat")
+        assert (await one.inbox.get())["body"] == "hello yourself"
+        one.send_presence_subscription(pto=jids[1])
+        while (one.client_roster[jids[1]]["subscription"] != "both"
+               or other.client_roster[jids[0]]["subscription"] != "both"
+               or not one.client_roster.presence(jids[1]) or not other.client_roster.presence(jids[0])):
+            await asyncio.sleep(0.02)
+        await one["xep_0199"].send_ping(full_name(pair[1]))
+        await one["xep_0199"].send_ping(other.boundjid.full)
+        assert "urn:xmpp:ping" in (await one["xep_0030"].get_info(jid=full_name(pair[1])))["disco_info"]["features"]
+        assert (await other["xep_0092"].get_version(one.boundjid.full))["software_version"]["name"]
+    play(scene, *(lambda server=server, jid=jid: Bot(jid, server, lab.authority.crt)
+                  for (server, _, _), jid in zip(accounts, jids)))
+
+
 def ways(lab, name, one, other):
     """{(direction, authentication, "TLS" or "none")} of the streams between two labels, as server name lists them."""
     return {(row["direction"], row["authentication"], row["tls"].split("v")[0].replace("none", "no TLS"))
@@ -192,7 +238,15 @@ def refused(one, other, condition="remote-server-timeout"):
     return error_of(error)[1]
 
 
-BAD = ("self", "old", "foreign", "wrong")
+BAD = {"self": "self-signed", "old": "expired", "foreign": "of an unknown authority", "wrong": "for another name"}
+
+
+def outcome(lab, situation, peer, one=None, other=None):
+    """A cell of the table in docs/PEERS.md: how the streams that server b lists are authenticated."""
+    found = sorted(ways(lab, "b", one, other)) if one else []
+    tls = {way[2] for way in found}
+    lab.outcomes[situation, peer] = ", ".join(f"{way[0]}: {way[1]}" for way in reversed(found)) + \
+        "".join(f"; {each}" for each in sorted(tls)) if found else "refused, errors both ways"
 
 
 @pytest.mark.parametrize("peer", "ape")
@@ -203,6 +257,7 @@ class TestAuthentication:
         need(lab, peer)
         talk(lab.client("b"), lab.client(peer))
         assert {way[1:] for way in ways(lab, "b", "b", peer)} == {("certificate", "TLS")}
+        outcome(lab, "all is well", peer, "b", peer)
 
     @pytest.mark.parametrize("kind", BAD)
     def test_our_certificate_is_bad(self, lab, peer, kind):
@@ -210,6 +265,7 @@ class TestAuthentication:
         need(lab, peer)
         talk(lab.client(f"{kind}-b"), lab.client(peer))
         assert ("out", "dialback", "TLS") in ways(lab, "b", f"{kind}-b", peer)
+        outcome(lab, f"our certificate is {BAD[kind]}", peer, f"{kind}-b", peer)
 
     @pytest.mark.parametrize("kind", BAD)
     def test_their_certificate_is_bad(self, lab, peer, kind):
@@ -217,11 +273,13 @@ class TestAuthentication:
         talk(lab.client("required-b"), lab.client(f"{kind}-{peer}"))
         found = ways(lab, "b", "required-b", f"{kind}-{peer}")
         assert ("in", "dialback", "TLS") in found and not {"no TLS"} & {way[2] for way in found}, found
+        outcome(lab, f"`required`; theirs is {BAD[kind]}", peer, "required-b", f"{kind}-{peer}")
 
     def test_strict(self, lab, peer):
         need(lab, peer)
         talk(lab.client("strict-b"), lab.client(peer))
         assert {way[1:] for way in ways(lab, "b", "strict-b", peer)} == {("certificate", "TLS")}
+        outcome(lab, "`required_trusted`", peer, "strict-b", peer)
 
     @pytest.mark.parametrize("kind", BAD)
     def test_strict_and_their_certificate_is_bad(self, lab, peer, kind):
@@ -230,12 +288,27 @@ class TestAuthentication:
         assert "certificate is not accepted" in refused(ours, theirs)
         refused(theirs, ours, None)
         assert not ways(lab, "b", "strict-b", f"{kind}-{peer}")
+        outcome(lab, f"`required_trusted`; theirs is {BAD[kind]}", peer)
 
     def test_without_tls(self, lab, peer):
         need(lab, peer)
         talk(lab.client("plain-b"), lab.client(peer))
         found = ways(lab, "b", "plain-b", peer)
         assert {way[1:] for way in found} == {("dialback", "no TLS")}, found
+        outcome(lab, "`false`", peer, "plain-b", peer)
+
+
+def test_table(lab):
+    """docs/PEERS.md says what came out; STANZAD_WRITE_PEERS=1 writes it."""
+    situations = list(dict.fromkeys(situation for situation, _ in lab.outcomes))
+    if len(lab.outcomes) != 3 * SITUATIONS:
+        pytest.skip("not everything of the table was tried, or worked")
+    rows = [[situation] + [lab.outcomes[situation, peer] for peer in "ape"] for situation in situations]
+    text = TABLE_HEAD + "".join("| " + " | ".join(row) + " |\n" for row in rows)
+    path = pathlib.Path(__file__).parents[2] / "docs" / "PEERS.md"
+    if os.environ.get("STANZAD_WRITE_PEERS"):
+        path.write_text(text)
+    assert path.read_text() == text, "docs/PEERS.md is not what came out: STANZAD_WRITE_PEERS=1 writes it"
 
 
 class TestRefusals:
@@ -356,6 +429,26 @@ class TestCommands:
         lab.servers["a"].ask("s2s_close", other.host)
         talk(one, other)
         talk(other, one)
+
+
+@pytest.mark.parametrize("peer", "bpe")
+def test_component(lab, peer):
+    """A component behind one server talks with a user of another."""
+    need(lab, peer)
+    component = Component(lab.servers["a"], full_name(COMPONENT)).attach()
+    lab.clients.append(component)
+    user = lab.client(peer)
+    component.say(user.full, "from the gate", user="bot")
+    got = user.recv()
+    assert (got.get("from"), got.findtext(f"{STANZA}body")) == (f"bot@{component.host}", "from the gate"), show(got)
+    user.message(f"bot@{component.host}", "to the gate")
+    got = component.recv()
+    assert (got.get("from"), got.findtext(f"{STANZA}body")) == (user.full, "to the gate"), show(got)
+    component.drop()
+    wait.until(lambda: not lab.servers["a"].ask_json("list_components"), "the component is gone")
+    user.message(f"bot@{component.host}", extra="id='m1'")
+    error = user.recv()
+    assert (error.get("id"), error.get("type")) == ("m1", "error"), show(error)
 
 
 class Numbered:

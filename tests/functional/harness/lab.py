@@ -28,7 +28,7 @@ from .settings import Settings
 from .stanzad import Stanzad
 
 ZONE, SIGNED = "lab.test", "signed.test"
-IDN = "bücher"
+IDN, COMPONENT = "bücher", "gate-a"
 STANZAD_MODULES = {"mod_s2s_dialback": {}, "mod_s2s_bidi": {}}
 
 # Label: (server, certificate, options of the domain). The certificates: of the CA; self-signed; of the CA but expired;
@@ -43,6 +43,7 @@ DOMAINS = {
     **{f"plain-{server}": (server, "good", {"s2s_use_starttls": "false"}) for server in "ab"},
     "idle-a": ("a", "good", {"s2s_timeout": "1 s"}),
     "spurned-b": ("b", "self", {}),     # p wants a good certificate of it
+    "gate-a": ("a", "good", {}),        # a component
     "direct-b": ("b", "good", {}),      # by direct TLS alone
     "cut-b": ("b", "good", {}),         # behind a relay that can be cut
 }
@@ -217,7 +218,7 @@ class Lab:
         self.authority = certs.authority(self.made("ca"))
         self.foreign = certs.authority(self.made("foreign"))
         self.names = ["a", "b"] + ([] if self.missing else ["p", "e"])
-        self.servers, self.clients = {}, []
+        self.servers, self.clients, self.outcomes = {}, [], {}
         self.knot = dns.Knot(self.made("knot"), *([] if self.missing else [f"{self.net}.53@53"]))
         self.resolv = self.folder / "resolv.conf"
         self.resolv.write_text(f"nameserver {self.net}.53\n")
@@ -334,7 +335,7 @@ class Lab:
     def make(self, name):
         kind = {"a": LabStanzad, "b": LabStanzad, "p": LabProsody, "e": LabEjabberd}[name]
         mine = self.domains(name)
-        hosts = tuple(full_name(label) for label in mine) + ((f"dane.{SIGNED}",) if name == "b" else ())
+        hosts = tuple(full_name(label) for label in mine if label != COMPONENT) + ((f"dane.{SIGNED}",) if name == "b" else ())
         options, modules = {}, {}
         if name != "p":
             options = {"ca_file": str(self.authority.crt), "s2s_use_starttls": "optional",
@@ -346,7 +347,9 @@ class Lab:
                         "s2s_dns_trust_anchor": str(self.folder / "anchors"), "s2s_dns_timeout": "3 s"}
         if name == "a":
             modules["mod_s2s_bidi"] = {}
-        settings = Settings(hosts=hosts, options=options, modules=modules, negotiation_timeout=8 if name in "ab" else 60)
+        listeners = {"component": {"module": "ejabberd_service", "hosts": {full_name(COMPONENT): {"password": "secret"}}}}
+        settings = Settings(hosts=hosts, options=options, modules=modules, listeners=listeners if name == "a" else {},
+                            negotiation_timeout=8 if name in "ab" else 60)
         server = kind(settings, self.made(f"server-{name}"), self.folder,
                       self.farm.wrapper(kind))
         server.certificates = [self.certificate(label, given) for label, (given, _) in mine.items()]
