@@ -59,10 +59,10 @@ def talk(one, other, body="hi"):
 SITUATIONS = 15
 TABLE_HEAD = """# Servers that stanzad is tried with
 
-stanzad without `mod_s2s_bidi`, and another stanzad, Debian's Prosody and Debian's ejabberd as they are by default; `optional`
-unless another value of `s2s_use_starttls` is named. "out" and "in" say how each direction's stream was authenticated, as
+stanzad without `mod_s2s_bidi`, and another stanzad, Debian's Prosody and Debian's ejabberd; `s2s_use_starttls` is
+`optional` unless another value is named. "out" and "in" say how each direction's stream was authenticated, as
 `list_s2s` has it. A message went each way, or was returned with an error and did not arrive. Made by
-`tests/functional/test_federation.py`, which tries many more things than stand here ([FEDERATION.md](FEDERATION.md)).
+`tests/functional/test_federation.py`, which tries more than stands here ([FEDERATION.md](FEDERATION.md)).
 
 | ours | stanzad | Prosody | ejabberd |
 |---|---|---|---|
@@ -400,7 +400,8 @@ class TestCommands:
         assert int(lab.servers["a"].ask("outgoing_s2s_number")) >= 1
 
     @pytest.mark.parametrize("peer,steps", [
-        ("b", ["_xmpps-server._tcp.b", "port 5270", "certificate is good for b.lab.test", "authenticated by certificate"]),
+        ("b", ["_xmpps-server._tcp.b", "port 5270", "certificate is good for b.lab.test",
+               "authenticated by certificate"]),
         ("p", ["_xmpp-server._tcp.p", "port 5269", "STARTTLS is offered", "certificate is good for p.lab.test",
                "authenticated by certificate"]),
         ("e", ["_xmpp-server._tcp.e", "port 5269", "STARTTLS is offered", "certificate is good for e.lab.test",

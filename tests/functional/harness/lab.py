@@ -11,24 +11,23 @@ it all. Where only root may change what the DNS is for a process, Prosody and ej
 import hashlib
 import os
 import pathlib
-import queue
-import select
 import shutil
 import socket
 import ssl
 import subprocess
-import threading
 
 from . import certs, dns, wait
 from .client import Client
 from .ejabberd import Ejabberd
 from .federation import signed_by
+from .network import Cut, Hole
 from .prosody import Prosody
 from .settings import Settings
 from .stanzad import Stanzad
 
 ZONE, SIGNED = "lab.test", "signed.test"
 IDN, COMPONENT = "bücher", "gate-a"
+PLACES = ("a", "b", "p", "e", "hole", "gone", "cut")
 STANZAD_MODULES = {"mod_s2s_dialback": {}, "mod_s2s_bidi": {}}
 
 # Label: (server, certificate, options of the domain). The certificates: of the CA; self-signed; of the CA but expired;
@@ -99,7 +98,8 @@ class LabProsody(Place, Prosody):
         text = text.replace("modules_enabled = { ", "modules_enabled = { " + "".join(f'"{name}", ' for name in modules))
         head = [f's2s_ports = {{ 5269 }}', f's2s_interfaces = {{ "{self.address}" }}', "s2s_direct_tls_ports = { }",
                 "s2s_require_encryption = false", "use_ipv6 = false",
-                f's2s_secure_domains = {{ "{full_name("spurned-b")}" }}', f'ssl = {{ cafile = "{self.authority.crt}" }}']
+                f's2s_secure_domains = {{ "{full_name("spurned-b")}" }}',
+                f'ssl = {{ cafile = "{self.authority.crt}" }}']
         return "\n".join(head) + "\n" + text
 
     def virtual_host(self, cert, host):
@@ -130,90 +130,11 @@ def missing_debian_servers():
     return LabProsody.missing() or LabEjabberd.missing()
 
 
-class Hole:
-    """Takes connections and never says a word."""
-
-    def __init__(self, address):
-        self.socket = socket.create_server((address, 5269), backlog=64)
-
-    def stop(self):
-        self.socket.close()
-
-
-class Cut:
-    """A network between others and the server at target; it can hold everything back, and break."""
-
-    def __init__(self, address, target):
-        self.target, self.pairs, self.held, self.ending = target, {}, False, False
-        self.listener = socket.create_server((address, 5269))
-        self.wake, self.awake = socket.socketpair()
-        self.orders = queue.Queue()
-        self.thread = threading.Thread(target=self.serve, daemon=True)
-        self.thread.start()
-
-    def serve(self):
-        while not self.ending:
-            sources = [self.awake] + ([] if self.held else [self.listener, *self.pairs])
-            for source in select.select(sources, [], [])[0]:
-                if source is self.awake:
-                    source.recv(1)
-                    order, done = self.orders.get()
-                    order()
-                    done.set()
-                    break
-                if source is self.listener:
-                    one, other = self.listener.accept()[0], socket.create_connection((self.target, 5269))
-                    self.pairs |= {one: other, other: one}
-                elif source in self.pairs:
-                    self.forward(source)
-
-    def forward(self, source):
-        try:
-            data = source.recv(65536)
-            if data:
-                self.pairs[source].sendall(data)
-                return
-        except OSError:
-            pass
-        self.close(source)
-
-    def close(self, source):
-        other = self.pairs.pop(source)
-        del self.pairs[other]
-        source.close()
-        other.close()
-
-    def order(self, what):
-        """Done by the thread: it alone has to do with the sockets."""
-        done = threading.Event()
-        self.orders.put((what, done))
-        self.wake.send(b"x")
-        done.wait()
-
-    def hold(self, held=True):
-        """Nothing passes, connections stay; or again."""
-        self.order(lambda: setattr(self, "held", held))
-
-    def break_all(self):
-        """Every connection ends, with what is under way in it."""
-        def close_all():
-            while self.pairs:
-                self.close(next(iter(self.pairs)))
-        self.order(close_all)
-
-    def stop(self):
-        self.break_all()
-        self.order(lambda: setattr(self, "ending", True))
-        self.thread.join()
-        for each in (self.listener, self.wake, self.awake):
-            each.close()
-
-
 class Lab:
     def __init__(self, folder, farm):
         self.folder, self.farm = pathlib.Path(folder), farm
         self.net = "127.%d.%d" % (64 + os.getpid() // 250 % 128, 1 + os.getpid() % 250)
-        self.addresses = {name: f"{self.net}.{1 + i}" for i, name in enumerate(("a", "b", "p", "e", "hole", "gone", "cut"))}
+        self.addresses = {name: f"{self.net}.{1 + i}" for i, name in enumerate(PLACES)}
         self.missing = missing_debian_servers()
         self.authority = certs.authority(self.made("ca"))
         self.foreign = certs.authority(self.made("foreign"))
@@ -335,11 +256,14 @@ class Lab:
     def make(self, name):
         kind = {"a": LabStanzad, "b": LabStanzad, "p": LabProsody, "e": LabEjabberd}[name]
         mine = self.domains(name)
-        hosts = tuple(full_name(label) for label in mine if label != COMPONENT) + ((f"dane.{SIGNED}",) if name == "b" else ())
+        hosts = tuple(full_name(label) for label in mine if label != COMPONENT)
+        if name == "b":
+            hosts += (f"dane.{SIGNED}",)
         options, modules = {}, {}
         if name != "p":
             options = {"ca_file": str(self.authority.crt), "s2s_use_starttls": "optional",
-                       "outgoing_s2s_ipv4_address": self.addresses[name], "outgoing_s2s_families": ["ipv4"], "outgoing_s2s_timeout": "3 s", "s2s_max_retry_delay": "1 s",
+                       "outgoing_s2s_ipv4_address": self.addresses[name], "outgoing_s2s_families": ["ipv4"],
+                       "outgoing_s2s_timeout": "3 s", "s2s_max_retry_delay": "1 s",
                        "host_config": {full_name(label): given for label, (_, given) in mine.items() if given}}
             modules = {"mod_s2s_dialback": {}}
         if name in "ab":
@@ -347,11 +271,11 @@ class Lab:
                         "s2s_dns_trust_anchor": str(self.folder / "anchors"), "s2s_dns_timeout": "3 s"}
         if name == "a":
             modules["mod_s2s_bidi"] = {}
-        listeners = {"component": {"module": "ejabberd_service", "hosts": {full_name(COMPONENT): {"password": "secret"}}}}
-        settings = Settings(hosts=hosts, options=options, modules=modules, listeners=listeners if name == "a" else {},
+        gate = {"module": "ejabberd_service", "hosts": {full_name(COMPONENT): {"password": "secret"}}}
+        settings = Settings(hosts=hosts, options=options, modules=modules,
+                            listeners={"component": gate} if name == "a" else {},
                             negotiation_timeout=8 if name in "ab" else 60)
-        server = kind(settings, self.made(f"server-{name}"), self.folder,
-                      self.farm.wrapper(kind))
+        server = kind(settings, self.made(f"server-{name}"), self.folder, self.farm.wrapper(kind))
         server.certificates = [self.certificate(label, given) for label, (given, _) in mine.items()]
         if name == "b":
             server.certificates.append(self.dane)
@@ -405,7 +329,8 @@ class Lab:
         """Rows of list_s2s of a stanzad, of that pair of labels, authenticated."""
         return [row for row in self.servers[name].ask_json("list_s2s")
                 if row["authentication"] != "none"
-                and (not local or row["local"] in names_of(local)) and (not remote or row["remote"] in names_of(remote))]
+                and (not local or row["local"] in names_of(local))
+                and (not remote or row["remote"] in names_of(remote))]
 
 
 def names_of(label):
