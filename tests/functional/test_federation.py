@@ -570,6 +570,7 @@ class TestTrouble:
         reached(one, host)
         messages.send(20)
         lab.until_stored(account, 20)
+        wait.until(lambda: all(row["queue"] == 0 for row in lab.streams("a", "a", peer)), "all is acknowledged")
         messages.send(20)
         lab.down(peer, kill=peer != "e")
         messages.send(20)
