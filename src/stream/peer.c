@@ -12,8 +12,8 @@
 #define PEER_STALL_MS 15000
 #define PEER_STALL_CHECK_MS 1000
 /*
- * Owners stop sending stanzas at CONN_OUTPUT_HIGH. More than this comes of answers to a side that asks and does
- * not read. It is not less, lest two servers that send each other much stop reading at the same time.
+ * Owners stop sending stanzas at CONN_OUTPUT_HIGH. More than this comes of answers to a side that asks and
+ * does not read. It is not less, lest two servers that send each other much stop reading at the same time.
  */
 #define PEER_CHOKE (CONN_OUTPUT_HIGH + 1024 * 1024)
 
@@ -42,7 +42,7 @@ static void on_stall_check(struct timer *timer)
 
 void peer_send(struct peer *peer, struct str bytes)
 {
-	if (!peer->conn || peer->is_closing)
+	if (peer->is_gone || peer->is_closing)
 		return;
 	conn_write(peer->conn, bytes);
 	if (!timer_running(&peer->stall))
@@ -119,7 +119,7 @@ void peer_wait(struct peer *peer)
 {
 	assert(!peer->waiting);
 	peer->waiting = true;
-	if (peer->conn)
+	if (!peer->is_gone)
 		conn_pause(peer->conn);
 }
 
@@ -127,7 +127,7 @@ bool peer_resume(struct peer *peer)
 {
 	assert(peer->waiting);
 	peer->waiting = false;
-	if (peer->conn)
+	if (!peer->is_gone)
 		conn_resume(peer->conn);
 	return !peer->is_closing && !peer->is_gone;
 }
@@ -267,7 +267,7 @@ static void on_ended(void *owner)
 static void on_gone(void *owner, const char *reason)
 {
 	struct peer *peer = owner;
-	bool was_closing = peer->is_closing, waiting = peer->waiting;
+	bool was_closing = peer->is_closing;
 	peer->is_closing = peer->is_gone = true;
 	peer->bytes_out = conn_traffic(peer->conn).bytes_out;
 	timer_stop(&peer->timer);
@@ -276,8 +276,6 @@ static void on_gone(void *owner, const char *reason)
 	if (!was_closing && peer->ops->closing)
 		peer->ops->closing(peer);
 	peer->ops->gone(peer, reason);
-	if (waiting)
-		peer->conn = NULL;
 }
 
 static const struct conn_ops peer_conn_ops = {

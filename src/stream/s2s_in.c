@@ -106,7 +106,10 @@ static void on_closing(struct peer *peer)
 {
 	struct s2s_in *in = in_of(peer);
 	timer_stop(&in->idle);
-	s2s_in_dane_cancel(in);
+	if (in->dane) {
+		s2s_in_dane_cancel(in);
+		peer_resume(peer);
+	}
 	for (struct s2s_pair *next, *pair = in->pairs; pair; pair = next) {
 		next = pair->next;
 		if (pair->authentication == S2S_AUTH_NONE && pair != in->held)
@@ -121,8 +124,6 @@ static void on_gone(struct peer *peer, const char *reason)
 	    LOG_STR("remote", s2s_in_shown(in->remote)),
 	    LOG_INT("pairs", in->valid_count), LOG_CSTR("reason", reason));
 	s2s_in_slow_fini(in);
-	if (peer->waiting)
-		peer_resume(peer);
 	timer_stop(&in->idle);
 	s2s_in_give_back(in);
 	while (in->pairs)

@@ -123,8 +123,16 @@ void s2s_in_slow_init(void)
 	session_set_remote_slow(slow_domain);
 }
 
+static void end_one(void *arg, struct peer *peer)
+{
+	if (peer->ops == &s2s_in_peer_ops)
+		s2s_in_dane_cancel(list_entry(peer, struct s2s_in, peer));
+	(void)arg;
+}
+
 void s2s_in_fini(void)
 {
+	peers_each(end_one, NULL);
 	struct slow_table **table = &tables[worker_index(worker_self())];
 	free(*table);
 	*table = NULL;
