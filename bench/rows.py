@@ -22,6 +22,7 @@ class Row:
     tls: bool = False
     mechanism: str = None           # None: the server's usual one
     fresh: bool = False             # the server is restarted before each run, not only before the row
+    across: bool = False            # half of the users are on a second server of the same kind
     accounts_only: bool = False     # makes no sense for a server without accounts
 
 
@@ -56,6 +57,8 @@ ROWS = (
     Row("open-ms", (cpu_metric("open loop, 8000 messages/s, eight each ms", ejabberd=1 / 9),
                     Metric("  the same: p99 latency", "us", p99, {"ejabberd": 1})),
         ("--work", "open", "--users", "200", "--rate", "8000", "--burst", "8")),
+    Row("across", (cpu_metric("chat between two servers, 200 clients, window 8"),),
+        ("--work", "chat", "--users", "200", "--window", "8"), across=True, accounts_only=True),
     Row("login", (cpu_metric("log-in SCRAM-SHA-1, TCP", ejabberd=1 / 8),),
         ("--work", "login", "--users", "2000"), accounts_only=True),
     Row("login-tls", (cpu_metric("log-in SCRAM-SHA-1, TLS 1.3", ejabberd=1 / 4),),

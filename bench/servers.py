@@ -52,10 +52,10 @@ def make_certificate(folder):
     return cert, key, both
 
 
-def stream_features(port):
+def stream_features(port, domain):
     """Opens a stream and says whether features arrive at once; any refusal counts as not yet."""
     header = ("<?xml version='1.0'?><stream:stream to='%s' version='1.0' xmlns='jabber:client' "
-              "xmlns:stream='http://etherx.jabber.org/streams'>" % DOMAIN)
+              "xmlns:stream='http://etherx.jabber.org/streams'>" % domain)
     try:
         with socket.create_connection((HOST, port), timeout=10) as client:
             client.sendall(header.encode())
@@ -77,6 +77,10 @@ class Server:
     mechanism = "SCRAM-SHA-1"
     has_tls = True
     has_accounts = True
+
+    domain = DOMAIN
+    federation = None   # federation.Membership of a server that talks to another one
+    wrapper = ()        # what its program is started with
 
     def __init__(self, work, build):
         self.build = build
@@ -116,14 +120,14 @@ class Server:
     def launch(self, command):
         output = open(self.path("output.log"), "ab")
         with output:
-            return subprocess.Popen(command, env=self.environment(), cwd=self.folder, start_new_session=True,
-                                    stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+            return subprocess.Popen([*self.wrapper, *command], env=self.environment(), cwd=self.folder,
+                                    start_new_session=True, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
 
     def start(self):
         """Starts the server and waits until a stream gets features. Returns the milliseconds that took."""
         begun = time.monotonic()
         self.process = self.launch(self.command())
-        while not stream_features(self.port):
+        while not stream_features(self.port, self.domain):
             if self.process.poll() is not None:
                 raise ServerError("%s ended at its start; see %s" % (self.name, self.path("output.log")))
             if time.monotonic() - begun > START_SECONDS_MAX:
@@ -163,7 +167,7 @@ listen:
     module: ejabberd_c2s
     tls: true
     backlog: 1024
-auth_method: internal
+{listen}auth_method: internal
 auth_password_format: scram
 {more}modules:
   mod_roster: {{}}
@@ -180,8 +184,10 @@ auth_password_format: scram
 
 
 def ejabberd_yml(server, certificate, more="", loglevel="warning"):
-    return EJABBERD_SYNTAX.format(domain=DOMAIN, host=HOST, port=server.port, tls_port=server.tls_port,
-                                  both=certificate[2], more=more, loglevel=loglevel)
+    listen = server.federation.listener() if server.federation else ""
+    more += server.federation.options() if server.federation else ""
+    return EJABBERD_SYNTAX.format(domain=server.domain, listen=listen, host=HOST, port=server.port,
+                                  tls_port=server.tls_port, both=certificate[2], more=more, loglevel=loglevel)
 
 
 class Stanzad(Server):
@@ -193,14 +199,17 @@ class Stanzad(Server):
         self.control = os.path.join(build, "stanzactl")
 
     def configure(self, certificate):
-        self.write("stanzad.yml", ejabberd_yml(self, certificate, "workers: 1\n"))
+        self.write("stanzad.yml", ejabberd_yml(self, certificate, "workers: 1\n" + self.resolving()))
         os.makedirs(self.path("data"))
 
     def command(self):
         return [self.program, "--config", self.path("stanzad.yml"), "--data-dir", self.path("data")]
 
+    def resolving(self):
+        return self.federation.resolving() if self.federation else ""
+
     def create_accounts(self, accounts):
-        self.write("first-account", "register u0 %s %s\n" % (DOMAIN, PASSWORD))
+        self.write("first-account", "register u0 %s %s\n" % (self.domain, PASSWORD))
         try:
             self.start()
             command = [self.control, "--socket", self.path("data", "ctl.sock")]
@@ -261,7 +270,7 @@ class Ejabberd(Server):
                 "-mnesia", "dir", '"%s"' % self.path("spool"), "-s", "ejabberd", "-noinput"]
 
     def create_accounts(self, accounts):
-        code = EJABBERD_COPY.format(domain=DOMAIN, password=PASSWORD, accounts=accounts)
+        code = EJABBERD_COPY.format(domain=self.domain, password=PASSWORD, accounts=accounts)
         self.process = self.launch(self.command() + ["-eval", code.replace("\n", " ")])
         try:
             status = self.process.wait(300)
@@ -283,13 +292,13 @@ c2s_ports = {{ {port} }}
 c2s_direct_tls_ports = {{ {tls_port} }}
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
-ssl = {{ certificate = "{cert}", key = "{key}" }}
+ssl = {{ certificate = "{cert}", key = "{key}"{authority} }}
 network_backend = "epoll"
 network_settings = {{ tcp_backlog = 1024 }}
 authentication = "internal_hashed"
 storage = "internal"
 modules_enabled = {{ "roster", "saslauth", "tls", "disco", "private", "version", "time", "ping", "register" }}
-modules_disabled = {{ "s2s" }}
+{s2s}
 VirtualHost "{domain}"
 """
 
@@ -312,10 +321,16 @@ class Prosody(Server):
         cert, key, _ = certificate
         self.write("prosody.cfg.lua", PROSODY_CFG.format(
             data=self.path("data"), folder=self.folder, host=HOST, port=self.port, tls_port=self.tls_port,
-            cert=cert, key=key, domain=DOMAIN))
+            cert=cert, key=key, domain=self.domain,
+            authority=', cafile = "%s"' % self.federation.network.authority.crt if self.federation else "",
+            s2s=self.federation.prosody() if self.federation else 'modules_disabled = { "s2s" }'))
 
     def command(self):
         return [self.program, "--config", self.path("prosody.cfg.lua"), "-F"]
+
+    @property
+    def store(self):
+        return "".join(each if each.isalnum() else "%%%02x" % ord(each) for each in self.domain)
 
     def create_accounts(self, accounts):
         salt = base64.b64encode(os.urandom(18)).decode()
@@ -324,9 +339,9 @@ class Prosody(Server):
         text = PROSODY_ACCOUNT.format(
             iterations=ITERATIONS, salt=salt, stored_key=hashlib.sha1(client_key).hexdigest(),
             server_key=hmac.digest(salted, b"Server Key", "sha1").hex())
-        os.makedirs(self.path("data", DOMAIN, "accounts"))
+        os.makedirs(self.path("data", self.store, "accounts"))
         for number in range(accounts):
-            self.write(os.path.join("data", DOMAIN, "accounts", "u%d.dat" % number), text)
+            self.write(os.path.join("data", self.store, "accounts", "u%d.dat" % number), text)
 
 
 class Relay(Server):

@@ -26,10 +26,23 @@ static void watch(struct client *client, uint32_t events)
 	client->events = events;
 }
 
+static bool client_is_away(const struct client *client)
+{
+	return client->load->options->peer_port && client->index % 2;
+}
+
+const char *client_domain(const struct client *client)
+{
+	const struct options *options = client->load->options;
+
+	return client_is_away(client) ? options->peer_domain : options->domain;
+}
+
 void client_start(struct client *client)
 {
 	const struct options *options = client->load->options;
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)options->port)};
+	unsigned port = client_is_away(client) ? options->peer_port : options->port;
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 	int on = 1;
 
 	client->state = CLIENT_CONNECTING;
@@ -94,7 +107,7 @@ void client_tls_start(struct client *client)
 	client->state = CLIENT_TLS;
 	client->ssl = SSL_new(client->load->tls);
 	SSL_set_fd(client->ssl, client->fd);
-	SSL_set_tlsext_host_name(client->ssl, client->load->options->domain);
+	SSL_set_tlsext_host_name(client->ssl, client_domain(client));
 	SSL_set_connect_state(client->ssl);
 	tls_continue(client);
 }

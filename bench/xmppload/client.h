@@ -56,6 +56,9 @@ struct client {
 /* Starts to connect and log in the slot's user. Reports to the load when it is ready or has failed. */
 void client_start(struct client *client);
 
+/* Of its server: the second one's, if there is one and the slot is odd. */
+const char *client_domain(const struct client *client);
+
 /* Handles what epoll reported for the client's socket. */
 void client_event(struct client *client, uint32_t events);
 

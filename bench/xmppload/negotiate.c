@@ -25,7 +25,7 @@ void negotiate_begin(struct client *client)
 	client_sendf(client,
 	    "<?xml version='1.0'?><stream:stream to='%s' version='1.0' xml:lang='en' xmlns='jabber:client' "
 	    "xmlns:stream='http://etherx.jabber.org/streams'>",
-	    client->load->options->domain);
+	    client_domain(client));
 }
 
 static void auth_plain(struct client *client)

@@ -15,6 +15,8 @@ static const char help[] =
     "  --host ADDRESS       numeric address of the server (127.0.0.1)\n"
     "  --port N             its port (5222)\n"
     "  --domain NAME        the XMPP domain (localhost)\n"
+    "  --peer-port N        a second server: of each pair of users one is there; chat, open\n"
+    "  --peer-domain NAME   and its XMPP domain\n"
     "  --users N            how many users take part (100)\n"
     "  --user-prefix TEXT   they are called TEXT0, TEXT1, ... (u)\n"
     "  --password TEXT      their password (secret)\n"
@@ -34,6 +36,8 @@ enum option_id {
 	OPTION_HOST = 1,
 	OPTION_PORT,
 	OPTION_DOMAIN,
+	OPTION_PEER_PORT,
+	OPTION_PEER_DOMAIN,
 	OPTION_USERS,
 	OPTION_USER_PREFIX,
 	OPTION_PASSWORD,
@@ -56,6 +60,8 @@ static const struct option table[] = {
     {"host", required_argument, NULL, OPTION_HOST},
     {"port", required_argument, NULL, OPTION_PORT},
     {"domain", required_argument, NULL, OPTION_DOMAIN},
+    {"peer-port", required_argument, NULL, OPTION_PEER_PORT},
+    {"peer-domain", required_argument, NULL, OPTION_PEER_DOMAIN},
     {"users", required_argument, NULL, OPTION_USERS},
     {"user-prefix", required_argument, NULL, OPTION_USER_PREFIX},
     {"password", required_argument, NULL, OPTION_PASSWORD},
@@ -136,6 +142,10 @@ static bool option_set(struct options *o, enum option_id id, const char *value)
 		return read_number(value, 1, 65535, &o->port);
 	case OPTION_DOMAIN:
 		return read_text(value, &o->domain);
+	case OPTION_PEER_PORT:
+		return read_number(value, 1, 65535, &o->peer_port);
+	case OPTION_PEER_DOMAIN:
+		return read_text(value, &o->peer_domain);
 	case OPTION_USERS:
 		return read_number(value, 1, 1000000, &o->users);
 	case OPTION_USER_PREFIX:
@@ -216,6 +226,10 @@ int options_read(int argc, char **argv, struct options *options_r)
 	}
 	if ((o.work == WORK_CHAT || o.work == WORK_OPEN) && (o.users % 2 || o.users < 2)) {
 		fputs("xmppload: chat needs an even number of users\n", stderr);
+		return -1;
+	}
+	if (!o.peer_port != !o.peer_domain) {
+		fputs("xmppload: --peer-port and --peer-domain belong together\n", stderr);
 		return -1;
 	}
 	*options_r = o;

@@ -31,6 +31,8 @@ struct options {
 	const char *host; /* numeric address */
 	unsigned port;
 	const char *domain;
+	unsigned peer_port;	 /* of the second server, where every other user is; 0: there is none */
+	const char *peer_domain; /* and its domain */
 	const char *user_prefix; /* user n is called prefix followed by n */
 	const char *password;    /* the same for all users */
 	unsigned users;

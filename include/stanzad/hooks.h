@@ -136,6 +136,7 @@ struct hook_stanza {
 	const char *reason;        /* HOOK_STOP: why it was dropped, for explain and the log; static */
 };
 #define hook_user_send hook_stanza
+#define hook_s2s_receive hook_stanza
 #define hook_privacy_check hook_stanza
 #define hook_presence_out hook_stanza
 #define hook_presence_directed hook_stanza

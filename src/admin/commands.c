@@ -14,6 +14,7 @@ static const struct command *const tables[] = {
     hooks_commands,
     metrics_commands,
     modules_commands,
+    s2s_commands,
 };
 #define TABLE_COUNT (sizeof(tables) / sizeof(tables[0]))
 

@@ -14,6 +14,7 @@ extern const struct command components_commands[];
 extern const struct command hooks_commands[];
 extern const struct command metrics_commands[];
 extern const struct command modules_commands[];
+extern const struct command s2s_commands[];
 
 /* What server_control_set was given, for the commands about modules. */
 void modules_control_set(const struct server_control *control);

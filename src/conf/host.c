@@ -25,7 +25,9 @@ static int find_row(struct loader *loader, const struct option_node *value, cons
 	*rename_r = rename_toplevel(key->scalar);
 	if (*rename_r) {
 		rename_warn(loader, "option", key, *rename_r);
-		return (*rename_r)->kind == RENAME_DROP ? -1 : toplevel_index(str_of((*rename_r)->to));
+		return (*rename_r)->kind == RENAME_DROP || (*rename_r)->kind == RENAME_REFUSE
+			   ? -1
+			   : toplevel_index(str_of((*rename_r)->to));
 	}
 	option_nearest(conf_toplevel_options, &nearest);
 	problem_error(loader, key, "unknown option %s%s", problem_quote(loader, key->scalar),

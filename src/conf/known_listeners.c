@@ -150,7 +150,7 @@ static const struct option xmlrpc[] = {
 
 const struct registered known_listeners[] = {
     {"ejabberd_c2s", c2s, CONF_AVAILABLE, .takes_tls = true},
-    {"ejabberd_s2s_in", s2s_in, CONF_NOT_YET, .takes_tls = true},
+    {"ejabberd_s2s_in", s2s_in, CONF_AVAILABLE, .takes_tls = true},
     {"ejabberd_service", service, CONF_AVAILABLE, .takes_tls = true},
     {"ejabberd_http", http, CONF_NOT_YET, .takes_tls = true},
     {"ejabberd_stun", stun, CONF_NOT_YET},

@@ -21,8 +21,15 @@ static const struct rename toplevel[] = {
     {"log_rate_limit", RENAME_DROP, "use 'log_burst_limit_count'"},
     {"log_rotate_date", RENAME_DROP, "use 'log_rotate_size'"},
     {"new_sql_schema", RENAME_TO, "sql_schema_multihost"},
+    {"outgoing_s2s_options", RENAME_DROP, "use 'outgoing_s2s_families' and 'outgoing_s2s_timeout'"},
     {"route_subdomains", RENAME_DROP, ""},
     {"s2s_certfile", RENAME_JOIN, "certfiles"},
+    {"s2s_default_policy", RENAME_REFUSE,
+	"write 's2s_access: all' for 'allow', 's2s_access: none' for 'deny', or the name of an access rule"},
+    {"s2s_host", RENAME_REFUSE,
+	"put the servers into an ACL ('acl: {partners: {server: [example.org]}}'), allow or deny that in a rule "
+	"of 'access_rules', and name the rule in 's2s_access'"},
+    {"s2s_policy", RENAME_TO, "s2s_access"},
     {0},
 };
 
@@ -77,7 +84,6 @@ static const struct {
     {"router_db_type", "mnesia", "internal", false},
     {"sm_db_type", "mnesia", "internal", false},
     {"s2s_use_starttls", "true", "optional", false},
-    {"s2s_use_starttls", "required_trusted", "required", true},
 };
 
 static const struct rename *rename_find(const struct rename *table, struct str name)
@@ -131,6 +137,9 @@ void rename_warn(
 		break;
 	case RENAME_JOIN:
 		problem_warning(loader, key, "%s %s is old: put the file into '%s'", what, name, rename->to);
+		break;
+	case RENAME_REFUSE:
+		problem_error(loader, key, "%s %s is old and not read any more: %s", what, name, rename->to);
 		break;
 	case RENAME_DROP:
 		problem_warning(loader, key, "%s %s is old and is left out%s%s", what, name,

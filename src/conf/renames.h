@@ -9,6 +9,7 @@ enum rename_kind {
 	RENAME_TO,   /* the same option under a new name */
 	RENAME_JOIN, /* its value joins a list option */
 	RENAME_DROP, /* without meaning today; to explains, or is empty */
+	RENAME_REFUSE, /* what it protected would be open without it: an error; to says what to write */
 };
 
 struct rename {

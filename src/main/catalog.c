@@ -8,6 +8,7 @@
 #include "route/offered.h"
 #include "stream/c2s.h"
 #include "stream/component.h"
+#include "stream/s2s_stream.h"
 
 void catalog_register(const char *data_dir)
 {
@@ -24,4 +25,5 @@ void catalog_register(const char *data_dir)
 	conf_set_keyword("LOG_PATH", data_dir);
 	c2s_init();
 	component_init();
+	s2s_streams_init();
 }

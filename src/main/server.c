@@ -39,6 +39,8 @@
 #include "stream/c2s.h"
 #include "stream/component.h"
 #include "stream/peer.h"
+#include "stream/s2s_probe.h"
+#include "stream/s2s_stream.h"
 
 #define STOP_PATIENCE_MS 5000 /* for clients to answer the closing tag and for storage to finish */
 #define STOP_CHECK_MS 10
@@ -69,6 +71,7 @@ static void close_streams(void *arg)
 	(void)arg;
 	const char *text = server.restart ? "the server restarts" : "the server is being shut down";
 	c2s_close_all("system-shutdown", text);
+	s2s_probes_end();
 	peers_close(STREAM_system_shutdown, text);
 }
 
@@ -119,6 +122,7 @@ void server_stop(bool restart)
 	tell_systemd("STOPPING=1");
 	host_events_stopping();
 	listeners_close();
+	s2s_streams_stop();
 	workers_each(close_streams, on_streams_closed, NULL);
 }
 
@@ -246,6 +250,7 @@ static void close_gone(void *arg)
 {
 	(void)arg;
 	c2s_close_gone_hosts();
+	s2s_streams_close_gone();
 	components_close_gone();
 }
 
@@ -424,6 +429,7 @@ static void finish(void)
 	store_close();
 	workers_visit(iq_requests_fini, NULL);
 	workers_visit(s2s_fini, NULL);
+	workers_visit(s2s_streams_fini, NULL);
 	workers_visit(users_fini, NULL);
 	dns_fini();
 	workers_fini();

@@ -128,6 +128,8 @@ struct str conn_tls_server_name(const struct conn *conn);
 unsigned conn_peer_identities(
     const struct conn *conn, void (*each)(void *arg, const char *kind, struct str value), void *arg);
 bool conn_peer_verified(const struct conn *conn);
+/* There is a certificate, of whatever worth. */
+bool conn_peer_shown(const struct conn *conn);
 /*
  * The other server's certificate, on either side of the connection, once secured. Three separate questions;
  * XMPP accepts it when the first and the second are answered with yes, or the third.
@@ -165,6 +167,9 @@ unsigned conn_peer_port(const struct conn *conn);
  * there. Output and unread input come along. Only when no TLS handshake is under way and it is not closing.
  */
 void conn_move(struct conn *conn, struct worker *worker, void (*moved)(void *owner));
+
+/* It can be moved as far as its end goes: it is neither gone, closing nor on the way. */
+bool conn_is_open(const struct conn *conn);
 
 /* Bytes on the wire without the TLS framing. */
 struct conn_counts {

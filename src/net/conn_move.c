@@ -51,3 +51,8 @@ void conn_move_post(struct conn *conn)
 {
 	worker_post(conn->worker, &conn->move->mail);
 }
+
+bool conn_is_open(const struct conn *conn)
+{
+	return conn->state == CONN_OPEN;
+}

@@ -12,9 +12,14 @@ bool conn_peer_verified(const struct conn *conn)
 	       SSL_get_verify_result(conn->ssl) == X509_V_OK;
 }
 
+bool conn_peer_shown(const struct conn *conn)
+{
+	return conn_is_tls(conn) && SSL_get0_peer_certificate(conn->ssl);
+}
+
 int conn_peer_chain(const struct conn *conn, struct err *err)
 {
-	if (!conn_is_tls(conn) || !SSL_get0_peer_certificate(conn->ssl))
+	if (!conn_peer_shown(conn))
 		return err_set(err, "no certificate");
 	long result = SSL_get_verify_result(conn->ssl);
 	return result == X509_V_OK ? 0 : err_set(err, "%s", X509_verify_cert_error_string(result));

@@ -53,8 +53,8 @@ static bool stays(const struct member *member)
 }
 
 /* Rendezvous hashing: when one comes or goes, only its own share moves. NULL: nobody is there. */
-static const struct member *choose(const struct members *members, const struct jid *from, const struct jid *to,
-    bool (*usable)(const struct member *member))
+static const struct member *choose(const struct members *members, const struct jid *from,
+    const struct jid *to, bool (*usable)(const struct member *member))
 {
 	const struct member *best = NULL;
 	uint64_t key = key_of(members->balancing.type, from, to), best_weight = 0;
@@ -113,7 +113,7 @@ static void hand_here(
 	    .type = 'w',
 	};
 	if (!link->stream)
-		component_link_return(from, to, stanza);
+		component_link_return(link, from, to, stanza);
 	else if (!link->ops->deliver(link->stream, from, to, stanza))
 		route_error(from, to, stanza, &error);
 }
@@ -196,8 +196,7 @@ void component_release(void *arg)
 			held_add(here, parcel);
 			continue;
 		}
-		deliver_domain(
-		    &parcel->envelope->from, &parcel->envelope->to, parcel->envelope->stanza);
+		deliver_domain(&parcel->envelope->from, &parcel->envelope->to, parcel->envelope->stanza);
 		parcel_free(parcel);
 	}
 }
@@ -259,8 +258,10 @@ static void on_returned(struct mail *mail)
 }
 
 /* Always by mail: what is older is on its way back the same way. */
-void component_link_return(const struct jid *from, const struct jid *to, struct stanza *stanza)
+void component_link_return(
+    struct component_link *link, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
+	__atomic_store_n(&link->closed, true, __ATOMIC_RELEASE);
 	struct envelope *envelope = envelope_new(from, to, stanza);
 	envelope->mail.receive = on_returned;
 	worker_post(worker_home(map_hash(jid_bare(to))), &envelope->mail);

@@ -6,8 +6,8 @@
  * A stanza goes from the recipient's home worker to the worker of the component that is chosen there. When a
  * component goes, what it had not taken, and what is still on the way to it, comes back to that home worker,
  * and goes to another component or bounces; what is newer and would have gone to the one that left waits
- * there until all of that has come. So order is kept for each sender and recipient (but not by 'random', where
- * each stanza takes its own way), and nothing is delivered twice or not at all.
+ * there until all of that has come. So order is kept for each sender and recipient (but not by 'random',
+ * where each stanza takes its own way), and nothing is delivered twice or not at all.
  *
  * route/ knows no streams: a stream hands in a struct component_ops.
  */
@@ -28,8 +28,7 @@ struct component_ops {
 	 */
 	void (*opened)(void *stream, const struct str *domains, size_t count, const char *refused);
 	/* A stanza for one of its domains; may come before opened. false: no room, and it bounces. */
-	bool (*deliver)(
-	    void *stream, const struct jid *from, const struct jid *to, struct stanza *stanza);
+	bool (*deliver)(void *stream, const struct jid *from, const struct jid *to, struct stanza *stanza);
 };
 
 /*
@@ -38,8 +37,11 @@ struct component_ops {
  */
 struct component_link *component_link_open(
     const struct str *domains, size_t count, const struct component_ops *ops, void *stream);
-/* What it took and certainly did not deliver, oldest first, just before closing. */
-void component_link_return(const struct jid *from, const struct jid *to, struct stanza *stanza);
+/* What it took and certainly did not deliver, oldest first, just before closing. From the first one on
+ * nothing that came back is handed to this link again: it would come back once more, behind what is younger.
+ */
+void component_link_return(
+    struct component_link *link, const struct jid *from, const struct jid *to, struct stanza *stanza);
 /* The stream takes no more; none of its ops is called any more. */
 void component_link_close(struct component_link **link);
 

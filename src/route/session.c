@@ -303,9 +303,21 @@ static void on_slow_mail(struct mail *mail)
 	free(slow);
 }
 
+static void (*remote_slow)(struct str domain);
+
+void session_set_remote_slow(void (*slow)(struct str domain))
+{
+	remote_slow = slow;
+}
+
 void session_slow_sender(const struct jid *from, unsigned ms)
 {
-	if (!from->resource_len || !host_find(jid_domain(from)))
+	if (!host_find(jid_domain(from))) {
+		if (remote_slow)
+			remote_slow(jid_domain(from));
+		return;
+	}
+	if (!from->resource_len)
 		return;
 	struct worker *home = worker_home(map_hash(jid_bare(from)));
 	if (home == worker_self()) {

@@ -46,14 +46,16 @@ struct session_bind {
  */
 void session_bind_start(struct session_bind *bind);
 #define SESSION_SLOW_MS 50 /* the usual while */
-/* The recipient of something from this JID cannot keep up: its session, when it is one of ours, reads nothing
- * for ms. */
+/* The recipient of something from this JID cannot keep up: its session reads nothing for ms, or else the
+ * streams that come from its domain are slowed down. */
 void session_slow_sender(const struct jid *from, unsigned ms);
 /*
  * From this JID come stanzas that nobody can slow down: it is of a domain of ours, and no session of a client. What
  * it sends too much of is bounced (stanzad/route.h).
  */
 bool session_cannot_slow(const struct jid *from);
+/* What slows down the streams of a domain that is not served here; at the start. Any worker calls it. */
+void session_set_remote_slow(void (*slow)(struct str domain));
 /* The output queue refused something and is short again: what was kept meanwhile may follow. */
 void session_drained(struct session *session);
 /*

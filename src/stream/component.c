@@ -171,6 +171,7 @@ void component_accept(struct conn *conn, const struct conf_listener *listener, s
 	component->conf = conf_ref(conf);
 	component->listener = listener;
 	peer_init(&component->peer, conn, XNS_COMPONENT, &xml_limits_default, &ops);
+	component->peer.stall_ms = 0; /* component_queue.c watches it, by the listener's send_timeout */
 	set_limits(component, true);
 	set_shaper(component);
 	peer_expect_within(&component->peer, (uint64_t)conf_int(conf, STR_NULL, "negotiation_timeout"),

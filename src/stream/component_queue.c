@@ -20,8 +20,7 @@ static void on_stall_check(struct timer *timer)
 	backlog_trim(&component->backlog, conn);
 	if (!conn_blocked(conn) && !component->choked && conn_output(conn) <= QUEUE_SOFT)
 		return;
-	if (conn_stalled_ms(conn) >
-	    (uint64_t)conf_listener_get(component->listener, "send_timeout")->integer)
+	if (conn_stalled_ms(conn) > (uint64_t)conf_listener_get(component->listener, "send_timeout")->integer)
 		conn_abort(conn, "the component does not read");
 	else
 		timer_start(timer, STALL_CHECK_MS, on_stall_check);
@@ -95,7 +94,7 @@ void component_part(struct component *component, bool at_last)
 	if (!at_last && unsent && unsent->end != UINT64_MAX)
 		return;
 	while ((unsent = backlog_take(&component->backlog))) {
-		component_link_return(&unsent->from, &unsent->to, unsent->stanza);
+		component_link_return(component->link, &unsent->from, &unsent->to, unsent->stanza);
 		unsent_free(&unsent);
 	}
 	component_link_close(&component->link);

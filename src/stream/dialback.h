@@ -13,6 +13,9 @@
 
 /* The key that proves to 'receiving' that we are 'originating', on the stream with that id. Any thread. */
 void dialback_key(char *key, struct str receiving, struct str originating, struct str stream_id);
+/* The same with another secret than this server's. */
+void dialback_key_with(
+    char *key, struct str secret, struct str receiving, struct str originating, struct str stream_id);
 /* Whether it is ours; in constant time. */
 bool dialback_key_is(struct str key, struct str receiving, struct str originating, struct str stream_id);
 

@@ -9,6 +9,14 @@
 
 #define PEER_LINGER_MS 3000 /* for our last bytes and the other side's closing tag */
 
+#define PEER_STALL_MS 15000
+#define PEER_STALL_CHECK_MS 1000
+/*
+ * Owners stop sending stanzas at CONN_OUTPUT_HIGH. More than this comes of answers to a side that asks and
+ * does not read. It is not less, lest two servers that send each other much stop reading at the same time.
+ */
+#define PEER_CHOKE (CONN_OUTPUT_HIGH + 1024 * 1024)
+
 static struct list peers[256]; /* one a worker */
 
 static struct list *peers_here(void)
@@ -21,10 +29,24 @@ static struct list *peers_here(void)
 
 /* --- sending -------------------------------------------------------------------------------------------- */
 
+static void on_stall_check(struct timer *timer)
+{
+	struct peer *peer = list_entry(timer, struct peer, stall);
+	if (!conn_output(peer->conn) || !peer->stall_ms)
+		return;
+	if (conn_stalled_ms(peer->conn) > peer->stall_ms)
+		conn_abort(peer->conn, "the other side does not read");
+	else
+		timer_start(timer, PEER_STALL_CHECK_MS, on_stall_check);
+}
+
 void peer_send(struct peer *peer, struct str bytes)
 {
-	if (peer->conn && !peer->is_closing)
-		conn_write(peer->conn, bytes);
+	if (peer->is_gone || peer->is_closing)
+		return;
+	conn_write(peer->conn, bytes);
+	if (!timer_running(&peer->stall))
+		timer_start(&peer->stall, PEER_STALL_CHECK_MS, on_stall_check);
 }
 
 void peer_send_writer(struct peer *peer, struct xml_writer *writer)
@@ -47,6 +69,7 @@ static void say_goodbye(struct peer *peer)
 	peer_send(peer, STR("</stream:stream>"));
 	peer->is_closing = true;
 	timer_stop(&peer->timer);
+	timer_stop(&peer->stall);
 	conn_close(peer->conn, PEER_LINGER_MS);
 	if (peer->ops->closing)
 		peer->ops->closing(peer);
@@ -96,7 +119,7 @@ void peer_wait(struct peer *peer)
 {
 	assert(!peer->waiting);
 	peer->waiting = true;
-	if (peer->conn)
+	if (!peer->is_gone)
 		conn_pause(peer->conn);
 }
 
@@ -104,7 +127,7 @@ bool peer_resume(struct peer *peer)
 {
 	assert(peer->waiting);
 	peer->waiting = false;
-	if (peer->conn)
+	if (!peer->is_gone)
 		conn_resume(peer->conn);
 	return !peer->is_closing && !peer->is_gone;
 }
@@ -167,6 +190,14 @@ static const char *skip_space(struct peer *peer, const char *next, const char *e
 	return next;
 }
 
+static void choke(struct peer *peer)
+{
+	if (peer->choked || peer->is_closing || conn_output(peer->conn) <= PEER_CHOKE)
+		return;
+	peer->choked = true;
+	peer_pause(peer);
+}
+
 static bool can_read(const struct peer *peer)
 {
 	return !peer->is_closing && !peer->waiting && !peer->pauses;
@@ -192,6 +223,7 @@ static size_t on_received(void *owner, const char *bytes, size_t len)
 			peer_fail(peer, stream_condition_of_xml(result), xml_stream_strerror(result));
 		if (peer->secured != was_secured)
 			return len;
+		choke(peer);
 	}
 	return peer->is_closing ? len : (size_t)(next - bytes);
 }
@@ -206,6 +238,9 @@ static void on_secured(void *owner)
 static void on_drained(void *owner)
 {
 	struct peer *peer = owner;
+	if (peer->choked)
+		peer_unpause(peer);
+	peer->choked = false;
 	if (peer->ops->drained && !peer->is_closing)
 		peer->ops->drained(peer);
 }
@@ -232,15 +267,15 @@ static void on_ended(void *owner)
 static void on_gone(void *owner, const char *reason)
 {
 	struct peer *peer = owner;
-	bool was_closing = peer->is_closing, waiting = peer->waiting;
+	bool was_closing = peer->is_closing;
 	peer->is_closing = peer->is_gone = true;
+	peer->bytes_out = conn_traffic(peer->conn).bytes_out;
 	timer_stop(&peer->timer);
+	timer_stop(&peer->stall);
 	list_remove(&peer->link);
 	if (!was_closing && peer->ops->closing)
 		peer->ops->closing(peer);
 	peer->ops->gone(peer, reason);
-	if (waiting)
-		peer->conn = NULL;
 }
 
 static const struct conn_ops peer_conn_ops = {
@@ -261,6 +296,7 @@ void peer_init(struct peer *peer, struct conn *conn, enum xml_ns content_ns, con
 	peer->ops = ops;
 	peer->conn = conn;
 	peer->limits = *limits;
+	peer->stall_ms = PEER_STALL_MS;
 	peer->xml = xml_stream_new(content_ns, &peer->limits);
 	peer->header_due = true;
 	list_add_before(peers_here(), &peer->link);
@@ -282,12 +318,14 @@ void peer_set_limits(struct peer *peer, const struct xml_limits *limits)
 void peer_leaves(struct peer *peer)
 {
 	timer_stop(&peer->timer);
+	timer_stop(&peer->stall);
 	list_remove(&peer->link);
 }
 
 void peer_arrived(struct peer *peer)
 {
 	list_add_before(peers_here(), &peer->link);
+	timer_start(&peer->stall, PEER_STALL_CHECK_MS, on_stall_check);
 }
 
 /* --- all of them ---------------------------------------------------------------------------------------- */

@@ -27,34 +27,38 @@ struct peer_ops {
 	/* The TLS handshake that conn_start_tls... began is complete; the stream was restarted. May be NULL.
 	 */
 	void (*secured)(struct peer *peer);
-	/* conn_ops.drained, .emptied and .blocked. May be NULL. emptied comes while the stream closes, too. */
+	/* conn_ops.drained, .emptied and .blocked. May be NULL. emptied comes while the stream closes, too.
+	 */
 	void (*drained)(struct peer *peer);
 	void (*emptied)(struct peer *peer);
 	void (*blocked)(struct peer *peer);
 	/* The stream ends, by whichever side: nothing more goes out or comes in. Once, before gone. May be
 	 * NULL. */
 	void (*closing)(struct peer *peer);
-	/* The connection is gone; called after closing. peer->conn can still be looked at. The owner frees
-	 * itself, unless peer_wait is in force: then peer_resume returns false, and the owner frees itself
-	 * after that. */
+	/* The connection is gone; called after closing. peer->conn can still be looked at. The owner
+	 * frees itself, and what it waits for is called off (peer_wait in force: peer_resume first). */
 	void (*gone)(struct peer *peer, const char *reason);
 };
 
 struct peer {
 	const struct peer_ops *ops;
-	struct conn *conn; /* NULL when gone */
+	struct conn *conn; /* not to be used any more after gone */
 	struct xml_stream *xml;
 	struct xml_limits limits;
 	struct timer timer; /* peer_expect_within */
 	const char *late;   /* what is said when that time is over */
-	struct list link;   /* all of the worker */
-	bool header_sent;   /* of the present stream */
-	bool header_due;    /* the other side's must come next */
-	bool restarted;     /* nothing but white space has come of the new stream */
-	bool secured;       /* TLS is on; what was sent in the clear behind its start does not count */
-	bool waiting;       /* peer_wait */
-	unsigned pauses;    /* peer_pause */
+	struct timer stall; /* while output waits */
+	uint64_t stall_ms; /* how long the other side may take none of it; the owner may change it; 0: ever */
+	struct list link;  /* all of the worker */
+	bool header_sent;  /* of the present stream */
+	bool header_due;   /* the other side's must come next */
+	bool restarted;    /* nothing but white space has come of the new stream */
+	bool secured;      /* TLS is on; what was sent in the clear behind its start does not count */
+	bool waiting;      /* peer_wait */
+	bool choked;       /* nothing is read until the other side takes what we have for it */
+	unsigned pauses;   /* peer_pause */
 	bool is_closing, is_gone;
+	uint64_t bytes_out; /* is_gone: what the socket took of conn_write's bytes */
 };
 
 /* Takes the connection over; limits are copied. The owner's memory must be zeroed before. direct_tls: its
@@ -77,12 +81,11 @@ void peer_close(struct peer *peer);
 void peer_restart(struct peer *peer);
 /* Ends with connection-timeout and this text (a literal) unless it is called again, or with ms 0, in time. */
 void peer_expect_within(struct peer *peer, uint64_t ms, const char *text);
-/* Nothing is read until peer_resume. peer_resume: false when the stream ended meanwhile; if it is gone, the
- * owner frees itself now. */
+/* Nothing is read until peer_resume. peer_resume: false when the stream ended meanwhile. */
 void peer_wait(struct peer *peer);
 bool peer_resume(struct peer *peer);
-/* Nothing is read until peer_unpause has been called as often. For a stream that is too fast: unlike peer_wait
- * nothing has to come back when the stream ends. */
+/* Nothing is read until peer_unpause has been called as often. For a stream that is too fast: unlike
+ * peer_wait nothing has to come back when the stream ends. */
 void peer_pause(struct peer *peer);
 void peer_unpause(struct peer *peer);
 /* Around conn_move: out of this worker's list and timers, and into that one's. */

@@ -243,13 +243,19 @@ struct stanza *stanza_without(
 	struct xml_writer inner = {.default_ns = NS_CLIENT};
 	struct strbuf bytes = {0};
 	struct xml root = *base->root;
-	struct stanza shorter = *base, *made;
+	/* Not copied as a whole, as in derive. */
+	struct stanza shorter = {.kind = base->kind,
+	    .type = base->type,
+	    .id = base->id,
+	    .lang = base->lang,
+	    .tail = base->tail,
+	    .root = &root};
+	struct stanza *made;
 
 	for (const struct xml *child = root.children; child; child = child->next)
 		if (child->kind == XML_TEXT || !drop(child, arg))
 			put_child(&inner, child);
 	root.inner = strbuf_view(&inner.buf);
-	shorter.root = &root;
 	stanza_write(&bytes, &shorter, NULL, NULL);
 	made = stanza_parse(strbuf_view(&bytes), &stanza_own_limits, NULL);
 	strbuf_fini(&bytes);

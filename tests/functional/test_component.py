@@ -404,7 +404,7 @@ def test_loss_with_others_left(server, cast, attach):
         return all(seen[sender.full][-1:] == [15] for sender in senders)
     wait.until(complete, "the last messages came")
     for sender in senders:
-        assert seen[sender.full] == sorted(set(seen[sender.full]))
+        assert seen[sender.full] == sorted(set(seen[sender.full])), seen
         sender.nothing()
 
 

@@ -1,60 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """A library that people write bots with: slixmpp does its own idea of a log-in and a chat."""
 import asyncio
-import logging
 
 import pytest
 
-from harness import wait
 from harness.settings import Settings
 
 slixmpp = pytest.importorskip("slixmpp")
+
+from harness import bots  # noqa: E402
+
 SETTINGS = Settings(starttls="required")
-logging.getLogger("slixmpp").setLevel(logging.CRITICAL)
-
-
-class Bot(slixmpp.ClientXMPP):
-    def __init__(self, jid, password="secret"):
-        super().__init__(jid, password)
-        self.ready, self.inbox = asyncio.Event(), asyncio.Queue()
-        self.refused = asyncio.Event()
-        for plugin in ("xep_0030", "xep_0199", "xep_0092", "xep_0202", "xep_0012", "xep_0049",
-                       "xep_0077", "xep_0054"):
-            self.register_plugin(plugin)
-        self.add_event_handler("session_start", self.started)
-        self.add_event_handler("message", self.inbox.put_nowait)
-        self.add_event_handler("failed_auth", lambda _: self.refused.set())
-
-    async def started(self, _):
-        self.send_presence()
-        await self.get_roster()
-        self.ready.set()
 
 
 def play(server, scene, *jids, **options):
-    """Run scene(bots…) on an event loop of its own, with every bot logged in."""
-    async def run():
-        bots = [Bot(jid, **options) for jid in jids]
-        try:
-            for bot in bots:
-                bot.ca_certs = server.certificates[0].crt       # it checks the certificate
-                bot.connect(("127.0.0.1", server.ports["c2s"]))
-            await asyncio.wait_for(scene(*bots), wait.DEADLINE)
-        finally:
-            for bot in bots:
-                bot.abort()
-
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_until_complete(run())
-    finally:
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        loop.close()
-        asyncio.set_event_loop(None)
+    """Run scene(bots…) with every bot logged in."""
+    authority = server.certificates[0].crt
+    bots.play(scene, *(lambda jid=jid: bots.Bot(jid, server, authority, **options) for jid in jids))
 
 
 @pytest.fixture

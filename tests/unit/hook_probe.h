@@ -58,6 +58,7 @@ static enum hook_verdict on_stanza_hook(enum hook_name hook, struct hook_stanza 
 		return on_stanza_hook(HOOK_##name, event);                                                   \
 	}
 STANZA_HOOK(user_send)
+STANZA_HOOK(s2s_receive)
 STANZA_HOOK(presence_out)
 STANZA_HOOK(presence_directed)
 STANZA_HOOK(subscription_out)

@@ -27,10 +27,12 @@
 #include "route/hosts.h"
 #include "route/iq_request.h"
 #include "route/offered.h"
+#include "route/s2s.h"
 #include "route/user_private.h"
 #include "stream/c2s.h"
 #include "stream/component.h"
 #include "stream/peer.h"
+#include "stream/s2s_in.h"
 #include "test_store.h"
 
 #define THREADS 2
@@ -113,6 +115,8 @@ static struct sim_client *client_new(const struct sockaddr *peer, size_t listene
 	const struct conf_listener *options = conf_listener_at(conf_current(), listener);
 	if (conf_listener_is_service(options))
 		component_accept(conn_new(ends[0], peer), options, conf_current());
+	else if (strcmp(conf_listener_module(options), "ejabberd_s2s_in") == 0)
+		s2s_in_accept(conn_new(ends[0], peer), options, conf_current());
 	else
 		c2s_accept(conn_new(ends[0], peer), options, conf_current());
 	return client;
@@ -121,6 +125,11 @@ static struct sim_client *client_new(const struct sockaddr *peer, size_t listene
 struct sim_client *sim_client(void)
 {
 	return client_new(NULL, 0);
+}
+
+struct sim_client *sim_peer(void)
+{
+	return client_new(NULL, conf_listener_count(conf_current()) - 1);
 }
 
 struct sim_client *sim_client_at(size_t listener)
@@ -178,6 +187,20 @@ void sim_cut(struct sim_client *client)
 {
 	close(client->fd);
 	client->fd = -1;
+}
+
+void sim_free(struct sim_client *client)
+{
+	struct sim_client **at = &clients;
+
+	while (*at != client)
+		at = &(*at)->next;
+	*at = client->next;
+	if (client->fd >= 0)
+		close(client->fd);
+	strbuf_fini(&client->in);
+	strbuf_fini(&client->out);
+	free(client);
 }
 
 /* --- time -------------------------------------------------------------------------------------------- */
@@ -477,6 +500,7 @@ static void register_once(void)
 		return;
 	registered = true;
 	register_modules(modules_builtin);
+	s2s_in_init();
 	log_set_level(LOG_LEVEL_ERROR);
 }
 
@@ -489,7 +513,8 @@ static struct conf *load(const char *listener, const char *rest)
 	strbuf_printf(&text,
 	    "hosts: [sim.example]\n"
 	    "auth_password_format: plain\n"
-	    "listen: [{port: 5222, module: ejabberd_c2s, allow_unencrypted_plain: true%s}]\n%s",
+	    "listen: [{port: 5222, module: ejabberd_c2s, allow_unencrypted_plain: true%s}, "
+	    "{port: 5269, module: ejabberd_s2s_in}]\n%s",
 	    listener, rest);
 	if (conf_load_text(strbuf_view(&text), "sim", &conf, &report) < 0)
 		give_up("configuration", report.count ? report.problems[0].text : "refused");
@@ -546,15 +571,8 @@ void sim_reload(const char *listener, const char *rest)
 
 static void clients_free(void)
 {
-	while (clients) {
-		struct sim_client *client = clients;
-		clients = client->next;
-		if (client->fd >= 0)
-			close(client->fd);
-		strbuf_fini(&client->in);
-		strbuf_fini(&client->out);
-		free(client);
-	}
+	while (clients)
+		sim_free(clients);
 }
 
 void sim_stop(void)
@@ -572,6 +590,8 @@ void sim_stop(void)
 	executor_fini();
 	store_close();
 	workers_visit(iq_requests_fini, NULL);
+	workers_visit(s2s_fini, NULL);
+	s2s_in_fini();
 	workers_visit(users_fini, NULL);
 	workers_fini();
 	hosts_fini();

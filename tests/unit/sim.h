@@ -22,6 +22,10 @@
 	"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' "              \
 	"to='sim.example' version='1.0'>"
 
+#define SIM_PEER_HEADER                                                                                      \
+	"<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' "              \
+	"xmlns:db='jabber:server:dialback' from='other.example' to='sim.example' version='1.0'>"
+
 struct sim_client;
 
 /*
@@ -46,6 +50,8 @@ struct sim_client *sim_client(void);
 /* The same by another listener: they are numbered in the order of the configuration, the c2s listener is 0. */
 struct sim_client *sim_client_at(size_t listener);
 struct sim_client *sim_client_from(const char *address);
+/* The same as another server: of the listener ejabberd_s2s_in. */
+struct sim_client *sim_peer(void);
 /* The account is made when it is not there (password "secret"); then SASL PLAIN. A resource is bound when the
  * JID has one. What the server said so far is read. */
 struct sim_client *sim_login(const char *jid);
@@ -64,6 +70,8 @@ void sim_deaf(struct sim_client *client, bool deaf);
 void sim_hear(struct sim_client *client, size_t bytes);
 /* The connection is cut, without a word. */
 void sim_cut(struct sim_client *client);
+/* The same, and it is freed. */
+void sim_free(struct sim_client *client);
 
 /* From now on no job is run and nothing is read from storage; release goes on. */
 void sim_hold_jobs(void);

@@ -12,7 +12,7 @@ from .process import Process
 CONFIGURATION = """
 server:
     rundir: "{folder}/run"
-    listen: 127.0.0.1@{port}
+    listen: [{listen}]
     udp-workers: 1
     tcp-workers: 1
     background-workers: 1
@@ -51,16 +51,18 @@ def run(*command):
 class Knot:
     """Serves zones; add them, sign some, bend what is signed, then start."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *listen):
+        """listen: further places, each ADDRESS@PORT; port is where it always answers."""
         self.folder = pathlib.Path(folder)
         self.port = free_udp_port()
+        self.listen = [f"127.0.0.1@{self.port}", *listen]
         self.zones, self.process = [], None
         for name in ("run", "keys", "zones"):
             (self.folder / name).mkdir(parents=True)
 
     def configuration(self, signing):
         """The file; zones in signing are to be signed."""
-        text = CONFIGURATION.format(folder=self.folder, port=self.port)
+        text = CONFIGURATION.format(folder=self.folder, listen=", ".join(self.listen))
         for zone in self.zones:
             text += f"  - domain: {zone}\n"
             if zone in signing:

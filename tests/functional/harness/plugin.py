@@ -94,8 +94,11 @@ class Farm:
         self.count += 1
         folder = pathlib.Path(self.root.name, f"{self.kind.name}-{self.count}")
         folder.mkdir()
-        valgrind = self.config.getoption("--valgrind") and self.kind is Stanzad
-        return self.kind(settings, folder, self.shared, VALGRIND if valgrind else ())
+        return self.kind(settings, folder, self.shared, self.wrapper(self.kind))
+
+    def wrapper(self, kind):
+        """What a server program runs under."""
+        return VALGRIND if self.config.getoption("--valgrind") and issubclass(kind, Stanzad) else ()
 
     def close(self):
         if self.config.getoption("--keep"):
