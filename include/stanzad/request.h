@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* IQs that a module asks from the host's own JID or in the name of its users, and their answers. A service asks from its own domain by route,
- * and gets the answers in its deliver. */
+/* IQs that a module asks from the host's own JID or in the name of its users, and their answers. A service asks from
+ * its own domain by route, and gets the answers in its deliver. */
 #pragma once
 
 #include "stanzad/stanza.h"

@@ -9,7 +9,8 @@
 
 struct module_instance;
 
-/* A result or error arrived for the server or a user's bare JID: gives it to the request that it answers, or drops it. */
+/* A result or error arrived for the server or a user's bare JID: gives it to the request that it answers, or drops
+ * it. */
 void iq_request_answered(const struct jid *from, const struct jid *to, struct stanza *stanza);
 /* Nobody will answer what this instance (NULL: any) asked on the calling worker. */
 void iq_requests_end_here(const struct module_instance *instance);

@@ -73,11 +73,12 @@ static void on_answer(struct module_instance *instance, void *arg, struct stanza
 
 void delegated_end(struct delegations *delegations, struct str domain)
 {
-	struct iq *later = NULL;
+	struct iq *later;
 	do {
 		later = NULL;
 		pthread_mutex_lock(&delegations->lock);
-		for (struct list *at = delegations->pending.next; !later && at != &delegations->pending; at = at->next) {
+		const struct list *end = &delegations->pending;
+		for (struct list *at = end->next; !later && at != end; at = at->next) {
 			struct pending *pending = list_entry(at, struct pending, link);
 			if (str_is(domain, pending->domain)) {
 				later = pending->later;
@@ -125,11 +126,12 @@ static bool is_for_server(const struct iq *iq, const char *domain)
 	return (domain && str_is(jid_bare(iq->from), domain)) || (iq->own && !iq->from->resource_len);
 }
 
-enum iq_verdict delegated_on_iq(struct iq *iq)
+/* key: the namespace as the options name it. */
+static enum iq_verdict hand_on(struct iq *iq, struct str key)
 {
 	struct delegations *delegations = module_state(iq->instance);
 	pthread_mutex_lock(&delegations->lock);
-	const struct delegation *delegation = delegation_of(delegations, iq->ns);
+	const struct delegation *delegation = delegation_of(delegations, key);
 	bool pass = !delegation || !has_attributes(iq->payload, delegation->filtering) ||
 		    is_for_server(iq, delegation->domain);
 	char *domain = !pass && delegation->domain ? str_dup(str_of(delegation->domain)) : NULL;
@@ -142,4 +144,51 @@ enum iq_verdict delegated_on_iq(struct iq *iq)
 	forward(iq, str_of(domain), old);
 	free(domain);
 	return IQ_LATER;
+}
+
+enum iq_verdict delegated_on_iq(struct iq *iq)
+{
+	return hand_on(iq, iq->ns);
+}
+
+/* --- service discovery at users: XEP-0355 7.2.4, 7.2.5 -------------------------------------------------- */
+
+/* Asks the server's own modules, whose answer nobody reads. */
+static bool is_known(struct iq *iq, struct str node, bool items)
+{
+	struct xml_writer unread = {.default_ns = NS_CLIENT};
+	struct hook_disco event = {
+	    .from = iq->from,
+	    .to = iq->to,
+	    .user = iq->user,
+	    .node = node,
+	    .reply = &unread,
+	    .contact = true,
+	    .error = {.condition = SE_service_unavailable},
+	};
+	xml_open(&unread, "query", items ? NS_DISCO_ITEMS : NS_DISCO_INFO);
+	enum hook_verdict verdict =
+	    items ? hook_run_disco_items(iq->host, &event) : hook_run_disco_info(iq->host, &event);
+	xml_writer_fini(&unread);
+	return event.found || verdict == HOOK_BOUNCE;
+}
+
+/* XEP-0030 8: who may not see a user's presence gets what mod_disco says to such. */
+static enum iq_verdict on_disco(struct iq *iq, bool items)
+{
+	struct str node = xml_attr_s(iq->payload, "node");
+	if (iq->type != IQ_GET || !iq->user || !user_exists(iq->user) || !roster_may_see(iq->user, iq->from) ||
+	    (node.len ? is_known(iq, node, items) : !items))
+		return IQ_PASS;
+	return hand_on(iq, items ? STR(ALL_ITEMS) : STR(ALL_INFO));
+}
+
+enum iq_verdict delegated_on_info(struct iq *iq)
+{
+	return on_disco(iq, false);
+}
+
+enum iq_verdict delegated_on_items(struct iq *iq)
+{
+	return on_disco(iq, true);
 }

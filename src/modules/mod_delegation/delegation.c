@@ -21,7 +21,8 @@ static char **words_of(const struct option_node *node)
 
 static int check_entry(const struct module_instance *instance, const struct option_node *entry, struct err *err)
 {
-	if (str_starts(entry->key->scalar, "urn:xmpp:delegation:"))
+	struct str ns = entry->key->scalar;
+	if (str_starts(ns, "urn:xmpp:delegation:") && !str_is(ns, ALL_INFO) && !str_is(ns, ALL_ITEMS))
 		return err_set(err, "%s:%u: delegation itself cannot be delegated", entry->file, entry->key->line);
 	if (entry->kind != OPTION_NODE_MAP)
 		return err_set(err, "%s:%u: expected a map with 'access'", entry->file, entry->line);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The namespaces that a host delegates (XEP-0355), and to whom: the state of mod_delegation. Changed on worker 0, read by
- * any, under its lock.
+ * The namespaces that a host delegates (XEP-0355), and to whom: the state of mod_delegation. Changed on worker 0, read
+ * by any, under its lock.
  */
 #pragma once
 
@@ -13,6 +13,11 @@
 #define NS_DELEGATION "urn:xmpp:delegation:2"
 /* What the version before it was called. Components that know only that one are spoken to in it. */
 #define NS_DELEGATION_OLD "urn:xmpp:delegation:1"
+/* What stands for requests about users and nodes that the server knows nothing of: 7.2.4, 7.2.5. */
+#define ALL_INFO "urn:xmpp:delegation:2:bare:disco#info:*"
+#define ALL_ITEMS "urn:xmpp:delegation:2:bare:disco#items:*"
+#define NS_DISCO_INFO "http://jabber.org/protocol/disco#info"
+#define NS_DISCO_ITEMS "http://jabber.org/protocol/disco#items"
 
 struct delegation {
 	char *ns, *rule; /* heap, as all here */
@@ -43,5 +48,8 @@ enum hook_verdict managing_on_disco_info(struct module_instance *instance, struc
 
 /* --- delegated.c: requests --- */
 enum iq_verdict delegated_on_iq(struct iq *iq);
+/* Those of service discovery at users. */
+enum iq_verdict delegated_on_info(struct iq *iq);
+enum iq_verdict delegated_on_items(struct iq *iq);
 /* Nobody of that domain will answer. Any thread. */
 void delegated_end(struct delegations *delegations, struct str domain);

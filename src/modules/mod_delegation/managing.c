@@ -8,7 +8,6 @@
 #include "stanzad/rand.h"
 #include "stanzad/request.h"
 
-#define NS_DISCO_INFO "http://jabber.org/protocol/disco#info"
 #define ANSWER_MS 30000
 #define INFO_MAX 65536 /* bytes */
 #define ID_LEN 16
@@ -107,6 +106,8 @@ static void ask_info(struct module_instance *instance, struct question *question
 
 static void ask_infos(struct module_instance *instance, const char *ns, const char *domain)
 {
+	if (str_starts(str_of(ns), NS_DELEGATION))
+		return;
 	for (unsigned component = 0; component < 2; component++) {
 		struct question *question = mem_zalloc(sizeof(*question));
 		question->ns = str_dup(str_of(ns));

@@ -78,11 +78,29 @@ static void begin(struct module_instance *instance, void *arg)
 	managing_refresh(instance, NULL);
 }
 
+static int add_disco_row(struct module_instance *instance, bool items, struct err *err)
+{
+	const struct module_iq row = {
+	    .ns = items ? NS_DISCO_ITEMS : NS_DISCO_INFO,
+	    .component = IQ_SM,
+	    .handler = items ? delegated_on_items : delegated_on_info,
+	    .needs_user = true,
+	    .for_nobody = items, /* as the row that it replaces: mod_disco shows no difference */
+	    .replaces = true,
+	};
+	return module_add_iq(instance, &row, err);
+}
+
 static int add_rows(struct module_instance *instance, const struct delegations *delegations, struct err *err)
 {
 	for (size_t i = 0; i < delegations->count; i++) {
 		struct module_iq row = {
 		    .ns = delegations->list[i].ns, .handler = delegated_on_iq, .replaces = true};
+		if (strcmp(row.ns, ALL_INFO) == 0 || strcmp(row.ns, ALL_ITEMS) == 0) {
+			if (add_disco_row(instance, strcmp(row.ns, ALL_ITEMS) == 0, err) < 0)
+				return -1;
+			continue;
+		}
 		for (unsigned component = 0; component < 2; component++) {
 			row.component = component;
 			if (module_add_iq(instance, &row, err) < 0)

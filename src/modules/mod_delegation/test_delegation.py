@@ -24,6 +24,8 @@ SETTINGS = Settings(
             ns.TIME: {"access": "external"},
             ns.VERSION: {"access": "external", "filtering": ["node"]},
             ns.ROSTER: {"access": "external", "filtering": ["delegate"]},
+            f"{DELEGATION}:bare:disco#info:*": {"access": "external"},
+            f"{DELEGATION}:bare:disco#items:*": {"access": "external"},
             "urn:example:nobody": {}}},
         "mod_privilege": {"roster": {"both": "external"}},
     },
@@ -102,6 +104,8 @@ def test_advertised(component):
     for version in (DELEGATION, OLD):
         told = component.told.find(f"{{{version}}}delegation")
         spaces = {each.get("namespace"): [name.get("name") for name in each] for each in told}
+        assert all(f"{DELEGATION}:bare:disco#{each}:*" in spaces for each in ("info", "items"))
+        spaces = {space: names for space, names in spaces.items() if not space.startswith(DELEGATION)}
         assert spaces == {PUBSUB: [], ns.TIME: [], ns.VERSION: ["node"], ns.ROSTER: ["delegate"]}
     assert component.told.get("from") == "localhost"
 
@@ -259,6 +263,18 @@ def test_goes_away(cast, component):
     assert error(romeo.iq("get", GET)) == "service-unavailable"
 
 
+def test_the_module_goes_away(server, cast, component):
+    romeo = cast.online("romeo")
+    ask(romeo, GET)
+    component.take(is_request)
+    server.ask("module_unload", "localhost", "mod_delegation")
+    assert error(hear(romeo)) == "service-unavailable"
+    assert romeo.iq("get", f"<time xmlns='{ns.TIME}'/>", to="localhost").get("type") == "result"
+    server.ask("reload_config")
+    # It is told anew what it has.
+    component.take(lambda each: each.find(f"{{{DELEGATION}}}delegation/{{{DELEGATION}}}delegated") is not None)
+
+
 # -- disco -------------------------------------------------------------------------------------
 
 
@@ -302,6 +318,27 @@ def test_nested_features(cast, component, version):
     assert hear(romeo).get("type") == "result"
     component.drop()
     wait.until(lambda: f"{PUBSUB}#publish" not in disco(romeo, "localhost")[0], "they are gone")
+
+
+@pytest.mark.parametrize("kind, node, handed", [
+    (ns.DISCO_INFO, "", False), (ns.DISCO_INFO, "urn:example:node", True),
+    (ns.DISCO_ITEMS, "", True), (ns.DISCO_ITEMS, "urn:example:node", True)])
+def test_disco_of_users(cast, component, kind, node, handed):
+    cast.friends("romeo", "juliet")
+    romeo, juliet, stranger = cast.online("romeo"), cast.online("juliet"), cast.online("tybalt")
+    query = f"<query xmlns='{kind}' node='{node}'/>" if node else f"<query xmlns='{kind}'/>"
+    for asker in (romeo, juliet):
+        ask(asker, query, romeo.bare, id="d1")
+        if handed:
+            request = component.take(is_request)
+            answer(component, request, wrapped(request, f"<query xmlns='{kind}'><delegated xmlns='urn:x'/></query>"))
+        reply = hear(asker, "d1")
+        assert reply.get("type") == "result"
+        assert (reply.find(f"{{{kind}}}query/{{urn:x}}delegated") is not None) == handed
+    reply = stranger.iq("get", query, to=romeo.bare)
+    assert reply.find(f"{{{kind}}}query/{{urn:x}}delegated") is None
+    assert error(romeo.iq("get", f"<query xmlns='{ns.DISCO_INFO}' node='urn:x'/>", to="localhost")) \
+        == "item-not-found"
 
 
 # -- configuration -----------------------------------------------------------------------------

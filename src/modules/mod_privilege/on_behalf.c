@@ -4,7 +4,6 @@
 #include "modules/forward.h"
 #include "modules/mod_privilege/permission.h"
 #include "modules/mod_privilege/privilege.h"
-#include "modules/mod_roster/roster_push.h"
 #include "stanzad/arena.h"
 #include "stanzad/mem.h"
 #include "stanzad/rand.h"
@@ -124,6 +123,20 @@ enum hook_verdict behalf_on_inbound(struct module_instance *instance, struct hoo
 	return hook_drop(event, "a component asks in the name of the user");
 }
 
+static void put_item(struct xml_writer *writer, const struct roster_item *item)
+{
+	xml_open(writer, "item", NULL);
+	xml_put_attr(writer, "jid", item->jid);
+	if (item->name.len)
+		xml_put_attr(writer, "name", item->name);
+	xml_put_attr(writer, "subscription", str_of(roster_subscription_text(item->subscription)));
+	if (item->ask)
+		xml_put_attr(writer, "ask", STR("subscribe"));
+	for (uint32_t i = 0; i < item->group_count; i++)
+		xml_put_element(writer, "group", NULL, item->groups[i]);
+	xml_close(writer);
+}
+
 static struct stanza *push_make(const struct roster_item *item)
 {
 	struct xml_writer writer = {.default_ns = NS_CLIENT};
@@ -133,7 +146,7 @@ static struct stanza *push_make(const struct roster_item *item)
 	xml_put_attr(&writer, "type", STR("set"));
 	xml_put_attr(&writer, "id", str_of(id));
 	xml_open(&writer, "query", "jabber:iq:roster");
-	roster_put_item(&writer, item);
+	put_item(&writer, item);
 	xml_close(&writer);
 	xml_close(&writer);
 	struct stanza *push = stanza_from_writer(&writer);

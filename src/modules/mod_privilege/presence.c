@@ -5,7 +5,6 @@
 #include "base/map.h"
 #include "modules/mod_privilege/permission.h"
 #include "modules/mod_privilege/privilege.h"
-#include "modules/mod_roster/presence.h"
 #include "stanzad/mem.h"
 #include "stanzad/work.h"
 
@@ -141,11 +140,22 @@ enum hook_verdict presences_on_out(struct module_instance *instance, struct hook
 	return HOOK_PASS;
 }
 
+static struct stanza *unavailable_make(void)
+{
+	struct xml_writer writer = {.default_ns = NS_CLIENT};
+	xml_open(&writer, "presence", NULL);
+	xml_put_attr(&writer, "type", STR("unavailable"));
+	xml_close(&writer);
+	struct stanza *stanza = stanza_from_writer(&writer);
+	xml_writer_fini(&writer);
+	return stanza;
+}
+
 enum hook_verdict presences_on_closed(struct module_instance *instance, struct hook_session_closed *event)
 {
 	if (!permission_presence_is_given(instance) || !session_presence(event->session))
 		return HOOK_PASS;
-	struct stanza *unavailable = presence_make(PRESENCE_UNAVAILABLE);
+	struct stanza *unavailable = unavailable_make();
 	tell(instance, session_jid(event->session), unavailable, false);
 	stanza_unref(&unavailable);
 	return HOOK_PASS;

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Components with privileges (XEP-0356)."""
+import asyncio
+
 import pytest
 
 from harness import ns, wait
@@ -341,3 +343,43 @@ def test_presence_of_contacts(server, cast, attach):
 def test_refused_options(server, options, complaint):
     done = server.ctl("module_reload", "localhost", "mod_privilege", "{" + options + "}")
     assert done.returncode and complaint in done.stdout + done.stderr
+
+
+# -- a library ---------------------------------------------------------------------------------
+
+
+def test_library(server, cast):
+    """slixmpp's component learns what it may do, reads a roster, and speaks for a user."""
+    slixmpp = pytest.importorskip("slixmpp")
+    romeo, told = cast.online("romeo"), asyncio.Event()
+
+    async def scene():
+        component = slixmpp.ComponentXMPP("full.localhost", "secret", "127.0.0.1", server.ports["component"])
+        component.register_plugin("xep_0356")
+        component.add_event_handler("privileges_advertised", lambda _=None: told.set())
+        try:
+            component.connect()
+            await asyncio.wait_for(told.wait(), wait.DEADLINE)
+            granted = component["xep_0356"].granted_privileges
+            assert granted["roster"] == "both" and granted["message"] == "outgoing"
+            roster = component.make_iq_get(queryxmlns=ns.ROSTER, ifrom="full.localhost", ito=romeo.bare)
+            assert (await roster.send(timeout=wait.DEADLINE))["type"] == "result"
+            message = component.make_message(mto=romeo.full, mfrom="juliet@localhost", mbody="from a library")
+            component.server_host = "localhost"
+            component["xep_0356"].send_privileged_message(message)
+            heard = await asyncio.get_running_loop().run_in_executor(None, romeo.recv)
+            assert heard.findtext(BODY) == "from a library" and heard.get("from") == "juliet@localhost"
+        finally:
+            component.abort()
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_until_complete(scene())
+    finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.close()
+        asyncio.set_event_loop(None)
