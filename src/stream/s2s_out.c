@@ -156,7 +156,8 @@ static void on_element(struct peer *peer, struct xml_tree *tree)
 		on_stanza(out, tree);
 		return;
 	}
-	if (out->state == S2S_OUT_FEATURES && root->ns_token == XNS_STREAM && str_is(root->name, "features")) {
+	if (out->state == S2S_OUT_FEATURES && root->ns_token == XNS_STREAM &&
+	    str_is(root->name, "features")) {
 		s2s_features_read(root, &out->features);
 		s2s_out_negotiate(out);
 	} else if (s2s_out_auth_element(out, root) || s2s_out_sm_element(out, root)) {
@@ -264,20 +265,6 @@ const struct peer_ops s2s_out_peer_ops = {
 
 /* --- life ----------------------------------------------------------------------------------------------- */
 
-static void begin_direct_tls(struct s2s_out *out)
-{
-	struct err err;
-	struct tls_context *context = tls_outgoing_context_get(conf_current(), out->local, &err);
-	if (!context) {
-		s2s_out_fail(out, STREAM_CONDITIONS, SE_internal_server_error, true, "%s", err.text);
-		return;
-	}
-	s2s_out_expect(out, S2S_OUT_TLS, "the TLS handshake takes too long");
-	out->peer.secured = true;
-	conn_set_tls_name(out->peer.conn, out->local);
-	conn_start_tls_client(out->peer.conn, context, out->remote, "xmpp-server");
-}
-
 struct s2s_out *s2s_out_new(struct s2s_attempt *attempt, struct str local, struct str remote,
     struct conn *conn, const struct dns_target *target, const struct s2s_vouching *vouching)
 {
@@ -299,7 +286,7 @@ struct s2s_out *s2s_out_new(struct s2s_attempt *attempt, struct str local, struc
 	limits.max_bytes = S2S_UNAUTHENTICATED_MAX_BYTES;
 	peer_init(&out->peer, conn, XNS_SERVER, &limits, &s2s_out_peer_ops);
 	if (target->direct_tls)
-		begin_direct_tls(out);
+		s2s_out_start_tls(out, "xmpp-server");
 	else
 		s2s_out_header(out);
 	return out;

@@ -89,8 +89,8 @@ struct s2s_out {
 	char host[DNS_NAME_SIZE];
 
 	/* s2s_out_send.c */
-	struct s2s_link *link;   /* NULL: not for stanzas */
-	struct s2s_queue sent;   /* not known to have arrived, in order */
+	struct s2s_link *link; /* NULL: not for stanzas */
+	struct s2s_queue sent; /* not known to have arrived, in order */
 	enum { S2S_SM_OFF, S2S_SM_ASKED, S2S_SM_ON } sm;
 	uint32_t sm_acked, sm_received; /* stanzas; modulo 2^32 as in XEP-0198 */
 	bool sm_requested;              /* an <r/> is out */
@@ -129,6 +129,8 @@ void s2s_out_header(struct s2s_out *out);
 
 /* The other side's features, or none of a server without version. */
 void s2s_out_negotiate(struct s2s_out *out);
+/* TLS begins, and with it a new stream. alpn: with direct TLS (XEP-0368), else NULL. */
+void s2s_out_start_tls(struct s2s_out *out, const char *alpn);
 void s2s_out_secured(struct s2s_out *out);
 /* An element of STARTTLS, SASL or dialback; false: it is none that is expected. */
 bool s2s_out_auth_element(struct s2s_out *out, const struct xml *elem);

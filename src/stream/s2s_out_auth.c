@@ -31,7 +31,7 @@ static void ask_for_tls(struct s2s_out *out)
 	s2s_out_expect(out, S2S_OUT_PROCEED, "the other server does not answer to STARTTLS");
 }
 
-static void start_tls(struct s2s_out *out)
+void s2s_out_start_tls(struct s2s_out *out, const char *alpn)
 {
 	struct err err;
 	struct tls_context *context = tls_outgoing_context_get(conf_current(), out->local, &err);
@@ -43,7 +43,7 @@ static void start_tls(struct s2s_out *out)
 	out->peer.secured = true;
 	peer_restart(&out->peer);
 	conn_set_tls_name(out->peer.conn, out->local);
-	conn_start_tls_client(out->peer.conn, context, out->remote, NULL);
+	conn_start_tls_client(out->peer.conn, context, out->remote, alpn);
 }
 
 /* Whether a certificate that proves nothing is accepted: dialback must be able to stand in for it. */
@@ -70,7 +70,8 @@ static bool certificate_will_do(struct s2s_out *out)
 	case S2S_CERTIFICATE_BAD:
 		break;
 	}
-	s2s_out_step(out, "the certificate does not prove that it is %.*s: %s", STR_FMT(out->remote), why.text);
+	s2s_out_step(
+	    out, "the certificate does not prove that it is %.*s: %s", STR_FMT(out->remote), why.text);
 	LOG_INFO("s2s_out.certificate", LOG_STR("local", out->local), LOG_STR("remote", out->remote),
 	    LOG_BOOL("accepted", bad_is_accepted(out)), LOG_CSTR("reason", why.text));
 	if (bad_is_accepted(out))
@@ -82,8 +83,7 @@ static bool certificate_will_do(struct s2s_out *out)
 
 void s2s_out_secured(struct s2s_out *out)
 {
-	s2s_out_step(
-	    out, "TLS: %s, %s", conn_tls_version(out->peer.conn), conn_tls_cipher(out->peer.conn));
+	s2s_out_step(out, "TLS: %s, %s", conn_tls_version(out->peer.conn), conn_tls_cipher(out->peer.conn));
 	if (out->tls == S2S_TLS_NEVER || certificate_will_do(out))
 		s2s_out_header(out);
 }
@@ -104,8 +104,7 @@ static void ask_for_external(struct s2s_out *out)
 
 static void external_succeeded(struct s2s_out *out)
 {
-	out->authentication =
-	    out->certificate == S2S_CERTIFICATE_DANE ? S2S_AUTH_DANE : S2S_AUTH_EXTERNAL;
+	out->authentication = out->certificate == S2S_CERTIFICATE_DANE ? S2S_AUTH_DANE : S2S_AUTH_EXTERNAL;
 	s2s_out_step(out, "authenticated by certificate");
 	peer_restart(&out->peer);
 	s2s_out_header(out);
@@ -138,9 +137,8 @@ static void dialback_error(struct s2s_out *out, const struct xml *result)
 	const struct xml *condition = error ? xml_first_element(error) : NULL;
 	struct str name = condition ? condition->name : STR("no reason given");
 	bool unknown = str_is(name, "item-not-found");
-	s2s_out_fail(out, STREAM_CONDITIONS,
-	    unknown ? SE_remote_server_not_found : SE_remote_server_timeout, true,
-	    "the other server could not check who we are: %.*s", STR_FMT(name));
+	s2s_out_fail(out, STREAM_CONDITIONS, unknown ? SE_remote_server_not_found : SE_remote_server_timeout,
+	    true, "the other server could not check who we are: %.*s", STR_FMT(name));
 }
 
 static void dialback_result(struct s2s_out *out, const struct xml *result)
@@ -168,9 +166,10 @@ static void authenticate(struct s2s_out *out)
 	bool external = is_secure(out) && out->features.external && !out->external_failed;
 	if (!external && !dialback_possible(out)) {
 		s2s_out_fail(out, STREAM_CONDITIONS, SE_remote_server_timeout, false,
-		    out->external_failed ? "the other server does not accept our certificate, and dialback is "
-					   "not possible"
-					 : "the other server offers no way to authenticate that may be used");
+		    out->external_failed
+			? "the other server does not accept our certificate, and dialback is "
+			  "not possible"
+			: "the other server offers no way to authenticate that may be used");
 		return;
 	}
 	if (out->features.bidi && !out->bidi && s2s_bidi_wanted(conf_current(), out->local)) {
@@ -217,7 +216,7 @@ void s2s_out_negotiate(struct s2s_out *out)
 bool s2s_out_auth_element(struct s2s_out *out, const struct xml *elem)
 {
 	if (out->state == S2S_OUT_PROCEED && xml_is(elem, "proceed", NS_TLS)) {
-		start_tls(out);
+		s2s_out_start_tls(out, NULL);
 	} else if (out->state == S2S_OUT_PROCEED && xml_is(elem, "failure", NS_TLS)) {
 		s2s_out_fail(out, STREAM_CONDITIONS, SE_remote_server_timeout, false,
 		    "the other server refuses TLS, which it offered");

@@ -109,8 +109,8 @@ static void on_ack(struct s2s_out *out, const struct xml *elem)
 	uint32_t count;
 	if (!str_to_u64(xml_attr_s(elem, "h"), &h) ||
 	    (count = (uint32_t)h - out->sm_acked) > out->sent.count || h > UINT32_MAX) {
-		peer_fail(&out->peer, STREAM_undefined_condition,
-		    "more stanzas are acknowledged than were sent");
+		peer_fail(
+		    &out->peer, STREAM_undefined_condition, "more stanzas are acknowledged than were sent");
 		return;
 	}
 	out->sm_acked = (uint32_t)h;

@@ -16,6 +16,7 @@ from harness.process import Process
 from harness.settings import Settings
 
 slixmpp = pytest.importorskip("slixmpp")
+from harness.bots import run_alone  # noqa: E402
 logging.getLogger("slixmpp").setLevel(logging.CRITICAL)
 
 GATEWAY, CHANNEL, IRC_PORT = "irc.localhost", "#verona", 6667    # the port that biboumi tries
@@ -189,14 +190,4 @@ def play(server, scene, jid):
         finally:
             romeo.abort()
 
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_until_complete(run())
-    finally:
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        loop.close()
-        asyncio.set_event_loop(None)
+    run_alone(run)

@@ -12,6 +12,7 @@ from harness.component import Component
 from harness.settings import Settings
 
 slixmpp = pytest.importorskip("slixmpp")
+from harness.bots import run_alone  # noqa: E402
 from slixmpp.componentxmpp import ComponentXMPP  # noqa: E402
 
 logging.getLogger("slixmpp").setLevel(logging.CRITICAL)
@@ -86,17 +87,7 @@ def play(scene, *arguments, **options):
         finally:
             echo.abort()
 
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_until_complete(run())
-    finally:
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        loop.close()
-        asyncio.set_event_loop(None)
+    run_alone(run)
 
 
 def test_library(server, cast):

@@ -7,7 +7,7 @@ import pytest
 
 from harness import certs, dns, ns, wait, yaml
 from harness.caller import Caller
-from harness.federation import DIALBACK, DIALBACK_FEATURE, SM, World, signed_by, text_of
+from harness.federation import DIALBACK, DIALBACK_FEATURE, SM, World, signed_by, text_of, one_for_each
 from harness.settings import Settings
 
 pytestmark = pytest.mark.only("stanzad")
@@ -90,19 +90,7 @@ def make(farm, world, starttls, **options):
 @pytest.fixture(scope="module")
 def servers(farm, world):
     """One server for each value of s2s_use_starttls, made when it is wanted."""
-    made = {}
-
-    def get(starttls="optional"):
-        if starttls not in made:
-            made[starttls] = make(farm, world, starttls)
-        return made[starttls]
-    yield get
-    for server in made.values():
-        try:
-            server.stop()
-        finally:
-            if server.process:
-                server.process.kill()
+    yield from one_for_each(lambda starttls: make(farm, world, starttls))
 
 
 class Stage:

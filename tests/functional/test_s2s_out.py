@@ -7,7 +7,7 @@ import pytest
 
 from harness import certs, federation, ns, wait
 from harness.federation import (BIDI, DIALBACK, DIALBACK_FEATURE, EXTERNAL, SM, SM_FEATURE, STARTTLS, World,
-                                error_of, signed_by)
+                                error_of, signed_by, one_for_each)
 from harness.settings import Settings
 
 pytestmark = pytest.mark.only("stanzad")
@@ -34,19 +34,7 @@ def make(farm, world, modules=None, **options):
 @pytest.fixture(scope="module")
 def servers(farm, world):
     """One server for each value of s2s_use_starttls, made when it is wanted."""
-    made = {}
-
-    def get(starttls="optional"):
-        if starttls not in made:
-            made[starttls] = make(farm, world, s2s_use_starttls=starttls)
-        return made[starttls]
-    yield get
-    for server in made.values():
-        try:
-            server.stop()
-        finally:
-            if server.process:
-                server.process.kill()
+    yield from one_for_each(lambda starttls: make(farm, world, s2s_use_starttls=starttls))
 
 
 class Stage:

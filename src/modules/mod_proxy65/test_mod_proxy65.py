@@ -423,6 +423,7 @@ class TestOptions:
 def test_slixmpp_transfer(server, cast):
     """Some megabytes each way between two clients that find the proxy by themselves."""
     slixmpp = pytest.importorskip("slixmpp")
+    from harness.bots import run_alone
     logging.getLogger("slixmpp").setLevel(logging.CRITICAL)
     jids = [f"{cast.account(name)}@localhost/bot" for name in ("romeo", "juliet")]
     there, back = os.urandom(4 << 20), os.urandom(1 << 20)
@@ -465,14 +466,4 @@ def test_slixmpp_transfer(server, cast):
         finally:
             for bot in bots:
                 bot.abort()
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_until_complete(run())
-    finally:
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        loop.close()
-        asyncio.set_event_loop(None)
+    run_alone(run)

@@ -30,6 +30,21 @@ class Bot(slixmpp.ClientXMPP):
         self.ready.set()
 
 
+def run_alone(run):
+    """Runs the coroutine run() on an event loop of its own; what it leaves behind is cancelled."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_until_complete(run())
+    finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.close()
+        asyncio.set_event_loop(None)
+
+
 def play(scene, *bots):
     """Run scene(bots…) on an event loop of its own, with every bot logged in; each of bots makes one."""
     async def run():
@@ -42,14 +57,4 @@ def play(scene, *bots):
             for bot in made:
                 bot.abort()
 
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_until_complete(run())
-    finally:
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        loop.close()
-        asyncio.set_event_loop(None)
+    run_alone(run)

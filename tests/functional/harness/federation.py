@@ -21,6 +21,23 @@ BIDI = "<bidi xmlns='urn:xmpp:features:bidi'/>"
 SM_FEATURE = f"<sm xmlns='{SM}'/>"
 
 
+def one_for_each(make):
+    """For a fixture: gives get(key), which calls make(key) once for each key; all servers are stopped in the end."""
+    made = {}
+
+    def get(key="optional"):
+        if key not in made:
+            made[key] = make(key)
+        return made[key]
+    yield get
+    for server in made.values():
+        try:
+            server.stop()
+        finally:
+            if server.process:
+                server.process.kill()
+
+
 def signed_by(folder, name, names, signer, *extra):
     """A server certificate for DNS names; extra are further arguments of openssl x509."""
     cert = certs.Certificate(folder, name)
