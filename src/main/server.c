@@ -28,6 +28,7 @@
 #include "net/dns.h"
 #include "net/listener.h"
 #include "net/tls.h"
+#include "route/account.h"
 #include "route/component.h"
 #include "route/host_events.h"
 #include "route/hosts.h"
@@ -430,6 +431,7 @@ static void finish(void)
 	workers_visit(iq_requests_fini, NULL);
 	workers_visit(s2s_fini, NULL);
 	workers_visit(s2s_streams_fini, NULL);
+	workers_visit(accounts_fini, NULL);
 	workers_visit(users_fini, NULL);
 	dns_fini();
 	workers_fini();

@@ -107,8 +107,27 @@ static void on_are_sessions_gone(void *arg)
 
 struct own_session {
 	struct timer timer;
+	struct list link;
 	struct jid jid; /* full; heap */
 };
+
+static struct list own_sessions[256]; /* one a worker */
+
+static void own_session_free(struct own_session *own)
+{
+	timer_stop(&own->timer);
+	list_remove(&own->link);
+	free((char *)own->jid.text);
+	free(own);
+}
+
+void accounts_fini(void *unused)
+{
+	struct list *list = &own_sessions[worker_index(worker_self())];
+
+	while (list->next && !list_empty(list))
+		own_session_free(list_entry(list->next, struct own_session, link));
+}
 
 static void on_own_session_over(struct timer *timer)
 {
@@ -118,8 +137,7 @@ static void on_own_session_over(struct timer *timer)
 
 	if (session)
 		close_session(session);
-	free((char *)own->jid.text);
-	free(own);
+	own_session_free(own);
 }
 
 static void end_own_session(const struct account *account)
@@ -129,6 +147,10 @@ static void end_own_session(const struct account *account)
 	if (!session)
 		return;
 	struct own_session *own = mem_zalloc(sizeof(*own));
+	struct list *list = &own_sessions[worker_index(worker_self())];
+	if (!list->next)
+		list_init(list);
+	list_add_before(list, &own->link);
 	own->jid = jid_dup_heap(session_jid(session));
 	timer_start(&own->timer, OWN_SESSION_MS, on_own_session_over);
 }

@@ -23,3 +23,5 @@ enum auth_outcome account_remove(struct str host, struct str user, struct err *e
 /* The same, asked for by one of the user's own sessions: that one is ended a second later, behind the answer
  * to its request. full: its JID. */
 enum auth_outcome account_remove_own(const struct jid *full, struct err *err);
+/* Forgets what is due of the calling worker: for workers_visit, after the loops ended. */
+void accounts_fini(void *unused);

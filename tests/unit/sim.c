@@ -592,6 +592,7 @@ void sim_stop(void)
 	workers_visit(iq_requests_fini, NULL);
 	workers_visit(s2s_fini, NULL);
 	s2s_in_fini();
+	workers_visit(accounts_fini, NULL);
 	workers_visit(users_fini, NULL);
 	workers_fini();
 	hosts_fini();

@@ -477,6 +477,17 @@ static void test_clock_set_back_and_forth(void)
 	sim_stop();
 }
 
+/* The session that asked for it is ended a second later; a server that stops before that owes nothing. */
+static void test_stop_behind_a_removal(void)
+{
+	sim_start("", "modules: {mod_register: {}}\n");
+	struct sim_client *leaver = sim_login("carol@sim.example/desk");
+	sim_send(leaver, "<iq type='set' id='r'><query xmlns='jabber:iq:register'><remove/></query></iq>");
+	expect(leaver, "type='result'");
+	ok(!sim_closed(leaver));
+	sim_stop();
+}
+
 int main(void)
 {
 	run(test_ping_the_silent);
@@ -495,5 +506,6 @@ int main(void)
 	run(test_ban_is_lifted);
 	run(test_registration_timeout);
 	run(test_clock_set_back_and_forth);
+	run(test_stop_behind_a_removal);
 	return tap_done();
 }
