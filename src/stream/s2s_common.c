@@ -36,8 +36,7 @@ bool s2s_dialback_allowed(const struct conf *conf, struct str local, struct str 
 	const struct conf_module *module = module_for(conf, local, "mod_s2s_dialback");
 	struct jid jid = {remote.ptr, 0, (uint16_t)remote.len, 0};
 	const struct access_subject subject = {.jid = &jid};
-	return module &&
-	       access_allowed(conf, local, conf_module_get(module, "access")->access, &subject);
+	return module && access_allowed(conf, local, conf_module_get(module, "access")->access, &subject);
 }
 
 bool s2s_bidi_wanted(const struct conf *conf, struct str local)
@@ -323,8 +322,8 @@ static void accepted(const struct addresses *addresses, struct stanza *stanza)
 		on_its_way(&addresses->from, &addresses->to, stanza);
 }
 
-static bool is_authorized(struct peer *peer, const struct jid *from, const struct jid *to,
-    s2s_authorized *authorized, void *arg)
+static bool is_authorized(
+    struct peer *peer, const struct jid *from, const struct jid *to, s2s_authorized *authorized, void *arg)
 {
 	struct str local = jid_domain(to), remote = jid_domain(from);
 	if (authorized(arg, local, remote))
@@ -367,7 +366,13 @@ static void write_anew(
 {
 	struct strbuf inner = {0};
 	struct xml root = *stanza->root;
-	struct stanza other = *stanza;
+	/* Not copied as a whole: others may be counting its references. */
+	struct stanza other = {.kind = stanza->kind,
+	    .type = stanza->type,
+	    .id = stanza->id,
+	    .lang = stanza->lang,
+	    .tail = stanza->tail,
+	    .root = &root};
 	for (const struct xml *child = root.children; child; child = child->next) {
 		if (child->kind == XML_TEXT)
 			xml_escape(&inner, child->name);
@@ -375,7 +380,6 @@ static void write_anew(
 			xml_write(&inner, child, NS_CLIENT);
 	}
 	root.inner = strbuf_view(&inner);
-	other.root = &root;
 	stanza_write(out, &other, from, to);
 	strbuf_fini(&inner);
 }
