@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """DNS servers on loopback: Knot with zones of the test, signed if wanted; one that loses questions, or is silent."""
 import pathlib
+import random
 import re
 import socket
 import subprocess
@@ -103,9 +104,17 @@ class Knot:
 
 
 def free_udp_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """For a DNS server, which wants it for TCP, too; no outgoing connection is given one of these by the kernel."""
+    for _ in range(1000):
+        port = random.randrange(12000, 32000)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            try:
+                udp.bind(("127.0.0.1", port))
+                tcp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("there is no free port for a DNS server")
 
 
 def answers(port, zone):
