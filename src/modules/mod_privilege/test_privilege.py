@@ -351,6 +351,7 @@ def test_refused_options(server, options, complaint):
 def test_library(server, cast):
     """slixmpp's component learns what it may do, reads a roster, and speaks for a user."""
     slixmpp = pytest.importorskip("slixmpp")
+    from harness.bots import run_alone
     romeo, told = cast.online("romeo"), asyncio.Event()
 
     async def scene():
@@ -372,14 +373,4 @@ def test_library(server, cast):
         finally:
             component.abort()
 
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_until_complete(scene())
-    finally:
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        loop.close()
-        asyncio.set_event_loop(None)
+    run_alone(scene)
