@@ -20,6 +20,7 @@ struct account {
 	struct jid jid; /* bare */
 	struct arena arena;
 	struct str spare; /* resource whose session stays for now; empty: none */
+	struct str password; /* removed only if it is this; NULL: whatever it is */
 	struct host_tables *tables;
 	struct user *user; /* held */
 	bool busy;         /* sessions are still ending */
@@ -285,15 +286,23 @@ static void end_sessions(struct account *account)
 	}
 }
 
+/* Who may refuse is asked while nothing is lost yet. */
+static enum auth_outcome ask_first(struct account *account, bool removes)
+{
+	struct str host = jid_domain(&account->jid), user = jid_local(&account->jid);
+
+	if (!account->password.ptr)
+		return removes ? auth_remove(host, user, account->err) : AUTH_OK;
+	return removes ? auth_remove_with_password(host, user, account->password, account->err)
+		       : auth_check_password(host, user, account->password, account->err);
+}
+
 static enum auth_outcome remove_loaded(struct account *account)
 {
 	struct str bare = jid_bare(&account->jid), host = jid_domain(&account->jid);
 	bool asks_first = auth_waits(host);
-	enum auth_outcome outcome = AUTH_OK;
+	enum auth_outcome outcome = ask_first(account, asks_first);
 
-	/* Who may refuse is asked while nothing is lost yet. */
-	if (asks_first)
-		outcome = auth_remove(host, jid_local(&account->jid), account->err);
 	if (outcome == AUTH_OK) {
 		end_sessions(account);
 		if (store_call(STORE_WRITE, bare, run_removed, account, account->err) < 0)
@@ -307,7 +316,8 @@ static enum auth_outcome remove_loaded(struct account *account)
 	return outcome;
 }
 
-static enum auth_outcome remove_account(struct str host, struct str user, struct str spare, struct err *err)
+static enum auth_outcome remove_account(
+    struct str host, struct str user, struct str spare, struct str password, struct err *err)
 {
 	struct account account;
 	enum auth_outcome outcome = AUTH_NO_USER;
@@ -316,6 +326,7 @@ static enum auth_outcome remove_account(struct str host, struct str user, struct
 		outcome = auth_user_exists(host, user, err);
 	if (outcome == AUTH_OK) {
 		account.spare = spare;
+		account.password = password;
 		command_on_user(jid_bare(&account.jid), on_removal_begins, &account);
 		if (account.user) {
 			outcome = remove_loaded(&account);
@@ -331,10 +342,10 @@ static enum auth_outcome remove_account(struct str host, struct str user, struct
 
 enum auth_outcome account_remove(struct str host, struct str user, struct err *err)
 {
-	return remove_account(host, user, STR_NULL, err);
+	return remove_account(host, user, STR_NULL, STR_NULL, err);
 }
 
-enum auth_outcome account_remove_own(const struct jid *full, struct err *err)
+enum auth_outcome account_remove_own(const struct jid *full, struct str password, struct err *err)
 {
-	return remove_account(jid_domain(full), jid_local(full), jid_resource(full), err);
+	return remove_account(jid_domain(full), jid_local(full), jid_resource(full), password, err);
 }

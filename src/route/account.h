@@ -21,7 +21,8 @@ enum auth_outcome account_set_password(struct str host, struct str user, struct 
  */
 enum auth_outcome account_remove(struct str host, struct str user, struct err *err);
 /* The same, asked for by one of the user's own sessions: that one is ended a second later, behind the answer
- * to its request. full: its JID. */
-enum auth_outcome account_remove_own(const struct jid *full, struct err *err);
+ * to its request. full: its JID. password: what the account's must be, else AUTH_DENIED and nothing is
+ * removed; NULL: it is not asked for. */
+enum auth_outcome account_remove_own(const struct jid *full, struct str password, struct err *err);
 /* Forgets what is due of the calling worker: for workers_visit, after the loops ended. */
 void accounts_fini(void *unused);

@@ -6,6 +6,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+from xml.sax.saxutils import escape
 
 import pytest
 
@@ -143,6 +144,29 @@ class TestExamples:
         assert reply.get("type") == "result", show(reply)
         client.wait_closed()
         assert example.ctl("check_account", "benvolio", "localhost").returncode == 1
+
+    def test_removal_with_password(self, example, cast_for):
+        """removeuser3: the program agrees to the right password alone; two examples never agree."""
+        client = cast_for(example).nobody()
+        client.user, client.password = "romeo", ODD
+        client.connect().open().starttls()
+        assert client.authenticate("PLAIN").tag == f"{{{ns.SASL}}}success"
+        client.open()
+        client.bind("test")
+
+        def remove(password):
+            return client.iq("set", "<query xmlns='jabber:iq:register'><remove/><username>romeo</username>"
+                             f"<password>{escape(password)}</password></query>")
+        reply = remove("x" + ODD)
+        assert reply.find(f".//{{{ns.STANZA_ERRORS}}}not-authorized") is not None, show(reply)
+        assert example.ctl("check_password", "romeo", "localhost", ODD).returncode == 0
+        reply = remove(ODD)
+        if example.example != "python":
+            assert reply.find(f".//{{{ns.STANZA_ERRORS}}}not-authorized") is not None, show(reply)
+            return
+        assert reply.get("type") == "result", show(reply)
+        client.wait_closed()
+        assert example.ctl("check_account", "romeo", "localhost").returncode == 1
 
     def test_nothing_is_left(self, example):
         """The shell script starts processes of its own."""

@@ -179,8 +179,22 @@ class TestOwnAccount:
         while not {"unsubscribe", "unsubscribed"} <= types:
             types.add(juliet.recv().get("type"))
 
-    def test_remove_with_more(self, cast, romeo):
+    @pytest.mark.parametrize("more", [
+        "<username>{user}</username>", "<password>secret</password>", "<remove/>", "<x xmlns='urn:x'/>",
+        "<username>{user}</username><password/>", "<username/><password>secret</password>",
+    ])
+    def test_remove_with_more(self, cast, romeo, more):
         """3.2: remove stands alone, else it is a bad request."""
-        reply = ask(romeo, "set", f"<remove/>{account(romeo.user, 'x')}")
+        reply = ask(romeo, "set", f"<remove/>{more.format(user=romeo.user)}")
         assert condition(reply) & {"bad-request", "not-allowed"}
         assert can_log_in(cast, romeo.user, "secret")
+
+    def test_remove_with_password(self, cast, romeo):
+        """Removal by name and password is for the own name and the right password."""
+        other = cast.account("juliet")
+        assert condition(ask(romeo, "set", f"<remove/>{account(romeo.user, 'x')}")) >= {"not-authorized"}
+        assert condition(ask(romeo, "set", f"<remove/>{account(other, 'secret')}")) >= {"not-allowed"}
+        assert can_log_in(cast, romeo.user, "secret") and can_log_in(cast, other, "secret")
+        ok(ask(romeo, "set", f"<remove/>{account(romeo.user, 'secret')}"))
+        romeo.wait_closed()
+        assert not can_log_in(cast, romeo.user, "secret")

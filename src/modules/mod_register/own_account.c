@@ -29,6 +29,7 @@ static enum iq_verdict verdict_of(struct iq *iq, enum auth_outcome outcome, cons
 	case AUTH_OK:
 		return IQ_ANSWER;
 	case AUTH_NOT_ALLOWED:
+	case AUTH_DENIED:
 		return refuse_with(iq, SE_not_allowed, NULL);
 	case AUTH_NO_USER:
 		return refuse_with(iq, SE_registration_required, NULL);
@@ -106,7 +107,7 @@ static bool is_own_name(const struct iq *iq, struct str user)
 
 /* --- removal: 3.2 ----------------------------------------------------------------------------- */
 
-static enum iq_verdict remove_account(struct iq *iq)
+static enum iq_verdict remove_account(struct iq *iq, const struct register_request *request)
 {
 	struct access_subject subject = {.jid = iq->from};
 	struct err err = {0};
@@ -114,7 +115,13 @@ static enum iq_verdict remove_account(struct iq *iq)
 		return refuse_with(iq, SE_registration_required, NULL);
 	if (!module_allows(iq->instance, "access_remove", &subject))
 		return refuse_with(iq, SE_forbidden, "this account may not be removed by its user");
-	return verdict_of(iq, account_remove_own(iq->from, &err), &err);
+	if (!is_own_name(iq, request->user))
+		return refuse_with(iq, SE_not_allowed, "only the own account can be removed");
+	enum auth_outcome outcome =
+	    account_remove_own(iq->from, request->password.len ? request->password : STR_NULL, &err);
+	if (outcome == AUTH_DENIED && request->password.len)
+		return refuse_with(iq, SE_not_authorized, "this is not the account's password");
+	return verdict_of(iq, outcome, &err);
 }
 
 enum iq_verdict register_on_iq(struct iq *iq)
@@ -128,7 +135,7 @@ enum iq_verdict register_on_iq(struct iq *iq)
 		verdict = tell(iq);
 		break;
 	case REGISTER_REMOVE:
-		verdict = remove_account(iq);
+		verdict = remove_account(iq, &request);
 		break;
 	case REGISTER_ACCOUNT:
 		verdict = is_own_name(iq, request.user) ? change_password(iq, &request)

@@ -14,7 +14,7 @@
 enum register_wish {
 	REGISTER_FIELDS,  /* get */
 	REGISTER_ACCOUNT, /* set with name and password: a new account, or a new password */
-	REGISTER_REMOVE,
+	REGISTER_REMOVE,  /* with name and password: if they are right */
 	REGISTER_CANCEL, /* a form of type cancel: nothing is wanted after all */
 	REGISTER_MALFORMED,
 };

@@ -25,6 +25,21 @@ static void read_form(const struct xml *x, struct arena *arena, struct register_
 	request->password = arena_str(arena, form_value(x, "password"));
 }
 
+/* 3.2: it stands alone; or, what older clients and ejabberd know, between a name and its password. */
+static void read_removal(const struct xml *query, struct arena *arena, struct register_request *request)
+{
+	unsigned children = 0;
+	for (const struct xml *each = xml_first_element(query); each; each = xml_next_element(each))
+		children++;
+	if (children == 1) {
+		request->wish = REGISTER_REMOVE;
+	} else if (children == 3 && xml_child(query, "username", NULL) && xml_child(query, "password", NULL)) {
+		request->user = field_text(query, "username", arena);
+		request->password = field_text(query, "password", arena);
+		request->wish = request->user.len && request->password.len ? REGISTER_REMOVE : REGISTER_MALFORMED;
+	}
+}
+
 void register_read(
     enum stanza_type type, const struct xml *query, struct arena *arena, struct register_request *request_r)
 {
@@ -35,9 +50,7 @@ void register_read(
 	if (type == IQ_GET) {
 		request_r->wish = REGISTER_FIELDS;
 	} else if (xml_child(query, "remove", NULL)) {
-		/* 3.2: it stands alone. */
-		if (!xml_next_element(xml_first_element(query)))
-			request_r->wish = REGISTER_REMOVE;
+		read_removal(query, arena, request_r);
 	} else if (form) {
 		read_form(form, arena, request_r);
 	} else {
