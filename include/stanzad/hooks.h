@@ -185,6 +185,48 @@ struct hook_session {
 /* session_closed: it is not found by others any more; its presence is still there */
 #define hook_session_closed hook_session
 #define hook_session_drained hook_session
+#define hook_session_hibernated hook_session
+#define hook_session_resumed hook_session
+
+/*
+ * A message went to the resource that it is addressed to, or to all that are available with at least that
+ * priority; those whose lists refused it count as well. Not for what is only being explained.
+ */
+struct hook_message_delivered {
+	struct user *user;
+	const struct jid *from, *to;
+	struct stanza *stanza;
+	const struct session *session; /* the one that is addressed; NULL: by priority */
+	int priority;
+};
+
+struct hook_session_waits {
+	struct session *session;
+	const struct jid *from, *to;
+	struct stanza *stanza;
+};
+
+/* Each module writes one element in a namespace of its own, or nothing; it gets the same element back. It is written
+ * when the session can be resumed from now on, and again after session_state_changed. */
+struct hook_session_save {
+	struct session *session;
+	struct xml_writer *state; /* inside an element of the core's */
+};
+struct hook_session_restore {
+	struct session *session; /* session_opened was run for it */
+	const struct xml *state; /* has the modules' elements as children */
+};
+
+struct hook_bind2_features {
+	struct host *host;
+	const struct jid *user; /* bare */
+	struct xml_writer *features; /* inside <inline/>: <feature var='...'/> */
+};
+struct hook_bind2_request {
+	struct session *session;
+	const struct xml *request; /* <bind/> with its children */
+	struct xml_writer *answer; /* inside <bound/> */
+};
 
 /* --- rosters -------------------------------------------------------------------------------------------- */
 

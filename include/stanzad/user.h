@@ -61,6 +61,10 @@ void session_deliver(
  */
 void user_route(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza);
 void session_route(struct session *session, const struct jid *to, struct stanza *stanza);
+/* Its client is away, and the session waits for it to resume (XEP-0198). */
+bool session_hibernates(const struct session *session);
+/* What hook session_save writes of it is not what it was. */
+void session_state_changed(struct session *session);
 /* Ends it with a stream error and a text, after what is queued went out. */
 void session_close(struct session *session, const char *stream_condition, const char *text);
 

@@ -382,6 +382,17 @@ void session_set_interested(struct session *session)
 	session->interested = true;
 }
 
+bool session_hibernates(const struct session *session)
+{
+	return session->hibernates;
+}
+
+void session_state_changed(struct session *session)
+{
+	if (session->ops->changed)
+		session->ops->changed(session->stream);
+}
+
 void session_about(const struct session *session, struct session_about *about_r)
 {
 	session->ops->about(session->stream, about_r);

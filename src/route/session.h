@@ -19,6 +19,8 @@ struct session_ops {
 	int64_t (*active_us)(void *stream);
 	/* The recipient of what this session sends cannot keep up: read nothing for a while. */
 	void (*slow_down)(void *stream, unsigned ms);
+	/* What hook session_save writes is different now; NULL: it is never written. */
+	void (*changed)(void *stream);
 };
 
 enum session_bind_result {

@@ -29,6 +29,14 @@ static int best_priority(const struct user *user)
 	return best;
 }
 
+static void tell_delivered(struct user *user, const struct jid *from, const struct jid *to,
+    struct stanza *stanza, const struct session *session, int priority)
+{
+	struct hook_message_delivered event = {user, from, to, stanza, session, priority};
+	if (!trace_on() && stanza->kind == STANZA_MESSAGE)
+		hook_run_message_delivered(user->host, &event);
+}
+
 /*
  * To every available session of at least that priority. Each can have a list of its own; when all of them
  * refuse it the sender hears of it once.
@@ -53,6 +61,8 @@ static void deliver_from_priority(
 	}
 	if (bounced && !taken)
 		route_error(from, to, stanza, &event.error);
+	if (taken)
+		tell_delivered(user, from, to, stanza, NULL, least);
 }
 
 bool storage_has_room(const struct jid *from)
@@ -138,6 +148,8 @@ static void sm_message(struct user *user, const struct jid *from, const struct j
 	if (session) {
 		TRACE(STAGE_CHOSEN, "the resource that is addressed");
 		session_deliver(session, from, to, stanza);
+		if ((session = user_session(user, jid_resource(to))))
+			tell_delivered(user, from, to, stanza, session, 0);
 	} else if (!user_exists(user) && stanza->type != MESSAGE_HEADLINE) {
 		bounce(from, to, stanza, SE_service_unavailable);
 	} else if (to->resource_len) {

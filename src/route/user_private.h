@@ -16,6 +16,7 @@ struct session {
 	uint32_t magic;
 	int8_t priority;
 	bool interested;
+	bool hibernates;
 	uint64_t bound_ms; /* clock_mono_ms */
 	struct session *next;
 	struct user *user;

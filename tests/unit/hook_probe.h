@@ -119,6 +119,13 @@ PLAIN_HOOK(user_unload, hook_user)
 PLAIN_HOOK(user_gone, hook_user)
 PLAIN_HOOK(session_drained, hook_session)
 PLAIN_HOOK(session_closed, hook_session)
+PLAIN_HOOK(session_hibernated, hook_session)
+PLAIN_HOOK(session_resumed, hook_session)
+PLAIN_HOOK(session_save, hook_session_save)
+PLAIN_HOOK(session_restore, hook_session_restore)
+PLAIN_HOOK(session_waits, hook_session_waits)
+PLAIN_HOOK(bind2_features, hook_bind2_features)
+PLAIN_HOOK(bind2_request, hook_bind2_request)
 PLAIN_HOOK(user_registered, hook_user_registered)
 PLAIN_HOOK(user_removed, hook_user_removed)
 
@@ -126,6 +133,15 @@ static enum hook_verdict on_session_opened(struct module_instance *instance, str
 {
 	saw(HOOK_session_opened, "seen");
 	return wish.hook == HOOK_session_opened ? (enum hook_verdict)wish.verdict : HOOK_PASS;
+}
+
+static enum hook_verdict on_message_delivered(
+    struct module_instance *instance, struct hook_message_delivered *event)
+{
+	saw(HOOK_message_delivered, "%.*s %d",
+	    STR_FMT(event->session ? jid_resource(session_jid(event->session)) : STR("by priority")),
+	    event->priority);
+	return HOOK_PASS;
 }
 
 static enum hook_verdict on_c2s_element(struct module_instance *instance, struct hook_c2s_element *event)

@@ -109,11 +109,14 @@ static void way_of_a_message(void)
 	is_text(hook_text(HOOK_user_receive), "message m1");
 	is_cstr(asked, "out message chat bob@sim.example session; in message chat alice@sim.example/desk session; ");
 	is_int(calls[HOOK_message_offline], 0);
+	is_text(hook_text(HOOK_message_delivered), "by priority 0");
+	is_int(calls[HOOK_message_delivered], 1);
 	sim_send(bob, "<presence type='unavailable'/>");
 	sim_settle();
 	forget();
 	sim_send(alice, HELLO);
 	is_text(hook_text(HOOK_message_offline), "message m1");
+	is_int(calls[HOOK_message_delivered], 0);
 	is_cstr(asked, "out message chat bob@sim.example session; in message chat alice@sim.example/desk user; ");
 	sim_stop();
 }
