@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "modules/message.h"
 #include "modules/mod_offline/offline.h"
 #include "stanzad/clock.h"
 #include "stanzad/datetime.h"
@@ -10,29 +11,6 @@
 
 /* --- which messages: XEP-0160 3, XEP-0334 4 --------------------------------------------------- */
 
-static bool has_body(const struct stanza *stanza)
-{
-	const struct xml *body = xml_child_token(stanza->root, XN_body, XNS_CLIENT);
-	for (; body; body = xml_next(body, "body", NULL))
-		if (body->inner.len)
-			return true;
-	return false;
-}
-
-/* Nothing in it but chat states (XEP-0085) and what only accompanies them. */
-static bool is_chat_state(const struct stanza *stanza)
-{
-	for (const struct xml *child = xml_first_element(stanza->root); child;
-	     child = xml_next_element(child)) {
-		bool accompanies = child->ns_token == XNS_CHATSTATES || child->ns_token == XNS_DELAY ||
-				   child->ns_token == XNS_HINTS || child->ns_token == XNS_SID ||
-				   (child->ns_token == XNS_CLIENT && child->name_token == XN_thread);
-		if (!accompanies)
-			return false;
-	}
-	return true;
-}
-
 static bool keeps_without_body(const struct stanza *stanza, const struct offline_rules *rules)
 {
 	switch (rules->store_empty_body) {
@@ -41,7 +19,7 @@ static bool keeps_without_body(const struct stanza *stanza, const struct offline
 	case STORE_EMPTY_ALWAYS:
 		return true;
 	default:
-		return !is_chat_state(stanza);
+		return !message_is_chat_state(stanza);
 	}
 }
 
@@ -51,10 +29,9 @@ enum offline_fate offline_fate(const struct stanza *stanza, const struct offline
 		return OFFLINE_DROP;
 	if (stanza->type == MESSAGE_GROUPCHAT && !rules->store_groupchat)
 		return rules->bounce_groupchat ? OFFLINE_BOUNCE : OFFLINE_DROP;
-	if (xml_child(stanza->root, "no-store", "urn:xmpp:hints") ||
-	    xml_child(stanza->root, "no-storage", "urn:xmpp:hints"))
+	if (message_has_hint(stanza, "no-store"))
 		return OFFLINE_DROP;
-	bool keep = has_body(stanza) || xml_child(stanza->root, "store", "urn:xmpp:hints") ||
+	bool keep = message_has_body(stanza) || message_has_hint(stanza, "store") ||
 		    keeps_without_body(stanza, rules);
 	return keep ? OFFLINE_KEEP : OFFLINE_DROP;
 }
