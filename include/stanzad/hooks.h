@@ -200,6 +200,13 @@ struct hook_message_delivered {
 	int priority;
 };
 
+/* Run by the module that kept it in message_offline, when it is durable. */
+struct hook_message_kept {
+	struct user *user;
+	const struct jid *from, *to;
+	struct stanza *stanza;
+};
+
 struct hook_session_waits {
 	struct session *session;
 	const struct jid *from, *to;

@@ -142,9 +142,6 @@ TABLE(mod_pubsub, ACCESS("access_createnode", "all"), MAP("append_module_config"
     COUNT("max_subscriptions_node", NULL), TEXT("name", NULL), TEXT("nodetree", "tree"), ANY("pep_mapping"),
     TEXTS("plugins"), MAP("vcard"), DB);
 TABLE(mod_pubsub_serverinfo, TEXT("pubsub_host", NULL));
-TABLE(mod_push, ANY("include_body"), BOOL("include_sender", "false"),
-    WORDS("notify_on", "all", "all|messages"), DB,
-    CACHE);
 TABLE(mod_push_keepalive, TIME("resume_timeout", "72 hours"), BOOL("wake_on_start", "false"),
     BOOL("wake_on_timeout", "true"));
 TABLE(mod_register, ACCESS("access", "all"), ACCESS("access_from", NULL), ACCESS("access_remove", "all"),
@@ -233,7 +230,6 @@ const struct registered known_modules[] = {
     ROW(mod_proxy65),
     ROW(mod_pubsub),
     ROW(mod_pubsub_serverinfo),
-    ROW(mod_push),
     ROW(mod_push_keepalive),
     ROW(mod_register),
     BARE("mod_register_web"),
