@@ -6,7 +6,7 @@
 #include "stanzad/log.h"
 #include "stanzad/mem.h"
 
-#define NS_STATE "urn:stanzad:push"
+#define NS_STATE "urn:x-stanzad:push"
 
 static const struct metric metrics[] = {
     [PUSH_METRIC_SENT] = {"sent_notifications", METRIC_COUNTER, "Notifications sent to push services."},
@@ -363,9 +363,14 @@ static enum hook_verdict on_presence(struct module_instance *instance, struct ho
 static enum hook_verdict on_closed(struct module_instance *instance, struct hook_session *event)
 {
 	struct push *push = push_of(session_user(event->session));
-	for (struct push_registration *at = push ? push->registrations : NULL; at; at = at->next)
-		if (at->session == event->session)
-			at->session = NULL;
+	bool away = session_hibernates(event->session);
+	for (struct push_registration *at = push ? push->registrations : NULL; at; at = at->next) {
+		if (at->session != event->session)
+			continue;
+		at->session = NULL;
+		if (away)
+			at->messages = 0; /* what it did not get is told where it goes now */
+	}
 	return HOOK_PASS;
 }
 

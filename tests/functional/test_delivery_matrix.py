@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One delivery path: whatever a client has and whatever happens to it, it sees each message once.
+
+A cell of the matrix is a combination of stream management, archive, carbons, one or two devices, and what becomes of
+the phone while messages are sent. What each device should see is computed from the rules in Cell, the same for all
+cells. A second device, the laptop, stays where it is, but for what happens to all: being offline, and the end of the
+server.
+"""
+import itertools
+from dataclasses import dataclass
+
+import pytest
+
+from harness import ns, wait
+from harness.device import Device, mam_offered
+from harness.settings import Settings
+from harness.sm import ManagedClient
+
+pytestmark = pytest.mark.only("stanzad")
+
+FATES = ("online", "away", "dead", "offline", "killed")
+TARGETS = ("bare", "phone")     # the JIDs that messages are sent to
+
+
+@dataclass(frozen=True)
+class Cell:
+    management: bool
+    archive: bool
+    carbons: bool
+    devices: int
+    fate: str
+
+    def __str__(self):
+        words = [word if has else "no-" + word for word, has in
+                 (("sm", self.management), ("archive", self.archive), ("carbons", self.carbons))]
+        return "-".join([*words, "one" if self.devices == 1 else "two", self.fate])
+
+    @property
+    def names(self):
+        return ("phone", "laptop")[:self.devices]
+
+    # -- the rules ---------------------------------------------------------------------------------
+
+    def is_there(self, name, again):
+        """The server has a session of the device, be its client there or not. again: the server was killed, and
+        runs again."""
+        if self.fate == "offline":
+            return False
+        if again or (self.fate == "away" and name == "phone"):
+            return self.management
+        return True
+
+    def is_reading(self, name, again):
+        """What is written to the connection of the device is read by it."""
+        if self.fate == "online":
+            return True
+        return name == "laptop" and self.fate in ("away", "dead")
+
+    def takers(self, target, again):
+        """The devices for which the server has the message: those with a session; the one that is addressed, and
+        carbons for the others; without any, the first that comes back."""
+        there = {name for name in self.names if self.is_there(name, again)}
+        if not there:
+            return {"phone"}
+        if target == "phone" and "phone" in there:
+            return there if self.carbons else {"phone"}
+        return there
+
+    def may_see(self, name, target, again):
+        return self.archive or name in self.takers(target, again)
+
+    def must_see(self, name, target, again):
+        """What was written to a connection without stream management is lost with it."""
+        if self.archive:
+            return True
+        if name not in self.takers(target, again):
+            return False
+        return self.management or self.is_reading(name, again) or not self.is_there(name, again)
+
+
+CELLS = [Cell(*each) for each in itertools.product((True, False), (True, False), (True, False), (1, 2), FATES)]
+
+
+# -- what the cells need -----------------------------------------------------------------------------------------
+
+
+def settings(archive):
+    modules = {"mod_stream_mgmt": {"resend_on_timeout": True}, "mod_carboncopy": {}, "mod_client_state": {}}
+    return Settings(modules={**modules, **({"mod_mam": {"default": "always"}} if archive else {})})
+
+
+@pytest.fixture(scope="module")
+def servers(farm):
+    made = {}
+    yield lambda archive: made.setdefault(archive, farm.make(settings(archive)).start()) \
+        if archive not in made else made[archive]
+    for each in made.values():
+        each.stop()
+
+
+@pytest.fixture(params=CELLS, ids=str)
+def cell(request):
+    return request.param
+
+
+@pytest.fixture
+def stage(request, cell, servers, cast_for):
+    server = servers(cell.archive)
+    if not server.process:      # a cell before this one broke off between a kill and the start
+        server.start()
+    return Stage(cell, server, cast_for(server))
+
+
+class Stage:
+    def __init__(self, cell, server, cast):
+        self.cell, self.server, self.cast = cell, server, cast
+        self.user = cast.account("juliet")
+        self.devices = {name: self.device(name) for name in cell.names}
+        self.romeo = self.sender()
+        self.sent = []          # (body, target, again)
+
+    def device(self, name):
+        device = Device(self.server, self.user, name, managed=self.cell.management, carbons=self.cell.carbons,
+                        archive=self.cell.archive)
+        self.cast.clients.append(device)
+        return device.arrive()
+
+    def sender(self):
+        romeo = ManagedClient(self.server, self.cast.account("romeo"), "test")
+        self.cast.clients.append(romeo)
+        romeo.login()
+        romeo.presence()
+        return romeo
+
+    def say(self, again=False):
+        """A message to each target; the server has taken charge of them."""
+        for target in TARGETS:
+            body = f"{target} {len(self.sent)}"
+            to = f"{self.user}@{self.server.host}" + ("/phone" if target == "phone" else "")
+            self.romeo.message(to, body)
+            self.sent.append((body, target, again))
+        self.romeo.all_acked()
+
+    def all_get(self):
+        """Every device reads what was sent last."""
+        for name, device in self.devices.items():
+            for body, target, again in self.sent[-len(TARGETS):]:
+                if name in self.cell.takers(target, again):
+                    device.read(body)
+
+
+# -- what happens to the phone, and how it comes back ------------------------------------------------------------
+
+
+def online(stage):
+    stage.say()
+
+
+def away(stage):
+    stage.devices["phone"].vanish()
+    stage.say()
+
+
+def dead(stage):
+    """It reads nothing, and the server does not know."""
+    stage.say()
+    stage.devices["phone"].drop()
+
+
+def offline(stage):
+    for device in stage.devices.values():
+        device.leave()
+    stage.say()
+
+
+def killed(stage):
+    """Messages that were read and not acknowledged, messages that were not read, and messages that come before the
+    devices are back."""
+    for device in stage.devices.values():
+        device.acks = False
+    stage.say()
+    stage.all_get()
+    stage.say()
+    stage.server.kill()
+    for device in stage.devices.values():
+        device.drop()
+    stage.romeo.drop()
+    stage.server.start()
+    stage.romeo = stage.sender()
+    stage.say(again=True)
+
+
+def reads_first_of_killed(cell, name, index):
+    return cell.fate == "killed" and len(TARGETS) <= index < 2 * len(TARGETS)
+
+
+def test_cell(stage, cell):
+    """Each device sees what it must, nothing that is not for it, and nothing twice."""
+    stage.say()
+    stage.all_get()
+    for device in stage.devices.values():
+        device.remember()
+    globals()[cell.fate](stage)
+    for device in stage.devices.values():
+        device.acks = True
+        device.come_back()
+    for device in stage.devices.values():
+        device.catch_up(*stage.devices.values(), stage.romeo)
+    told = [f"{name}: {problem}" for name, device in stage.devices.items()
+            for problem in problems(cell, name, device, stage.sent)]
+    assert not told, "\n".join(told)
+
+
+def problems(cell, name, device, sent):
+    """What is wrong with what the device saw."""
+    yield from device.contradictions()
+    for index, (body, target, again) in enumerate(sent):
+        live, seen = device.live.count(body), device.sees(body)
+        first = index < len(TARGETS) or reads_first_of_killed(cell, name, index)
+        if live > 1:
+            yield f"'{body}' came {live} times"
+        if seen and not cell.may_see(name, target, again):
+            yield f"'{body}' is not for it"
+        if not seen and must(cell, name, target, again, first):
+            yield f"'{body}' never came"
+
+
+def must(cell, name, target, again, read):
+    """read: it was read at once, by whoever it was for."""
+    if read and name in before(cell).takers(target, False):
+        return True
+    return not read and cell.must_see(name, target, again)
+
+
+def before(cell):
+    """The same, as long as nothing has happened."""
+    return Cell(cell.management, cell.archive, cell.carbons, cell.devices, "online")
+
+
+def test_nothing_is_left_out(servers, cast_for):
+    """The servers of the matrix offer what its cells are made of."""
+    for archive in (True, False):
+        server = servers(archive)
+        client = ManagedClient(server, cast_for(server).account("romeo"), "test").login(manage=False)
+        assert client.offers_management()
+        info = client.iq("get", f"<query xmlns='{ns.DISCO_INFO}'/>", to=client.host)
+        assert "urn:xmpp:carbons:2" in [each.get("var") for each in info.iter(f"{{{ns.DISCO_INFO}}}feature")]
+        assert mam_offered(client) == archive
+        client.close()
