@@ -11,15 +11,17 @@ from dataclasses import dataclass
 
 import pytest
 
-from harness import ns, wait
+from harness import ns
+from harness.bookkeeper import Bookkeeper
 from harness.device import Device, mam_offered
 from harness.settings import Settings
-from harness.sm import ManagedClient
 
 pytestmark = pytest.mark.only("stanzad")
 
-FATES = ("online", "away", "dead", "offline", "killed")
+FATES = ("online", "away", "dead", "offline", "killed")     # a function each, below
 TARGETS = ("bare", "phone")     # the JIDs that messages are sent to
+# When a message is sent: all are there and read it; the phone's fate has struck; the killed server runs again.
+HERE, MEANWHILE, AGAIN = "here", "meanwhile", "again"
 
 
 @dataclass(frozen=True)
@@ -39,43 +41,42 @@ class Cell:
     def names(self):
         return ("phone", "laptop")[:self.devices]
 
-    # -- the rules ---------------------------------------------------------------------------------
+    # -- the rules: phase says when a message was sent ---------------------------------------------
 
-    def is_there(self, name, again):
-        """The server has a session of the device, be its client there or not. again: the server was killed, and
-        runs again."""
-        if self.fate == "offline":
-            return False
-        if again or (self.fate == "away" and name == "phone"):
-            return self.management
-        return True
-
-    def is_reading(self, name, again):
-        """What is written to the connection of the device is read by it."""
-        if self.fate == "online":
+    def is_there(self, name, phase):
+        """The server has a session of the device, be its client there or not."""
+        if phase == HERE:
             return True
-        return name == "laptop" and self.fate in ("away", "dead")
+        if phase == AGAIN or (self.fate == "away" and name == "phone"):
+            return self.management
+        return self.fate != "offline"
 
-    def takers(self, target, again):
+    def is_reading(self, name, phase):
+        """What is written to the connection of the device is read by it."""
+        if phase == HERE or self.fate == "online":
+            return True
+        return phase == MEANWHILE and name == "laptop" and self.fate in ("away", "dead")
+
+    def takers(self, target, phase):
         """The devices for which the server has the message: those with a session; the one that is addressed, and
         carbons for the others; without any, the first that comes back."""
-        there = {name for name in self.names if self.is_there(name, again)}
+        there = {name for name in self.names if self.is_there(name, phase)}
         if not there:
             return {"phone"}
-        if target == "phone" and "phone" in there:
-            return there if self.carbons else {"phone"}
+        if target == "phone" and "phone" in there and not self.carbons:
+            return {"phone"}
         return there
 
-    def may_see(self, name, target, again):
-        return self.archive or name in self.takers(target, again)
+    def may_see(self, name, target, phase):
+        return self.archive or name in self.takers(target, phase)
 
-    def must_see(self, name, target, again):
-        """What was written to a connection without stream management is lost with it."""
+    def must_see(self, name, target, phase):
+        """What was written to a connection without stream management can be lost with it."""
         if self.archive:
             return True
-        if name not in self.takers(target, again):
+        if name not in self.takers(target, phase):
             return False
-        return self.management or self.is_reading(name, again) or not self.is_there(name, again)
+        return self.management or self.is_reading(name, phase) or not self.is_there(name, phase)
 
 
 CELLS = [Cell(*each) for each in itertools.product((True, False), (True, False), (True, False), (1, 2), FATES)]
@@ -92,8 +93,12 @@ def settings(archive):
 @pytest.fixture(scope="module")
 def servers(farm):
     made = {}
-    yield lambda archive: made.setdefault(archive, farm.make(settings(archive)).start()) \
-        if archive not in made else made[archive]
+
+    def get(archive):
+        if archive not in made:
+            made[archive] = farm.make(settings(archive)).start()
+        return made[archive]
+    yield get
     for each in made.values():
         each.stop()
 
@@ -117,7 +122,7 @@ class Stage:
         self.user = cast.account("juliet")
         self.devices = {name: self.device(name) for name in cell.names}
         self.romeo = self.sender()
-        self.sent = []          # (body, target, again)
+        self.sent = []          # (body, target, phase)
 
     def device(self, name):
         device = Device(self.server, self.user, name, managed=self.cell.management, carbons=self.cell.carbons,
@@ -126,26 +131,27 @@ class Stage:
         return device.arrive()
 
     def sender(self):
-        romeo = ManagedClient(self.server, self.cast.account("romeo"), "test")
+        romeo = Bookkeeper(self.server, self.cast.account("romeo"), "test")
         self.cast.clients.append(romeo)
         romeo.login()
         romeo.presence()
         return romeo
 
-    def say(self, again=False):
+    def say(self, phase=MEANWHILE):
         """A message to each target; the server has taken charge of them."""
         for target in TARGETS:
             body = f"{target} {len(self.sent)}"
             to = f"{self.user}@{self.server.host}" + ("/phone" if target == "phone" else "")
             self.romeo.message(to, body)
-            self.sent.append((body, target, again))
+            self.sent.append((body, target, phase))
         self.romeo.all_acked()
 
     def all_get(self):
-        """Every device reads what was sent last."""
+        """A message to each target, which is read at once."""
+        self.say(HERE)
         for name, device in self.devices.items():
-            for body, target, again in self.sent[-len(TARGETS):]:
-                if name in self.cell.takers(target, again):
+            for body, target, phase in self.sent[-len(TARGETS):]:
+                if name in self.cell.takers(target, phase):
                     device.read(body)
 
 
@@ -178,7 +184,6 @@ def killed(stage):
     devices are back."""
     for device in stage.devices.values():
         device.acks = False
-    stage.say()
     stage.all_get()
     stage.say()
     stage.server.kill()
@@ -187,20 +192,18 @@ def killed(stage):
     stage.romeo.drop()
     stage.server.start()
     stage.romeo = stage.sender()
-    stage.say(again=True)
+    stage.say(AGAIN)
 
 
-def reads_first_of_killed(cell, name, index):
-    return cell.fate == "killed" and len(TARGETS) <= index < 2 * len(TARGETS)
+FATE = {each.__name__: each for each in (online, away, dead, offline, killed)}
 
 
 def test_cell(stage, cell):
     """Each device sees what it must, nothing that is not for it, and nothing twice."""
-    stage.say()
     stage.all_get()
     for device in stage.devices.values():
         device.remember()
-    globals()[cell.fate](stage)
+    FATE[cell.fate](stage)
     for device in stage.devices.values():
         device.acks = True
         device.come_back()
@@ -214,34 +217,20 @@ def test_cell(stage, cell):
 def problems(cell, name, device, sent):
     """What is wrong with what the device saw."""
     yield from device.contradictions()
-    for index, (body, target, again) in enumerate(sent):
-        live, seen = device.live.count(body), device.sees(body)
-        first = index < len(TARGETS) or reads_first_of_killed(cell, name, index)
-        if live > 1:
-            yield f"'{body}' came {live} times"
-        if seen and not cell.may_see(name, target, again):
-            yield f"'{body}' is not for it"
-        if not seen and must(cell, name, target, again, first):
-            yield f"'{body}' never came"
-
-
-def must(cell, name, target, again, read):
-    """read: it was read at once, by whoever it was for."""
-    if read and name in before(cell).takers(target, False):
-        return True
-    return not read and cell.must_see(name, target, again)
-
-
-def before(cell):
-    """The same, as long as nothing has happened."""
-    return Cell(cell.management, cell.archive, cell.carbons, cell.devices, "online")
+    for body, target, phase in sent:
+        if device.live.count(body) > 1:
+            yield f"'{body}' came {device.live.count(body)} times ({phase})"
+        if device.sees(body) and not cell.may_see(name, target, phase):
+            yield f"'{body}' is not for it ({phase})"
+        if not device.sees(body) and cell.must_see(name, target, phase):
+            yield f"'{body}' never came ({phase})"
 
 
 def test_nothing_is_left_out(servers, cast_for):
     """The servers of the matrix offer what its cells are made of."""
     for archive in (True, False):
         server = servers(archive)
-        client = ManagedClient(server, cast_for(server).account("romeo"), "test").login(manage=False)
+        client = Bookkeeper(server, cast_for(server).account("romeo"), "test").login(manage=False)
         assert client.offers_management()
         info = client.iq("get", f"<query xmlns='{ns.DISCO_INFO}'/>", to=client.host)
         assert "urn:xmpp:carbons:2" in [each.get("var") for each in info.iter(f"{{{ns.DISCO_INFO}}}feature")]

@@ -2,7 +2,7 @@
 """A device as people have them: it comes back after whatever happened, and knows which messages it has seen."""
 from . import match, ns, wait
 from .client import StreamEnd
-from .sm import ManagedClient
+from .bookkeeper import Bookkeeper
 
 CARBONS = "urn:xmpp:carbons:2"
 FORWARD = "urn:xmpp:forward:0"
@@ -19,7 +19,7 @@ def mam_offered(client):
     return MAM in [each.get("var") for each in info.iter(f"{{{ns.DISCO_INFO}}}feature")]
 
 
-class Device(ManagedClient):
+class Device(Bookkeeper):
     def __init__(self, server, user, resource, managed=True, carbons=False, archive=False):
         super().__init__(server, user, resource)
         self.name = f"{user}/{resource}"

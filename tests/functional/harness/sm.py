@@ -1,209 +1,81 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A client with stream management (XEP-0198): it numbers what it sends and gets, and can come back into its session.
-
-It does by itself what is needed to count, and nothing else: a test says when it acknowledges (acks, ack), asks (ask,
-all_acked) and resumes. <r/>, <a/> and <resumed/> are not among the stanzas that recv() and its kind hand out.
-"""
-from . import match, ns, wait
-from .client import Client, StreamEnd
-from .stream import StreamParser, clark, show
+"""A client with stream management (XEP-0198): counts both ways, acknowledges by itself unless told not to, resumes."""
+from . import ns, wait
+from .client import Client
+from .stream import show
 
 SM = "urn:xmpp:sm:3"
-STANZAS = tuple(f"{{{ns.CLIENT}}}{kind}" for kind in ("message", "presence", "iq"))
+STANZAS = ("message", "presence", "iq")
 
 
-class Watched:
-    """A parser that tells somebody of every event, and gives on those that are wanted."""
+class Managed(Client):
+    managed, acknowledges = False, True
+    received = sent = 0         # stanzas since <enabled/>
+    acked = None                # the latest h of the server
+    id = None                   # what the session can be resumed with
 
-    def __init__(self, parser, wanted):
-        self.parser, self.wanted = parser, wanted
+    def _next_event(self, timeout):
+        while True:
+            kind, element = super()._next_event(timeout)
+            if kind != "stanza" or not self.managed:
+                return kind, element
+            if element.tag == f"{{{SM}}}r":
+                self.requests += 1
+                if self.acknowledges:
+                    self.acknowledge()
+            elif element.tag == f"{{{SM}}}a":
+                self.acked = int(element.get("h"))
+                if self.waits_for_ack:
+                    return kind, element
+            else:
+                self.received += element.tag in [f"{{{ns.CLIENT}}}{name}" for name in STANZAS]
+                return kind, element
 
-    def feed(self, data):
-        return [event for event in self.parser.feed(data) if self.wanted(*event)]
-
-
-class Outgoing(StreamParser):
-    """Bytes of a stream in, each stanza as the bytes that it is out."""
-
-    def feed(self, data):
-        self.text += data
-        self.stanzas = []
-        super().feed(data)
-        return self.stanzas
-
-    def __init__(self):
-        super().__init__()
-        self.text, self.begin = b"", 0
-
-    def _start(self, name, attributes):
-        if self.depth == 1:
-            self.begin = self.expat.CurrentByteIndex
-        super()._start(name, attributes)
-
-    def _end(self, name):
-        super()._end(name)
-        kind, here = clark(name), self.expat.CurrentByteIndex
-        if self.depth != 1 or kind not in STANZAS:
-            return
-        if self.text.startswith(b"</" + kind.rpartition("}")[2].encode(), here):
-            here = self.text.index(b">", here) + 1
-        self.stanzas.append(self.text[self.begin:here])
-
-
-class ManagedClient(Client):
-    acks = True         # an <r/> is answered
-
-    def __init__(self, *arguments, **options):
-        super().__init__(*arguments, **options)
-        self.arrived = []       # every stanza that ever came, on any stream
-        self.forget()
-
-    def forget(self):
-        """What is known of a session that can be resumed."""
-        self.managed, self.id, self.max, self.location = False, None, None, None
-        self.received = self.acked = 0      # stanzas; they go on where a number on the wire begins anew
-        self.unacked = []       # what was sent and not acknowledged, as bytes: the first is number acked + 1
-        self.said = []          # the h of each <a/> that came
-
-    @property
-    def sent(self):
-        return self.acked + len(self.unacked)
-
-    def offers_management(self):
-        return self.features.find(f"{{{SM}}}sm") is not None
-
-    # -- bytes ---------------------------------------------------------------------------------
-
-    def connect(self, **options):
-        super().connect(**options)
-        self.outgoing = Outgoing()
-        return self._watch()
-
-    def open(self, **header):
-        self.outgoing = Outgoing()
-        super().open(**header)
-        return self._watch()
-
-    def _watch(self):
-        self.parser = Watched(self.parser, self._arrived)
-        return self
+    requests, waits_for_ack = 0, False
 
     def send(self, data):
-        data = data.encode() if isinstance(data, str) else data
-        stanzas = self.outgoing.feed(data)
-        self.unacked += stanzas if self.managed else []
         super().send(data)
+        text = data if isinstance(data, str) else data.decode()
+        if self.managed and text.startswith(tuple(f"<{name}" for name in STANZAS)):
+            self.sent += 1
 
-    def _arrived(self, kind, element):
-        """Whether it is for the test."""
-        if kind != "stanza":
-            return True
-        if element.tag == f"{{{SM}}}r":
-            if self.acks and not self.ended:
-                self.ack()
-        elif element.tag == f"{{{SM}}}a":
-            self.said.append(int(element.get("h")))
-            self._acknowledged(self.said[-1])
-        elif element.tag == f"{{{SM}}}enabled":
-            self.managed, self.id = True, element.get("id")
-            self.max, self.location = element.get("max"), element.get("location")
-            return True
-        elif element.tag == f"{{{SM}}}resumed":
-            self.managed = True
-            self._acknowledged(int(element.get("h")))
-            return True
-        elif element.tag in STANZAS:
-            self.received += self.managed
-            self.arrived.append(element)
-            return True
-        return element.tag not in (f"{{{SM}}}r", f"{{{SM}}}a")
+    def acknowledge(self, h=None):
+        self.send(f"<a xmlns='{SM}' h='{self.received if h is None else h}'/>")
 
-    def _acknowledged(self, h):
-        more = (h - self.acked) % 2**32
-        assert more <= len(self.unacked), f"h={h} acknowledges more than the {self.sent} stanzas that were sent"
-        self.acked += more
-        del self.unacked[:more]
+    def manage(self, resume=True, attributes=""):
+        self.send(f"<enable xmlns='{SM}' {'resume=%r' % 'true' if resume else ''} {attributes}/>")
+        reply = self.take(lambda each: each.tag.startswith(f"{{{SM}}}"))
+        assert reply.tag == f"{{{SM}}}enabled", show(reply)
+        self.id, self.managed, self.received, self.sent, self.acked = reply.get("id"), True, 0, 0, 0
+        return reply
 
-    # -- elements ------------------------------------------------------------------------------
-
-    def enable(self, resume=True, extra=""):
-        """<enabled/>, or <failed/>."""
-        self.forget()
-        attribute = "resume='true'" if resume else ""
-        self.send(f"<enable xmlns='{SM}' {attribute} {extra}/>")
-        return self.take(lambda each: each.tag in (f"{{{SM}}}enabled", f"{{{SM}}}failed"))
-
-    def ack(self, h=None):
-        self.send(f"<a xmlns='{SM}' h='{(self.received if h is None else h) % 2**32}'/>")
-
-    def ask(self):
+    def handled(self):
+        """Ask, and return the h of the answer."""
         self.send(f"<r xmlns='{SM}'/>")
-
-    def all_acked(self):
-        """The server has taken charge of everything that was sent."""
-        while self.unacked:
-            answers = len(self.said)
-            self.ask()
-            self.until(lambda: len(self.said) > answers)
-
-    def until(self, condition):
-        """Reads until condition() is true; what came stays in the queue."""
-        while not condition():
-            if not self._read():
-                raise StreamEnd("the connection has ended")
-        return self
-
-    def _read(self):
+        self.waits_for_ack = True
         try:
-            data = self.transport.recv(wait.DEADLINE)
-        except ConnectionError:
-            data = b""
-        self.transcript.append("<< " + data[:1500].decode(errors="replace"))
-        self.ended = not data
-        self.events += self.parser.feed(data) if data else []
-        return not self.ended
+            return int(self.take(lambda each: each.tag == f"{{{SM}}}a").get("h"))
+        finally:
+            self.waits_for_ack = False
 
-    # -- life ----------------------------------------------------------------------------------
+    def all_handled(self):
+        wait.until(lambda: self.handled() == self.sent, "everything is acknowledged")
 
-    def login(self, resume=True, manage=True, **options):
-        super().login(**options)
-        if manage:
-            reply = self.enable(resume)
-            assert reply.tag == f"{{{SM}}}enabled", show(reply)
-        return self
-
-    def close(self):
-        stanzas = super().close()
-        self.forget()
-        return stanzas
-
-    def authenticated(self, **options):
-        """A new stream up to where a resource would be bound."""
+    def again(self, tls=False):
+        """A new connection, authenticated."""
         self.managed = False
         self.connect().open()
-        if self.server.settings.starttls == "required":
+        if tls or self.server.settings.starttls == "required":
             self.starttls()
-        reply = self.authenticate(**options)
+        reply = self.authenticate()
         assert reply.tag == f"{{{ns.SASL}}}success", show(reply)
         return self.open()
 
-    def ask_to_resume(self, id=None, h=None):
-        """<resumed/> or <failed/>. What the server has not acknowledged is not sent again."""
-        h = self.received if h is None else h
-        self.send(f"<resume xmlns='{SM}' previd='{match.escape(id or self.id)}' h='{h % 2**32}'/>")
-        return self.take(lambda each: each.tag in (f"{{{SM}}}resumed", f"{{{SM}}}failed"))
-
-    def resume(self, **options):
-        """A new connection in the old session; sends again what the server did not get."""
-        reply = self.authenticated(**options).ask_to_resume()
-        assert reply.tag == f"{{{SM}}}resumed", show(reply)
-        again, self.unacked = self.unacked, []
-        for stanza in again:
-            self.send(stanza)
-        return self
-
-    def read_rest(self):
-        """Everything that is on its way, until the connection ends."""
-        while not self.ended and self._read():
-            pass
-        self.transport.close()
+    def resume(self, h=None, id=None, **options):
+        """The answer: <resumed/> or <failed/>."""
+        self.again(**options)
+        self.send(f"<resume xmlns='{SM}' h='{self.received if h is None else h}' previd='{id or self.id}'/>")
+        reply = self.take(lambda each: each.tag.startswith(f"{{{SM}}}"))
+        if reply.tag == f"{{{SM}}}resumed":
+            self.managed, self.sent = True, int(reply.get("h"))
+        return reply
