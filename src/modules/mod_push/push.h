@@ -11,6 +11,7 @@
 #pragma once
 
 #include "base/map.h"
+#include "modules/mod_push/wake.h"
 #include "stanzad/list.h"
 #include "stanzad/module.h"
 
@@ -88,17 +89,6 @@ void push_calm(struct push_registration *registration);
 void push_forget_before(int64_t us);
 void push_set_pending(struct push *push, struct str contact, bool pending);
 enum { PUSH_METRIC_SENT, PUSH_METRIC_FAILED, PUSH_METRIC_UNANSWERED, PUSH_METRIC_REMOVED };
-
-/* --- for mod_push_keepalive --- */
-/* It registered a service, and the registration is still there. */
-bool push_is_enabled(const struct session *session);
-/* Tells the services of the session, or of all that is registered for the user and has no connected client, to
- * wake the client. */
-void push_wake_session(struct session *session);
-void push_wake_user(struct user *user);
-/* fn is called when a notification is about to be sent for a session that waits for its client; NULL: nobody. On worker
- * 0. */
-void push_set_watcher(void (*fn)(struct session *session));
 
 /* --- push_iq.c --- */
 enum iq_verdict push_on_iq(struct iq *iq);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
-#include "modules/mod_push/push.h"
+#include "modules/mod_push/wake.h"
 #include "modules/mod_push_keepalive/keepalive.h"
 #include "stanzad/mem.h"
 #include "stanzad/timer.h"

@@ -6,7 +6,7 @@ import pytest
 
 from harness import ns, wait
 from harness.bookkeeper import Bookkeeper
-from harness.push import PushService, disable, enable
+from harness.push import PushService, disable, enable, sent
 from harness.settings import Settings
 
 pytestmark = pytest.mark.only("stanzad")
@@ -213,15 +213,11 @@ class TestKeepalive:
     def test_wake_on_start(self, own_server, cast_for, services):
         """Everybody, even if there are more than are woken at once."""
         server = own_server(settings(wake_on_start=True)).start()
-        cast, users = cast_for(server), []
-        for number in range(60):
+        cast, users = cast_for(server), 60
+        for number in range(users):
             client = cast.client(f"user{number}").login()
             enable(client, "push.localhost", "node")
             client.close()
-            users.append(client.bare)
-        server.stop()
-        server.start()
-        # The service attaches while the first are woken: those whose notification came back are told of a message.
-        woken = wait.until(lambda: re.search("event=push.woken host=localhost users=([0-9]+)",
-                                             server.log.read_text().split("event=server.started")[-1]), "all are woken")
-        assert woken.group(1) == "60"
+        server.restart()
+        wait.until(lambda: f"event=push.woken host=localhost users={users}" in server.log.read_text(), "all are woken")
+        wait.until(lambda: sent(server) == users, "their services were told")
