@@ -101,7 +101,7 @@ class Bookkeeper(Client):
         if kind != "stanza":
             return True
         if element.tag == f"{{{SM}}}r":
-            if self.acks and not self.ended:
+            if self.managed and self.acks and not self.ended:
                 self.ack()
         elif element.tag == f"{{{SM}}}a":
             self.said.append(int(element.get("h")))
@@ -175,6 +175,10 @@ class Bookkeeper(Client):
         return self
 
     def close(self):
+        """What came is acknowledged first; nothing can be behind the end of the stream."""
+        if self.managed and self.acks:
+            self.ack()
+        self.managed = False
         stanzas = super().close()
         self.forget()
         return stanzas

@@ -42,12 +42,12 @@ class Device(Bookkeeper):
         """Everything that came was read; then the connection is gone, and the server has noticed."""
         self.ping()
         self.drop()
-        line = "event=mgmt.away" if self.is_managed else "event=c2s.closed"
-        session = f"session={self.full}"
+        wait.until(self.is_away, f"the server knows that {self.name} is away")
 
-        def noticed():
-            return any(line in each and session in each for each in self.server.log_tail(200).splitlines())
-        wait.until(noticed, f"{self.name} is away")
+    def is_away(self):
+        if self.is_managed:
+            return f"event=mgmt.away session={self.full} " in self.server.log.read_text()
+        return self.resource not in self.server.ask("user_resources", self.user, self.host).split()
 
     def leave(self):
         self.close()
