@@ -81,7 +81,5 @@ enum hook_verdict session_sends(struct session *session, struct hook_stanza *eve
  * when the priority is none, or when a module refuses it: then everything is as before.
  */
 int session_set_presence(struct session *session, struct stanza *stanza, struct stanza_error *error_r);
-/* XEP-0409: while it is available it gets every message of the user's, whatever its priority. In sm.c. */
-void session_set_takes_all(struct session *session, bool takes_all);
 /* What counts as its presence from now on; nothing when the session has ended meanwhile. */
 void session_keep_presence(struct user *user, struct session *session, struct stanza *stanza);

@@ -3,24 +3,32 @@
 
 #include "modules/forward.h"
 #include "modules/mod_carboncopy/carbons.h"
-#include "route/privacy.h"
 #include "stanzad/mem.h"
 #include "stanzad/receipt.h"
 
 /* --- who gets one --------------------------------------------------------------------------------------- */
 
+/* As everywhere, nothing is asked about the user's own resources and server. */
+static bool is_close(const struct user *user, const struct jid *other)
+{
+	return jid_bare_eq(other, user_jid(user)) ||
+	       (!other->local_len && str_eq(jid_domain(other), jid_domain(user_jid(user))));
+}
+
 /* Whether the lists of the session, or of the user as a whole, let the message pass. */
 static bool lists_let_pass(const struct carbon *carbon, struct session *session)
 {
+	bool out = carbon->direction == CARBON_SENT;
 	struct hook_stanza event = {
 	    .from = carbon->from,
 	    .to = carbon->to,
 	    .stanza = carbon->message,
 	    .session = session,
 	    .user = carbon->user,
-	    .direction = carbon->direction == CARBON_SENT ? HOOK_OUT : HOOK_IN,
+	    .direction = out ? HOOK_OUT : HOOK_IN,
 	};
-	return privacy_check(&event) == HOOK_PASS;
+	return is_close(carbon->user, out ? carbon->to : carbon->from) ||
+	       hook_run_privacy_check(user_host(carbon->user), &event) == HOOK_PASS;
 }
 
 static bool has_it(const struct carbon *carbon, const struct session *session)

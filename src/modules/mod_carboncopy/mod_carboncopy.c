@@ -2,7 +2,6 @@
 #include <stdlib.h>
 
 #include "modules/mod_carboncopy/carbons.h"
-#include "route/session.h"
 #include "stanzad/clock.h"
 #include "stanzad/mem.h"
 
