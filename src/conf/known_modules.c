@@ -45,6 +45,8 @@ TABLE(mod_block_strangers, ACCESS("access", "none"), BOOL("allow_local_users", "
 TABLE(mod_bosh, BOOL("json", "false"), COUNT("max_concat", "infinity"), TIME("max_inactivity", "30 s"),
     TIME("max_pause", "120 s"), BOOL("prebind", "false"), QUEUE, RAM_DB, CACHE);
 TABLE(mod_caps, DB, CACHE);
+TABLE(mod_client_state, BOOL("queue_chat_states", "true"), BOOL("queue_pep", "true"),
+    BOOL("queue_presence", "true"));
 TABLE(mod_configure, ACCESS("access", "configure"));
 TABLE(mod_conversejs, TEXT("bosh_service_url", "auto"), TEXT("conversejs_css", "auto"),
     MAP("conversejs_options"),
@@ -189,6 +191,8 @@ const struct registered known_modules[] = {
     BARE("mod_blocking"),
     ROW(mod_bosh),
     ROW(mod_caps),
+    BARE("mod_carboncopy"),
+    ROW(mod_client_state),
     ROW(mod_configure),
     ROW(mod_conversejs),
     ROW(mod_delegation),

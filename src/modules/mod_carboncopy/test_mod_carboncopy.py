@@ -9,6 +9,7 @@ import pytest
 from harness import ns, wait
 from harness.component import Component
 from harness.settings import Settings
+from harness.sm import SM, Managed
 
 pytestmark = pytest.mark.only("stanzad")
 
@@ -25,7 +26,7 @@ PRIVATE = f"<private xmlns='{CARBONS}'/>"
 
 SETTINGS = Settings(
     listeners={"component": {"module": "ejabberd_service", "hosts": {"rooms.localhost": {"password": "secret"}}}},
-    modules={"mod_carboncopy": {}})
+    modules={"mod_carboncopy": {}, "mod_stream_mgmt": {"resume_timeout": "60 s", "resend_on_timeout": True}})
 ROUTING_SETTINGS = Settings(modules={"mod_carboncopy": {"im_routing_ng": True}})
 
 
@@ -378,6 +379,75 @@ class TestAfterwards:
         devices[4].message(juliet.bare, "back")
         for each in devices:
             assert seen(each, devices[4]) == ([] if each is devices[4] else [("sent", "back")])
+
+
+def managed(cast, name, priority=None, attributes=""):
+    user, _, resource = name.partition("/")
+    client = cast.client(user, resource, kind=Managed).login()
+    assert client.iq("set", ENABLE).get("type") == "result"
+    client.presence(priority=priority)
+    client.settle()
+    client.manage(attributes=attributes)
+    return client
+
+
+class TestStreamManagement:
+    """XEP-0198"""
+
+    def test_resumed(self, cast):
+        """It stays on, and copies wait for the client."""
+        juliet = cast.client("juliet").online()
+        phone, desk = managed(cast, "romeo/phone"), device(cast, "romeo/desk")
+        cast.settle()
+        phone.drop()
+        juliet.message(desk.full, "while away")
+        assert seen(desk, juliet) == [("direct", "while away")]
+        assert phone.resume().tag == f"{{{SM}}}resumed"
+        juliet.message(desk.full, "afterwards")
+        assert seen(phone, juliet, desk) == [("received", "while away"), ("received", "afterwards")]
+
+    @pytest.mark.parametrize("way", ["stop", "kill"])
+    def test_restart(self, own_server, cast_for, way):
+        server = own_server(SETTINGS).start()
+        cast = cast_for(server)
+        phone = managed(cast, "romeo/phone")
+        phone.ping()
+        getattr(server, way)()
+        phone.drop()
+        server.start()
+        assert phone.resume().tag == f"{{{SM}}}resumed"
+        desk = device(cast, "romeo/desk")
+        desk.message("nobody@localhost", "hi")
+        assert ("sent", "hi") in seen(phone, desk)
+
+    @pytest.mark.parametrize("to", ["{phone.full}", "{phone.bare}"])
+    def test_not_resumed(self, cast, to):
+        """What the phone did not get is on the desk already, as a copy."""
+        juliet = cast.client("juliet").online()
+        phone, desk = managed(cast, "romeo/phone", 5, "max='1'"), device(cast, "romeo/desk", 1)
+        cast.settle()
+        phone.drop()
+        juliet.message(to.format(phone=phone), "hi")
+        assert seen(desk, juliet) == [("received", "hi")]
+        wait.until(lambda: phone.resume().tag == f"{{{SM}}}failed" or phone.drop(), "the session is over")
+        assert seen(desk, juliet) == []
+        phone.bind("phone")
+        phone.presence(priority=5)
+        assert seen(phone, juliet) == [] and seen(desk, juliet) == []
+
+    def test_a_copy_that_nobody_took(self, cast):
+        """It is for that session alone."""
+        juliet = cast.client("juliet").online()
+        phone, desk = managed(cast, "romeo/phone", 1, "max='1'"), device(cast, "romeo/desk", 5)
+        tablet = device(cast, "romeo/tablet", 1, None)
+        cast.settle()
+        phone.drop()
+        juliet.message(desk.full, "hi")
+        wait.until(lambda: phone.resume().tag == f"{{{SM}}}failed" or phone.drop(), "the session is over")
+        assert seen(desk, juliet) == [("direct", "hi")] and seen(tablet, juliet) == []
+        phone.bind("phone")
+        phone.presence(priority=5)
+        assert seen(phone, juliet) == []
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 
 from harness import ns
 from harness.settings import Settings
+from harness.sm import SM, Managed
 
 pytestmark = pytest.mark.only("stanzad")
 
@@ -15,7 +16,7 @@ INACTIVE, ACTIVE = f"<inactive xmlns='{CSI}'/>", f"<active xmlns='{CSI}'/>"
 BODY = f"{{{ns.CLIENT}}}body"
 DELAY = f"{{{ns.DELAY}}}delay"
 COMPOSING = "<composing xmlns='http://jabber.org/protocol/chatstates'/>"
-SETTINGS = Settings(modules={"mod_client_state": {}, "mod_carboncopy": {}})
+SETTINGS = Settings(modules={"mod_client_state": {}, "mod_carboncopy": {}, "mod_stream_mgmt": {}})
 
 
 def metric(server, name):
@@ -69,6 +70,27 @@ def test_active_again(server, friends):
     assert romeo.recv().get("id") == "p"
     juliet.presence()
     assert romeo.recv().find(DELAY) is None
+
+
+def test_resumed(cast):
+    """5.2: it begins anew, active, with what was held."""
+    cast.friends("romeo", "juliet")
+    romeo = cast.client("romeo", kind=Managed).online()
+    juliet = cast.client("juliet").online()
+    cast.settle()
+    romeo.manage()
+    romeo.send(INACTIVE)
+    romeo.ping()
+    juliet.presence(children="<show>away</show>")
+    juliet.ping()
+    romeo.drop()
+    juliet.presence(children="<show>dnd</show>")
+    juliet.ping()
+    assert romeo.resume().tag == f"{{{SM}}}resumed"
+    assert romeo.recv().findtext(f"{{{ns.CLIENT}}}show") == "dnd"
+    juliet.presence(children="<show>xa</show>")
+    assert romeo.recv().find(DELAY) is None
+    romeo.nothing(juliet)
 
 
 def test_explained(server, friends):
