@@ -20,6 +20,7 @@ ROOM = "http://jabber.org/protocol/muc#user"
 ROUTING = "urn:xmpp:im-ng:0"
 MESSAGE = f"{{{ns.CLIENT}}}message"
 BODY = f"{{{ns.CLIENT}}}body"
+DELAY = f"{{{ns.DELAY}}}delay"
 ENABLE = f"<enable xmlns='{CARBONS}'/>"
 DISABLE = f"<disable xmlns='{CARBONS}'/>"
 PRIVATE = f"<private xmlns='{CARBONS}'/>"
@@ -53,7 +54,7 @@ def seen(client, *senders):
         for each in ("sent", "received"):
             copy = stanza.find(f"{{{CARBONS}}}{each}")
             if copy is not None and stanza.get("from") == client.bare:
-                assert stanza.get("to") == client.full and len(stanza) == 1
+                assert stanza.get("to") == client.full and len(stanza) == 1 + len(stanza.findall(DELAY))
                 kind, message = each, inside(copy)
                 assert stanza.get("type") == message.get("type")
         found.append((kind, message.findtext(BODY) or message.get("type")))
@@ -391,6 +392,13 @@ def managed(cast, name, priority=None, attributes=""):
     return client
 
 
+def over(server, client, left):
+    """The session that waits for its client ends; so many others are there."""
+    wait.until(lambda: server.ask("num_resources", client.user, "localhost").strip() == str(left),
+               "the session is over")
+    assert client.resume().tag == f"{{{SM}}}failed"
+
+
 class TestStreamManagement:
     """XEP-0198"""
 
@@ -421,7 +429,7 @@ class TestStreamManagement:
         assert ("sent", "hi") in seen(phone, desk)
 
     @pytest.mark.parametrize("to", ["{phone.full}", "{phone.bare}"])
-    def test_not_resumed(self, cast, to):
+    def test_not_resumed(self, server, cast, to):
         """What the phone did not get is on the desk already, as a copy."""
         juliet = cast.client("juliet").online()
         phone, desk = managed(cast, "romeo/phone", 5, "max='1'"), device(cast, "romeo/desk", 1)
@@ -429,13 +437,13 @@ class TestStreamManagement:
         phone.drop()
         juliet.message(to.format(phone=phone), "hi")
         assert seen(desk, juliet) == [("received", "hi")]
-        wait.until(lambda: phone.resume().tag == f"{{{SM}}}failed" or phone.drop(), "the session is over")
+        over(server, phone, 1)
         assert seen(desk, juliet) == []
         phone.bind("phone")
         phone.presence(priority=5)
         assert seen(phone, juliet) == [] and seen(desk, juliet) == []
 
-    def test_a_copy_that_nobody_took(self, cast):
+    def test_a_copy_that_nobody_took(self, server, cast):
         """It is for that session alone."""
         juliet = cast.client("juliet").online()
         phone, desk = managed(cast, "romeo/phone", 1, "max='1'"), device(cast, "romeo/desk", 5)
@@ -443,7 +451,7 @@ class TestStreamManagement:
         cast.settle()
         phone.drop()
         juliet.message(desk.full, "hi")
-        wait.until(lambda: phone.resume().tag == f"{{{SM}}}failed" or phone.drop(), "the session is over")
+        over(server, phone, 2)
         assert seen(desk, juliet) == [("direct", "hi")] and seen(tablet, juliet) == []
         phone.bind("phone")
         phone.presence(priority=5)
