@@ -30,6 +30,7 @@ static enum hook_verdict refuse_out(struct hook_stanza *event, bool by_block)
 	bool blocking = by_block && host_module(user_host(event->user), "mod_blocking");
 	event->error = (struct stanza_error){
 	    .condition = SE_not_acceptable,
+	    .type = 'c',
 	    .app_xml = blocking ? STR("<blocked xmlns='" NS_BLOCKED "'/>") : STR_NULL,
 	};
 	return HOOK_BOUNCE;
