@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Privacy lists: every form of item, with every kind, on every stanza in both directions; and what a session keeps. */
+/* Privacy lists: every form of item, with every kind, on every stanza in both directions; and what a session
+ * keeps. */
 #include "sim.h"
 
 #define ALICE "alice@sim.example"
 #define BOB "bob@sim.example"
-#define LIST(items) "<iq type='set' id='l'><query xmlns='jabber:iq:privacy'><list name='x'>" items "</list></query></iq>"
+#define SET "<iq type='set' id='l'><query xmlns='jabber:iq:privacy'>"
+#define LIST(items) SET "<list name='x'>" items "</list></query></iq>"
 #define ACTIVE(name) "<iq type='set' id='a'><query xmlns='jabber:iq:privacy'><active" name "/></query></iq>"
 #define MODULES "modules: {mod_roster: {}, mod_privacy: {}, mod_blocking: {}, mod_offline: {}}\n"
 
@@ -136,7 +138,8 @@ static void matrix(const char *use)
 {
 	begin();
 	sim_send(alice, LIST("<item action='allow' order='1'/>"));
-	sim_sendf(alice, "<iq type='set' id='u'><query xmlns='jabber:iq:privacy'><%s name='x'/></query></iq>", use);
+	sim_sendf(
+	    alice, "<iq type='set' id='u'><query xmlns='jabber:iq:privacy'><%s name='x'/></query></iq>", use);
 	expect(alice, "type='result' id='u'");
 	for (size_t form = 0; form < COUNT(forms); form++)
 		for (size_t kind = 0; kind < COUNT(kinds); kind++) {
@@ -203,7 +206,8 @@ static void restored(void)
 	sim_send(bob, "<message to='" ALICE "/pocket'><body>x</body></message>");
 	expect(bob, "service-unavailable");
 	sim_skip(pocket);
-	sim_send(alice, "<iq type='set' id='c'><block xmlns='urn:xmpp:blocking'><item jid='a@b.example'/></block></iq>");
+	sim_send(alice,
+	    "<iq type='set' id='c'><block xmlns='urn:xmpp:blocking'><item jid='a@b.example'/></block></iq>");
 	expect(pocket, "<block xmlns='urn:xmpp:blocking'><item jid='a@b.example'/></block>");
 	xml_writer_fini(&state);
 	xml_writer_fini(&none);
@@ -230,7 +234,8 @@ static void unloaded_and_loaded(void)
 {
 	begin();
 	sim_send(alice, LIST("<item action='deny' order='1'/>") ACTIVE(" name='x'"));
-	sim_send(alice, "<iq type='set' id='d'><query xmlns='jabber:iq:privacy'><default name='x'/></query></iq>");
+	sim_send(
+	    alice, "<iq type='set' id='d'><query xmlns='jabber:iq:privacy'><default name='x'/></query></iq>");
 	expect(alice, "id='d'");
 	sim_reload("", "modules: {mod_roster: {}, mod_offline: {}}\n");
 	sim_skip(bob);
@@ -251,7 +256,8 @@ static void requests_in_a_row(void)
 	begin();
 	sim_hold_jobs();
 	sim_send(alice, LIST("<item action='deny' order='1'><message/></item>") ACTIVE(" name='x'"));
-	sim_send(alice, "<iq type='get' id='g'><query xmlns='jabber:iq:privacy'><list name='x'/></query></iq>");
+	sim_send(
+	    alice, "<iq type='get' id='g'><query xmlns='jabber:iq:privacy'><list name='x'/></query></iq>");
 	sim_settle();
 	sim_send(bob, "<message to='" ALICE "/desk'><body>x</body></message>");
 	expect(bob, "service-unavailable");

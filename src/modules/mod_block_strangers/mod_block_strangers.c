@@ -33,7 +33,8 @@ static bool was_told(const struct user *user, const struct jid *jid)
 	return search.found;
 }
 
-static bool is_stranger(const struct module_instance *instance, const struct user *user, const struct jid *from)
+static bool is_stranger(
+    const struct module_instance *instance, const struct user *user, const struct jid *from)
 {
 	struct jid domain = {jid_domain(from).ptr, 0, from->domain_len, 0};
 	if (is_known(user, from) || was_told(user, from))

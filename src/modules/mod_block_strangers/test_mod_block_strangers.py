@@ -99,7 +99,8 @@ def test_transports(own_server, cast_for, allow):
 
 
 @pytest.mark.parametrize("options,result", [({"allow_local_users": True}, "arrives"), ({"drop": False}, "arrives"),
-                                            ({"access": "all"}, "arrives"), ({"access": [{"allow": {"server": "localhost"}}]}, "arrives"),
+                                            ({"access": "all"}, "arrives"),
+                                            ({"access": [{"allow": {"server": "localhost"}}]}, "arrives"),
                                             ({"access": [{"allow": {"server": "x.example"}}]}, "policy-violation")])
 def test_options(own_server, cast_for, options, result):
     server = own_server(settings(**options)).start()
@@ -111,7 +112,8 @@ def test_log(server, cast, pair):
     romeo, tybalt = pair
     arrives(cast, romeo, tybalt)
     wait.until(lambda: f"from={tybalt.full}" in server.log_tail(), "it is logged")
-    line = next(line for line in server.log_tail().splitlines() if "block_strangers.message" in line and tybalt.full in line)
+    line = next(line for line in server.log_tail().splitlines()
+                if "block_strangers.message" in line and tybalt.full in line)
     assert f"to={romeo.full}" in line and "dropped=true" in line
 
 

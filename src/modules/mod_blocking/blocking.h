@@ -20,10 +20,10 @@ struct report {
 
 extern const struct db_schema report_schema;
 
-/* The report of an <item/> that blocks jid: false when there is none, or it has no reason. Lives in the arena or
- * borrows from item. */
+/* The report of an <item/> that blocks jid: false when there is none, or it has no reason. Lives in the arena
+ * or borrows from item. */
 bool report_read(const struct xml *item, const struct jid *jid, struct arena *arena, struct report *report_r);
-/* Stores them when the user has room for so many; what does not fit is left out and logged. Takes nothing over. On
- * the user's home worker. */
+/* Stores them when the user has room for so many; what does not fit is left out and logged. Takes nothing
+ * over. On the user's home worker. */
 void reports_store(const struct jid *reporter, const struct report *reports, size_t count, int64_t most);
 int reports_delete_of(struct db *db, struct str host, struct str user, struct err *err);

@@ -23,8 +23,8 @@ static json_t *json_row(struct db_rows *rows)
 	char time[DATETIME_MAX];
 	datetime_format(time, db_int(rows, 8) * 1000000, 0);
 	return json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i}", "id", (json_int_t)db_int(rows, 0),
-	    "time", time, "reporter", json_text(db_text(rows, 1)), "jid", json_text(db_text(rows, 2)), "reason",
-	    json_text(db_text(rows, 3)), "text", json_text(db_text(rows, 4)), "stanza_ids",
+	    "time", time, "reporter", json_text(db_text(rows, 1)), "jid", json_text(db_text(rows, 2)),
+	    "reason", json_text(db_text(rows, 3)), "text", json_text(db_text(rows, 4)), "stanza_ids",
 	    json_text(db_text(rows, 5)), "report_origin", (int)db_int(rows, 6), "third_party",
 	    (int)db_int(rows, 7));
 }
@@ -103,8 +103,8 @@ static enum command_outcome delete_old_abuse_reports(struct command_call *call)
 	return outcome;
 }
 
-static const char *const columns[] = {"id", "time", "reporter", "jid", "reason", "text", "stanza_ids",
-    "report_origin", "third_party", NULL};
+static const char *const columns[] = {
+    "id", "time", "reporter", "jid", "reason", "text", "stanza_ids", "report_origin", "third_party", NULL};
 
 static const struct command_argument list_arguments[] = {
     {"host", COMMAND_STRING, "Server name", NULL},
@@ -127,8 +127,8 @@ static const struct command_argument delete_old_arguments[] = {
 const struct command blocking_commands[] = {
     {"list_abuse_reports", "accounts", "List what users reported when they blocked somebody, at most 500.",
 	list_arguments, COMMAND_TABLE, columns, list_abuse_reports},
-    {"delete_abuse_report", "accounts", "Delete one report of a user.", delete_arguments, COMMAND_RESCODE, NULL,
-	delete_abuse_report},
+    {"delete_abuse_report", "accounts", "Delete one report of a user.", delete_arguments, COMMAND_RESCODE,
+	NULL, delete_abuse_report},
     {"delete_old_abuse_reports", "accounts", "Delete reports of users that are older than some days.",
 	delete_old_arguments, COMMAND_VALUE, NULL, delete_old_abuse_reports},
     {0},

@@ -133,8 +133,7 @@ static enum iq_verdict read_item(struct iq *iq, const struct xml *item, struct c
 		return iq_refuse(iq, SE_jid_malformed, NULL);
 	if (!is_among(change, &jid))
 		change->jids[change->count++] = jid;
-	if (change->block &&
-	    report_read(item, &jid, &change->arena, &change->reports[change->report_count]))
+	if (change->block && report_read(item, &jid, &change->arena, &change->reports[change->report_count]))
 		change->report_count++;
 	return IQ_ANSWER;
 }
@@ -233,15 +232,19 @@ static int on_start(struct module_instance *instance, struct err *err)
 }
 
 static const struct option options[] = {
-    {"max_block_items", OPTION_INT, "1000", "How many addresses can be blocked or unblocked by one request.", NULL,
-	1, 10000},
-    {"max_reports", OPTION_INT, "100", "How many reports of one user are kept; further ones are left out.", NULL,
-	0, 1000000},
+    {"max_block_items", OPTION_INT, "1000", "How many addresses can be blocked or unblocked by one request.",
+	NULL, 1, 10000},
+    {"max_reports", OPTION_INT, "100", "How many reports of one user are kept; further ones are left out.",
+	NULL, 0, 1000000},
     {0},
 };
 
 static const struct module_iq iqs[] = {
-    {.ns = NS_BLOCKING, .component = IQ_SM, .handler = on_iq, .needs_user = true, .owner_only = true,
+    {.ns = NS_BLOCKING,
+	.component = IQ_SM,
+	.handler = on_iq,
+	.needs_user = true,
+	.owner_only = true,
 	.announce = true},
     {0},
 };

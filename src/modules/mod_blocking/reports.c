@@ -7,8 +7,8 @@
 #include "stanzad/log.h"
 #include "stanzad/mem.h"
 
-#define REASON_MAX 255   /* bytes */
-#define TEXT_MAX 4096    /* bytes */
+#define REASON_MAX 255 /* bytes */
+#define TEXT_MAX 4096  /* bytes */
 #define STANZA_IDS_MAX 50
 #define STANZA_ID_MAX 1024 /* bytes, of id and by together */
 
@@ -184,8 +184,8 @@ void reports_store(const struct jid *reporter, const struct report *reports, siz
 
 int reports_delete_of(struct db *db, struct str host, struct str user, struct err *err)
 {
-	return DB_EXEC(db, err, "DELETE FROM mod_blocking_reports WHERE {host=} username = ?", DB_P_TEXT(host),
-		   DB_P_TEXT(user)) < 0
+	return DB_EXEC(db, err, "DELETE FROM mod_blocking_reports WHERE {host=} username = ?",
+		   DB_P_TEXT(host), DB_P_TEXT(user)) < 0
 		   ? -1
 		   : 0;
 }

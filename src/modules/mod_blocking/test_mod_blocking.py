@@ -111,7 +111,8 @@ class TestBlocklist:
 class TestBlock:
     """3.3"""
 
-    @pytest.mark.parametrize("content", ["", "<other jid='a@example.com'/>", "<item/>", items("a@example.com") + "<item/>",
+    @pytest.mark.parametrize("content", ["", "<other jid='a@example.com'/>", "<item/>",
+                                         items("a@example.com") + "<item/>",
                                          "<item xmlns='urn:x' jid='a@example.com'/>"])
     def test_bad(self, juliet, content):
         assert condition(command(juliet, "block", content)) == "bad-request"
@@ -195,7 +196,8 @@ class TestBlock:
         juliet, romeo = friends
         block(juliet, romeo.bare)
         juliet.settle()
-        assert condition(romeo.iq(type, f"<ping xmlns='{ns.PING}'/>", to=getattr(juliet, part))) == "service-unavailable"
+        reply = romeo.iq(type, f"<ping xmlns='{ns.PING}'/>", to=getattr(juliet, part))
+        assert condition(reply) == "service-unavailable"
         quiet(juliet, romeo)
 
     @pytest.mark.parametrize("stanza", ["<iq type='result' id='1' to='{}'/>", "<iq type='error' id='1' to='{}'/>",
@@ -387,8 +389,8 @@ class TestPrivacyLists:
         pushes = [each for each in juliet.settle() if each[0].tag.startswith("{" + BLOCKING)]
         assert [(each[0].tag.partition("}")[2], [item.get("jid") for item in each[0]]) for each in pushes] == [
             ("unblock", ["a@example.com"]), ("block", ["c@example.com"])]
-        ok(privacy(juliet, "set", "<list name='other'><item type='jid' value='z@example.com' action='deny' order='1'/>"
-                                  "</list>"))
+        ok(privacy(juliet, "set", "<list name='other'>"
+                                  "<item type='jid' value='z@example.com' action='deny' order='1'/></list>"))
         ok(privacy(juliet, "set", "<default name='other'/>"))
         assert blocked(juliet) == ["z@example.com"]
 
@@ -453,7 +455,8 @@ class TestReports:
                        "<text xml:lang='en'>\n Never came trouble &amp; like this.\n</text><third-party/></report>"))
         wait.until(lambda: self.reports(server, juliet), "the report is stored")
         row = self.reports(server, juliet)[0]
-        assert (row["jid"], row["reason"], row["text"]) == ("romeo@example.net", SPAM, "Never came trouble & like this.")
+        assert (row["jid"], row["reason"]) == ("romeo@example.net", SPAM)
+        assert row["text"] == "Never came trouble & like this."
         assert row["stanza_ids"].count("<stanza-id ") == 2 and "28482" in row["stanza_ids"]
         assert (row["report_origin"], row["third_party"]) == (0, 1)
         assert blocked(juliet) == ["romeo@example.net"]
@@ -516,7 +519,8 @@ def test_without_mod_blocking(own_server, cast_for):
     """The error of a privacy list does not name an extension that is not there."""
     server = own_server(Settings(modules={"mod_privacy": {}})).start()
     juliet = cast_for(server).client("juliet").login()
-    ok(privacy(juliet, "set", "<list name='x'><item type='jid' value='a@example.com' action='deny' order='1'/></list>"))
+    ok(privacy(juliet, "set",
+               "<list name='x'><item type='jid' value='a@example.com' action='deny' order='1'/></list>"))
     ok(privacy(juliet, "set", "<default name='x'/>"))
     juliet.settle()
     juliet.message("a@example.com")

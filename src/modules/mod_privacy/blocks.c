@@ -56,8 +56,8 @@ struct privacy_blocks_diff {
 };
 
 /* Those that are in one and not in the other. */
-static struct jid *only_in(const struct privacy_list *one, const struct privacy_list *other, struct arena *arena,
-    size_t *count_r)
+static struct jid *only_in(
+    const struct privacy_list *one, const struct privacy_list *other, struct arena *arena, size_t *count_r)
 {
 	size_t count = 0;
 	struct jid *found = arena_alloc(arena, (one ? one->count : 0) * sizeof(*found) + 1);
@@ -148,8 +148,8 @@ static bool number(struct privacy_item *items, uint32_t count)
 }
 
 /*
- * XEP-0191 5: blocked addresses come first. New ones are put behind those at the head of the list, where as a rule
- * nothing has to be numbered anew; what denies them further behind is no longer needed.
+ * XEP-0191 5: blocked addresses come first. New ones are put behind those at the head of the list, where as a
+ * rule nothing has to be numbered anew; what denies them further behind is no longer needed.
  */
 static struct privacy_list *with_blocks(
     struct str name, const struct privacy_list *old, const struct jid *jids, size_t count)

@@ -67,11 +67,11 @@ static enum command_outcome privacy_set(struct command_call *call)
 	size_t offset = 0;
 	struct xml_tree *tree = NULL;
 	if (outcome == COMMAND_OK) {
-		tree = xml_parse(
-		    command_string(call, "xmlquery"), STR_NULL, &xml_limits_default, &offset, &err);
+		tree =
+		    xml_parse(command_string(call, "xmlquery"), STR_NULL, &xml_limits_default, &offset, &err);
 		if (!tree)
-			outcome = command_say(
-			    call, COMMAND_USAGE, "xmlquery is not good XML: %s at byte %zu", err.text, offset);
+			outcome = command_say(call, COMMAND_USAGE, "xmlquery is not good XML: %s at byte %zu",
+			    err.text, offset);
 	}
 	if (tree) {
 		struct task task = {.jid = &account.jid, .payload = tree->root, .call = call};

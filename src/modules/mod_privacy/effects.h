@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What contacts and clients must see when another list counts for a session: XEP-0016 2.10 and 2.11, XEP-0191 3.3 and
- * 3.4. First it is found out, by the old and the new list, then what goes is sent while the old list is in force, and
- * what comes behind it. On the user's home worker.
+ * What contacts and clients must see when another list counts for a session: XEP-0016 2.10 and 2.11,
+ * XEP-0191 3.3 and 3.4. First it is found out, by the old and the new list, then what goes is sent while the
+ * old list is in force, and what comes behind it. On the user's home worker.
  */
 #pragma once
 

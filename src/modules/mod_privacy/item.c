@@ -50,7 +50,8 @@ static int read_kinds(const struct xml *elem, struct privacy_item *item, struct 
 		while (i < count && !xml_is(child, kinds[i].name, NS_PRIVACY))
 			i++;
 		if (i == count)
-			return refuse(error, SE_bad_request, "an item holds a kind of stanza that there is not");
+			return refuse(
+			    error, SE_bad_request, "an item holds a kind of stanza that there is not");
 		item->kinds |= (uint8_t)kinds[i].kind;
 	}
 	if (!item->kinds)
@@ -61,8 +62,8 @@ static int read_kinds(const struct xml *elem, struct privacy_item *item, struct 
 static int read_subscription(struct str value, struct privacy_item *item, struct stanza_error *error)
 {
 	item->subscription = ROSTER_NONE;
-	while (item->subscription <= ROSTER_BOTH &&
-	       !str_is(value, roster_subscription_text(item->subscription)))
+	while (
+	    item->subscription <= ROSTER_BOTH && !str_is(value, roster_subscription_text(item->subscription)))
 		item->subscription++;
 	if (item->subscription > ROSTER_BOTH)
 		return refuse(error, SE_bad_request, "a subscription is none, to, from or both");
@@ -119,7 +120,8 @@ int privacy_item_read(struct user *user, const struct xml *elem, struct arena *a
 	if (!item_r->deny && !str_is(action, "allow"))
 		return refuse(error_r, SE_bad_request, "the action of an item is allow or deny");
 	if (!str_to_u64(xml_attr_s(elem, "order"), &order) || order > UINT32_MAX)
-		return refuse(error_r, SE_bad_request, "the order of an item is a number from 0 to 4294967295");
+		return refuse(
+		    error_r, SE_bad_request, "the order of an item is a number from 0 to 4294967295");
 	item_r->order = (uint32_t)order;
 	if (read_type(elem, item_r, error_r) < 0 ||
 	    read_value(user, xml_attr_s(elem, "value"), arena, item_r, error_r) < 0)

@@ -66,7 +66,8 @@ size_t privacy_list_size(const struct privacy_list *list)
 
 int privacy_item_by_order(const void *a, const void *b)
 {
-	uint32_t one = ((const struct privacy_item *)a)->order, other = ((const struct privacy_item *)b)->order;
+	uint32_t one = ((const struct privacy_item *)a)->order,
+		 other = ((const struct privacy_item *)b)->order;
 	return (one > other) - (one < other);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One privacy list (XEP-0016 2.1): a name and items in their order. Immutable after it is made, one allocation. The
- * counter belongs to the user's home worker; storage threads may read a list while somebody there holds it.
+ * One privacy list (XEP-0016 2.1): a name and items in their order. Immutable after it is made, one
+ * allocation. The counter belongs to the user's home worker; storage threads may read a list while somebody
+ * there holds it.
  */
 #pragma once
 

@@ -114,7 +114,8 @@ bool privacy_edit_fits(const struct privacy_lists *lists, const struct privacy_e
 
 /* --- changing ------------------------------------------------------------------------------------------- */
 
-struct privacy_list *privacy_standard_behind(const struct privacy_lists *lists, const struct privacy_edit *edit)
+struct privacy_list *privacy_standard_behind(
+    const struct privacy_lists *lists, const struct privacy_edit *edit)
 {
 	if (edit->standard == STANDARD_IS_NONE)
 		return NULL;
@@ -218,7 +219,9 @@ void privacy_activate(struct session *session, struct privacy_list *list)
 	struct privacy_effects effects = {0};
 	struct str resource = jid_resource(session_jid(session));
 	privacy_effects_collect(&effects, session, privacy_list_for(lists, session),
-	    list ? list : lists ? lists->standard : NULL);
+	    list    ? list
+	    : lists ? lists->standard
+		    : NULL);
 	user_hold(user);
 	privacy_effects_before(user, &effects);
 	if (user_session(user, resource) == session)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All privacy lists of a user, in memory and written behind: a change counts at once and is answered when it is
- * durable; what could not be written is undone by reading all of it again. On the user's home worker. A user
- * who never had a list has none of this.
+ * All privacy lists of a user, in memory and written behind: a change counts at once and is answered when it
+ * is durable; what could not be written is undone by reading all of it again. On the user's home worker. A
+ * user who never had a list has none of this.
  */
 #pragma once
 
@@ -50,7 +50,8 @@ struct privacy_list *privacy_list_for(const struct privacy_lists *lists, const s
 /* A change of one list, of which one is the default, or of both. */
 struct privacy_edit {
 	struct privacy_list *before; /* lent; NULL: there was none of that name */
-	struct privacy_list *after;  /* a reference that is taken over; the same as before: it stays; NULL: it goes */
+	struct privacy_list
+	    *after; /* a reference that is taken over; the same as before: it stays; NULL: it goes */
 	enum { STANDARD_STAYS, STANDARD_IS_AFTER, STANDARD_IS_NONE } standard;
 	/* By the blocking command: only contacts that match these can be concerned. NULL: everybody. */
 	const struct jid *only;
@@ -58,7 +59,8 @@ struct privacy_edit {
 };
 
 /* The default list as it will be behind the edit. Lent. */
-struct privacy_list *privacy_standard_behind(const struct privacy_lists *lists, const struct privacy_edit *edit);
+struct privacy_list *privacy_standard_behind(
+    const struct privacy_lists *lists, const struct privacy_edit *edit);
 /* Does it, with all presence that it brings (XEP-0016 2.10, 2.11), and writes it. */
 void privacy_edit_apply(struct user *user, struct privacy_edit *edit, privacy_saved *saved, void *arg);
 /* The list of a session from now on; NULL: none. */

@@ -162,14 +162,18 @@ static enum hook_verdict on_closed(struct module_instance *instance, struct hook
 
 static const struct option options[] = {
     {"max_lists", OPTION_INT, "20", "How many lists a user can have.", NULL, 1, 1000},
-    {"max_items", OPTION_INT, "1000", "How many items a list can have, those of blocked addresses among them.",
-	NULL, 1, 10000},
+    {"max_items", OPTION_INT, "1000",
+	"How many items a list can have, those of blocked addresses among them.", NULL, 1, 10000},
     MODULE_STORAGE_OPTIONS,
     {0},
 };
 
 static const struct module_iq iqs[] = {
-    {.ns = NS_PRIVACY, .component = IQ_SM, .handler = privacy_on_iq, .needs_user = true, .owner_only = true,
+    {.ns = NS_PRIVACY,
+	.component = IQ_SM,
+	.handler = privacy_on_iq,
+	.needs_user = true,
+	.owner_only = true,
 	.announce = true},
     {0},
 };

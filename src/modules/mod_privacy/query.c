@@ -25,7 +25,8 @@ static void put_name(struct xml_writer *reply, const char *element, struct str n
 	xml_close(reply);
 }
 
-static void put_names(struct xml_writer *reply, const struct privacy_lists *lists, const struct session *session)
+static void put_names(
+    struct xml_writer *reply, const struct privacy_lists *lists, const struct session *session)
 {
 	const struct privacy_session *own = session ? privacy_session_of(session) : NULL;
 	if (own && own->active)
@@ -51,7 +52,8 @@ static enum iq_verdict on_get(struct iq *iq, const struct session *session)
 	const struct xml *asked = xml_first_element(iq->payload);
 	const struct privacy_list *list = NULL;
 	if (asked) {
-		if (!xml_is(asked, "list", NS_PRIVACY) || xml_next_element(asked) || !xml_attr(asked, "name").ptr)
+		if (!xml_is(asked, "list", NS_PRIVACY) || xml_next_element(asked) ||
+		    !xml_attr(asked, "name").ptr)
 			return iq_refuse(iq, SE_bad_request, "one list is asked for, by its name");
 		list = privacy_list_find(lists, xml_attr(asked, "name"));
 		if (!list)

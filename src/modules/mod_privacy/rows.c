@@ -71,7 +71,9 @@ static bool read_item(struct db_rows *rows, struct arena *arena, struct privacy_
 	struct str action = db_text(rows, 4);
 	int64_t order = db_int(rows, 5);
 	*item_r = (struct privacy_item){
-	    .order = order < 0 ? 0 : order > UINT32_MAX ? UINT32_MAX : (uint32_t)order,
+	    .order = order < 0            ? 0
+		     : order > UINT32_MAX ? UINT32_MAX
+					  : (uint32_t)order,
 	    .kinds = read_kinds(rows, 6),
 	    .deny = str_is(action, "d"),
 	};
@@ -173,7 +175,8 @@ static struct str type_letter(const struct privacy_item *item)
 static int insert_item(struct db *db, int64_t id, const struct privacy_item *item, struct err *err)
 {
 	return DB_EXEC(db, err,
-		   "INSERT INTO privacy_list_data (id, t, value, action, ord, match_all, match_iq, match_message, "
+		   "INSERT INTO privacy_list_data (id, t, value, action, ord, match_all, match_iq, "
+		   "match_message, "
 		   "match_presence_in, match_presence_out) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		   DB_P_INT(id), DB_P_TEXT(type_letter(item)), DB_P_TEXT(privacy_item_value(item)),
 		   DB_P_TEXT(item->deny ? STR("d") : STR("a")), DB_P_INT(item->order),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Privacy lists in the database: ejabberd's tables privacy_default_list, privacy_list and privacy_list_data. On a
- * storage thread.
+ * Privacy lists in the database: ejabberd's tables privacy_default_list, privacy_list and privacy_list_data.
+ * On a storage thread.
  */
 #pragma once
 

@@ -68,8 +68,8 @@ struct privacy_reread {
 static int reread_run(struct store_op *op, struct db *db, struct err *err)
 {
 	struct privacy_reread *reread = list_entry(op, struct privacy_reread, op);
-	return privacy_rows_read(db, jid_domain(&reread->user), jid_local(&reread->user), &reread->arena,
-	    &reread->rows, err);
+	return privacy_rows_read(
+	    db, jid_domain(&reread->user), jid_local(&reread->user), &reread->arena, &reread->rows, err);
 }
 
 static void reread_submit(struct privacy_reread *reread, const struct privacy_lists *lists)

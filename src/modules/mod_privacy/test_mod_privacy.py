@@ -51,6 +51,10 @@ def deny(type=None, value=None, kinds="", order=1, action="deny"):
     return f"<item {about} action='{action}' order='{order}'>{kinds}</item>"
 
 
+def put_in_group(client, jid, group):
+    ok(client.iq("set", f"<query xmlns='{ns.ROSTER}'><item jid='{jid}'><group>{group}</group></item></query>"))
+
+
 def names(client):
     return [(child.tag.partition("}")[2], child.get("name")) for child in ok(query(client, "get", ""))[0]]
 
@@ -114,7 +118,7 @@ class TestSyntax:
         assert names(romeo) == []
 
     def test_everything_comes_back(self, romeo):
-        romeo.iq("set", f"<query xmlns='{ns.ROSTER}'><item jid='a@example.com'><group>A &amp; B</group></item></query>")
+        put_in_group(romeo, "a@example.com", "A &amp; B")
         put(romeo, "all", "".join([
             deny("jid", "Tybalt@EXAMPLE.com/pda", order=4294967295), deny("jid", "example.com", "<message/>", 7),
             deny("group", "A &amp; B", "<iq/><presence-in/>", 0), deny("subscription", "from", order=3, action="allow"),
@@ -202,13 +206,11 @@ class TestRules:
         """Rule 9."""
         romeo, juliet = cast.online("romeo", "juliet")
 
-        def group(name):
-            ok(romeo.iq("set", f"<query xmlns='{ns.ROSTER}'><item jid='{juliet.bare}'><group>{name}</group></item></query>"))
-        group("Enemies")
+        put_in_group(romeo, juliet.bare, "Enemies")
         activate(romeo, "x", deny("group", "Enemies"))
         juliet.message(romeo.full)
         assert condition(juliet.recv()) == "service-unavailable"
-        group("Friends")
+        put_in_group(romeo, juliet.bare, "Friends")
         romeo.settle()
         juliet.message(romeo.full)
         romeo.expect("<message>{more}</message>")
@@ -269,7 +271,8 @@ class TestRetrieving:
     def test_unknown(self, romeo, name):
         assert condition(query(romeo, "get", f"<list name='{name}'/>")) == "item-not-found"
 
-    @pytest.mark.parametrize("content", ["<list name='a'/><list name='b'/>", "<list/>", "<active/>", "<default name='a'/>"])
+    @pytest.mark.parametrize("content", ["<list name='a'/><list name='b'/>", "<list/>", "<active/>",
+                                         "<default name='a'/>"])
     def test_bad(self, romeo, content):
         put(romeo, "a")
         assert condition(query(romeo, "get", content)) == "bad-request"
@@ -382,7 +385,7 @@ class Blocking:
         """Two who see each other, a third, and the item of romeo's that means juliet."""
         cast.friends("romeo", "juliet")
         romeo, juliet = cast.online("romeo", "juliet")
-        ok(romeo.iq("set", f"<query xmlns='{ns.ROSTER}'><item jid='{juliet.bare}'><group>Enemies</group></item></query>"))
+        put_in_group(romeo, juliet.bare, "Enemies")
         cast.settle()
         about = {"jid": ("jid", juliet.bare), "group": ("group", "Enemies"), "subscription": ("subscription", "both"),
                  "everybody": (None, None)}[request.param]
@@ -624,7 +627,8 @@ class TestServer:
         server.start()
         romeo = cast.client("romeo").login()
         assert names(romeo) == [("default", "a"), ("list", "a")]
-        assert items(romeo, "a") == [("jid", "tybalt@example.com", "deny", "4", ("iq",)), (None, None, "allow", "100", ())]
+        assert items(romeo, "a") == [("jid", "tybalt@example.com", "deny", "4", ("iq",)),
+                                     (None, None, "allow", "100", ())]
 
     def test_removed_with_the_account(self, cast, server):
         romeo = cast.client("romeo").login()

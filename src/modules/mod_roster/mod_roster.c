@@ -17,8 +17,8 @@ const struct roster_item *roster_find(const struct user *user, struct str contac
 	return roster_get(roster_of(user), contact_bare);
 }
 
-void roster_each(
-    struct user *user, void (*each)(void *arg, const struct jid *contact, const struct roster_item *item), void *arg)
+void roster_each(struct user *user,
+    void (*each)(void *arg, const struct jid *contact, const struct roster_item *item), void *arg)
 {
 	struct roster_walk walk = {0};
 	struct roster_view view;
