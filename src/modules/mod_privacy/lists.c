@@ -19,7 +19,6 @@ struct privacy_lists *privacy_lists_make(struct user *user)
 	struct privacy_lists *lists = privacy_lists_of(user);
 	if (!lists) {
 		lists = mem_zalloc(sizeof(*lists));
-		lists->memory_only = !user_exists(user);
 		user_set_slot(user, &mod_privacy, lists);
 	}
 	return lists;

@@ -78,7 +78,9 @@ static enum hook_verdict on_load_db(struct module_instance *instance, struct hoo
 
 static enum hook_verdict on_loaded(struct module_instance *instance, struct hook_user_loaded *event)
 {
-	if (event->loaded && user_exists(event->user))
+	if (!user_exists(event->user))
+		privacy_lists_make(event->user)->memory_only = true;
+	else if (event->loaded)
 		privacy_lists_fill(event->user, event->loaded);
 	return HOOK_PASS;
 }

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """XEP-0016, section by section."""
+import sqlite3
+
 import pytest
 
 from harness import ns
@@ -650,3 +652,20 @@ class TestServer:
             assert run(bad).returncode != 0, bad
         assert server.ctl("privacy_set", romeo.user, "localhost", "<query>").returncode != 0
         assert server.ctl("privacy_set", "no-such-user", "localhost", f"<query xmlns='{PRIVACY}'/>").returncode != 0
+
+
+def test_anonymous(own_server, cast_for):
+    """A user without an account has lists for as long as the user is there; nothing is written."""
+    server = own_server(Settings(hosts=("localhost", "anon.example"), anonymous_host="anon.example",
+                                 modules={"mod_privacy": {}, "mod_blocking": {}})).start()
+    guest = cast_for(server).nobody(host="anon.example").login("ANONYMOUS")
+    put(guest, "x", deny())
+    default(guest, "x")
+    guest.send("<message to='a@localhost'><body>x</body></message>")
+    assert condition(guest.recv()) == "not-acceptable"
+    ok(guest.iq("set", "<block xmlns='urn:xmpp:blocking'><item jid='a@example.com'/></block>"))
+    assert len(items(guest, "x")) == 2
+    guest.close()
+    with sqlite3.connect(server.database) as database:
+        assert database.execute("SELECT COUNT(*) FROM privacy_list").fetchone() == (0,)
+    database.close()
