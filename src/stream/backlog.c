@@ -36,11 +36,19 @@ static struct unsent *unsent_new(const struct jid *from, const struct jid *to, s
 	unsent->from.text = memcpy(unsent->text, from_text.ptr, from_text.len);
 	unsent->to.text = memcpy(unsent->text + from_text.len, to_text.ptr, to_text.len);
 	unsent->queued_ms = clock_mono_ms();
+	unsent->receipt = receipt_carry();
 	return unsent;
+}
+
+void unsent_enter(struct unsent *unsent, struct receipt **before_r)
+{
+	receipt_enter(unsent->receipt, before_r);
+	unsent->receipt = NULL;
 }
 
 void unsent_free(struct unsent **unsent)
 {
+	receipt_drop(&(*unsent)->receipt);
 	stanza_unref(&(*unsent)->stanza);
 	free(*unsent);
 	*unsent = NULL;
@@ -85,10 +93,11 @@ struct unsent *backlog_add(struct backlog *backlog, const struct conn *conn, con
 	return unsent;
 }
 
-void backlog_keep(
+struct unsent *backlog_keep(
     struct backlog *backlog, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	struct unsent *unsent = unsent_new(from, to, stanza);
 	unsent->end = UINT64_MAX;
 	append(backlog, unsent);
+	return unsent;
 }
