@@ -142,6 +142,11 @@ TABLE(mod_pubsub, ACCESS("access_createnode", "all"), MAP("append_module_config"
     COUNT("max_subscriptions_node", NULL), TEXT("name", NULL), TEXT("nodetree", "tree"), ANY("pep_mapping"),
     TEXTS("plugins"), MAP("vcard"), DB);
 TABLE(mod_pubsub_serverinfo, TEXT("pubsub_host", NULL));
+TABLE(mod_push, ANY("include_body"), BOOL("include_sender", "false"),
+    WORDS("notify_on", "all", "all|messages"), DB,
+    CACHE);
+TABLE(mod_push_keepalive, TIME("resume_timeout", "72 hours"), BOOL("wake_on_start", "false"),
+    BOOL("wake_on_timeout", "true"));
 TABLE(mod_register, ACCESS("access", "all"), ACCESS("access_from", NULL), ACCESS("access_remove", "all"),
     ANY("allow_modules"), BOOL("captcha_protected", "false"), ACCESS("ip_access", "all"),
     COUNT("password_strength", "0"), TEXT("redirect_url", NULL), {"registration_watchers", OPTION_JIDS},
@@ -228,6 +233,8 @@ const struct registered known_modules[] = {
     ROW(mod_proxy65),
     ROW(mod_pubsub),
     ROW(mod_pubsub_serverinfo),
+    ROW(mod_push),
+    ROW(mod_push_keepalive),
     ROW(mod_register),
     BARE("mod_register_web"),
     ROW(mod_roster),

@@ -289,6 +289,16 @@ static enum hook_verdict on_waits(struct module_instance *instance, struct hook_
 	return HOOK_PASS;
 }
 
+/* XEP-0359: the server put the id on it that it has in the user's archive. */
+static bool is_archived(const struct user *user, const struct stanza *message)
+{
+	struct strbuf id = {0};
+	strbuf_printf(&id, "<stanza-id xmlns='urn:xmpp:sid:0' by='%.*s'", STR_FMT(jid_bare(user_jid(user))));
+	bool found = message->tail.len && memmem(message->tail.ptr, message->tail.len, id.ptr, id.len);
+	strbuf_fini(&id);
+	return found;
+}
+
 /* Another device got it; one that is away gets it from the archive. */
 static enum hook_verdict on_delivered(struct module_instance *instance, struct hook_message_delivered *event)
 {
@@ -296,7 +306,7 @@ static enum hook_verdict on_delivered(struct module_instance *instance, struct h
 	struct push_rules rules = rules_of(instance);
 	struct push_news news;
 	rules.messages_only = true;
-	if (!push || !host_module(user_host(event->user), "mod_mam"))
+	if (!push || !is_archived(event->user, event->stanza))
 		return HOOK_PASS;
 	push_judge(event->stanza, event->from, &rules, &news);
 	tell(push, LEFT, NULL, &news);
