@@ -2,9 +2,9 @@
 """One delivery path: whatever a client has and whatever happens to it, it sees each message once.
 
 A cell of the matrix is a combination of stream management, archive, carbons, one or two devices, and what becomes of
-the phone while messages are sent. What each device should see is computed from the rules in Cell, the same for all
-cells. A second device, the laptop, stays where it is, but for what happens to all: being offline, and the end of the
-server.
+the phone while messages are sent. What each device should see, and when the phone's push service is told, is computed
+from the rules in Cell, the same for all cells. A second device, the laptop, stays where it is, but for what happens to
+all: being offline, and the end of the server.
 """
 import itertools
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ import pytest
 from harness import ns
 from harness.bookkeeper import Bookkeeper
 from harness.device import Device, mam_offered
+from harness.push import PushService, enable
 from harness.settings import Settings
 
 pytestmark = pytest.mark.only("stanzad")
@@ -78,6 +79,15 @@ class Cell:
             return False
         return self.management or self.is_reading(name, phase) or not self.is_there(name, phase)
 
+    def is_told(self, target, phase):
+        """The service of the phone is told when the server knows that the phone is away, and has the message for it.
+        None: it may be, as far as anybody knows."""
+        if phase == HERE or self.fate == "online":
+            return False
+        if phase == MEANWHILE and self.fate in ("dead", "killed"):
+            return None
+        return self.may_see("phone", target, phase)
+
 
 CELLS = [Cell(*each) for each in itertools.product((True, False), (True, False), (True, False), (1, 2), FATES)]
 
@@ -86,8 +96,11 @@ CELLS = [Cell(*each) for each in itertools.product((True, False), (True, False),
 
 
 def settings(archive):
-    modules = {"mod_stream_mgmt": {"resend_on_timeout": True}, "mod_carboncopy": {}, "mod_client_state": {}}
-    return Settings(modules={**modules, **({"mod_mam": {"default": "always"}} if archive else {})})
+    modules = {"mod_stream_mgmt": {"resend_on_timeout": True}, "mod_carboncopy": {}, "mod_client_state": {},
+               "mod_push": {}, "mod_push_keepalive": {}}
+    return Settings(
+        modules={**modules, **({"mod_mam": {"default": "always"}} if archive else {})},
+        listeners={"component": {"module": "ejabberd_service", "password": "secret", "check_from": False}})
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +126,9 @@ def stage(request, cell, servers, cast_for):
     server = servers(cell.archive)
     if not server.process:      # a cell before this one broke off between a kill and the start
         server.start()
-    return Stage(cell, server, cast_for(server))
+    stage = Stage(cell, server, cast_for(server))
+    yield stage
+    stage.service.drop()
 
 
 class Stage:
@@ -121,6 +136,8 @@ class Stage:
         self.cell, self.server, self.cast = cell, server, cast
         self.user = cast.account("juliet")
         self.devices = {name: self.device(name) for name in cell.names}
+        self.service = PushService(server, f"{self.user}.localhost").attach()
+        assert enable(self.devices["phone"], self.service.host, "phone").get("type") == "result"
         self.romeo = self.sender()
         self.sent = []          # (body, target, phase)
 
@@ -153,6 +170,13 @@ class Stage:
             for body, target, phase in self.sent[-len(TARGETS):]:
                 if name in self.cell.takers(target, phase):
                     device.read(body)
+
+    def check_notifications(self):
+        told = [self.cell.is_told(target, phase) for _, target, phase in self.sent]
+        if any(told):
+            assert self.service.take_one().node == "phone"
+        elif None not in told:
+            self.service.nothing_new(self.romeo)
 
 
 # -- what happens to the phone, and how it comes back ------------------------------------------------------------
@@ -190,7 +214,9 @@ def killed(stage):
     for device in stage.devices.values():
         device.drop()
     stage.romeo.drop()
+    stage.service.drop()
     stage.server.start()
+    stage.service.attach()
     stage.romeo = stage.sender()
     stage.say(AGAIN)
 
@@ -204,6 +230,7 @@ def test_cell(stage, cell):
     for device in stage.devices.values():
         device.remember()
     FATE[cell.fate](stage)
+    stage.check_notifications()
     for device in stage.devices.values():
         device.acks = True
         device.come_back()
