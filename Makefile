@@ -33,7 +33,8 @@ install: build/build.ninja
 # Kills a server with -9 again and again under load, and checks the books.
 torture: all
 	@tools/dependencies check
-	@STANZAD_BUILD=$(abspath build) STANZAD_TEST_CRASHES=$(or $(CRASHES),300) tests/functional/run -s -k test_torture
+	@STANZAD_BUILD=$(abspath build) STANZAD_TEST_CRASHES=$(or $(CRASHES),300) \
+		tests/functional/run -s -k test_torture
 
 bench: all
 	@ninja -C build bench-programs
