@@ -3,7 +3,6 @@
 
 #include "modules/mod_mam/mam.h"
 #include "modules/storage_options.h"
-#include "route/privacy.h"
 #include "stanzad/mem.h"
 
 /* --- users ------------------------------------------------------------------------------------ */
@@ -66,15 +65,23 @@ static void strip(struct hook_stanza *event)
 	hook_replace(event, mam_stanza_id_strip(event->stanza, jid_bare(user_jid(event->user))));
 }
 
+static bool is_own_server(const struct user *user, const struct jid *peer)
+{
+	return !peer->local_len && str_eq(jid_domain(peer), jid_domain(user_jid(user)));
+}
+
 /* XEP-0313 6.1: what the user's lists refuse does not appear in the archive. */
 static bool passes_lists(
     const struct hook_stanza *event, struct session *session, enum hook_direction direction)
 {
+	struct host *host = user_host(event->user);
+	const struct jid *peer = direction == HOOK_OUT ? event->to : event->from;
 	struct hook_stanza question = *event;
 	question.session = session;
 	question.direction = direction;
-	return !hook_is_used(user_host(event->user), HOOK_privacy_check) ||
-	       privacy_check(&question) == HOOK_PASS;
+	return !hook_is_used(host, HOOK_privacy_check) || is_own_server(event->user, peer) ||
+	       jid_bare_eq(peer, user_jid(event->user)) ||
+	       hook_run_privacy_check(host, &question) == HOOK_PASS;
 }
 
 static enum hook_verdict on_send(struct module_instance *instance, struct hook_stanza *event)
