@@ -70,6 +70,21 @@ static int row_run(struct store_op *op, struct db *db, struct err *err)
 	return result;
 }
 
+int mam_read_range(struct db *db, const struct mam_range *range,
+    bool (*row)(void *arg, int64_t id, struct str xml), void *arg, struct err *err)
+{
+	struct db_rows *rows = DB_QUERY(db, err,
+	    "SELECT timestamp, xml FROM archive WHERE {host=} username = ? AND timestamp > ? AND timestamp <= ? "
+	    "ORDER BY timestamp",
+	    DB_P_TEXT(range->host), DB_P_TEXT(range->user), DB_P_INT(range->after), DB_P_INT(range->upto));
+	bool more = true;
+	int rc = 1;
+	while (more && (rc = db_next(rows, err)) > 0)
+		more = row(arg, db_int(rows, 0), db_text(rows, 1));
+	db_end(&rows);
+	return rc < 0 ? -1 : 0;
+}
+
 /* --- on the user's worker --------------------------------------------------------------------- */
 
 static void count(const struct user *user, unsigned metric)

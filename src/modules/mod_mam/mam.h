@@ -110,6 +110,15 @@ bool mam_archive_owes(struct mam_user *mam, const struct stanza *live);
  * user_send, behind HOOK_LATE. 0: it is not archived. */
 int64_t mam_sent_id(const struct user *user, const struct stanza *message);
 
+/* What is in the archive of a user between two ids: behind the first, up to the second. */
+struct mam_range {
+	struct str host, user;
+	int64_t after, upto;
+};
+/* On a storage thread: calls row for each, oldest first, until it says false. */
+int mam_read_range(struct db *db, const struct mam_range *range,
+    bool (*row)(void *arg, int64_t id, struct str xml), void *arg, struct err *err);
+
 /* --- retract.c: XEP-0424 4 --- */
 struct mam_retraction {
 	struct str host, user;  /* whose archive */
