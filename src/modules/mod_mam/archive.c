@@ -174,8 +174,12 @@ bool mam_archive_owes(struct mam_user *mam, const struct stanza *live)
 	return true;
 }
 
-int64_t mam_sent_id(const struct user *user, const struct stanza *message)
+struct stanza *mam_sent_copy(const struct user *user, struct stanza *message)
 {
 	const struct mam_user *mam = mam_user_of(user);
-	return mam && mam->sent.stanza == message ? mam->sent.id : 0;
+	if (!mam || mam->sent.stanza != message)
+		return stanza_ref(message);
+	char stanza_id[MAM_STANZA_ID_MAX];
+	size_t len = mam_stanza_id_write(stanza_id, jid_bare(user_jid(user)), mam->sent.id);
+	return stanza_with_tail(message, (struct str){stanza_id, len});
 }

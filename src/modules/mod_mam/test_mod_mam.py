@@ -482,3 +482,22 @@ class TestOfflineFromTheArchive:
             got += messages(again)
         got = {int(each.findtext(BODY).split()[0]) for each in got + messages(again)}
         assert got == set(range(min(got), 300))
+
+
+def test_copies_carry_the_id(own_server, cast_for):
+    """XEP-0313 3.5: those of what was sent, too; nobody else sees the sender's id."""
+    server = own_server(modules={"mod_mam": {"default": "always"}, "mod_carboncopy": {}}).start()
+    cast = cast_for(server)
+    romeo, juliet = cast.client("romeo").online(), cast.client("juliet").online()
+    others = [cast.client(name, "other").online(priority=-1) for name in ("romeo", "juliet")]
+    for other in others:
+        other.iq("set", "<enable xmlns='urn:xmpp:carbons:2'/>")
+    romeo.message(juliet.bare, "x")
+    romeo.message(romeo.bare, "note")
+    assert len(own_ids(messages(juliet, romeo)[0], juliet)) == 1
+    sent, received = wait_rows(server, romeo, 2), wait_rows(server, juliet, 1)
+    forwarded = "{urn:xmpp:forward:0}forwarded/{jabber:client}message"
+    for client, row in zip(others, (sent[0], received[0])):
+        copy = messages(client, romeo)[0].find(f".//{forwarded}")
+        assert [(each.get("by"), each.get("id")) for each in copy.findall(STANZA_ID)] == [(client.bare, str(row[0]))]
+    assert [own_ids(each, romeo) for each in messages(romeo)] == [[str(sent[1][0])]]
