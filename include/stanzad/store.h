@@ -30,7 +30,7 @@ struct store_op {
 	/* result: what run returned, or < 0 when the commit failed; err says why. Frees the op. */
 	void (*done)(struct store_op *op, int result, const struct err *err);
 	struct {
-		void *words[10];
+		void *words[11];
 		struct err err;
 	} own; /* private */
 };

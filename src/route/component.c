@@ -121,8 +121,11 @@ static void hand_here(
 static void on_parcel(struct mail *mail)
 {
 	struct parcel *parcel = (struct parcel *)mail;
+	struct envelope_before before;
+	envelope_enter(parcel->envelope, &before);
 	hand_here(parcel->link, &parcel->envelope->from, &parcel->envelope->to, parcel->envelope->stanza);
 	parcel_free(parcel);
+	envelope_leave(&before);
 }
 
 static void hand(
@@ -196,8 +199,11 @@ void component_release(void *arg)
 			held_add(here, parcel);
 			continue;
 		}
+		struct envelope_before before;
+		envelope_enter(parcel->envelope, &before);
 		deliver_domain(&parcel->envelope->from, &parcel->envelope->to, parcel->envelope->stanza);
 		parcel_free(parcel);
+		envelope_leave(&before);
 	}
 }
 
@@ -248,6 +254,8 @@ static void on_returned(struct mail *mail)
 	const struct jid *from = &envelope->from, *to = &envelope->to;
 	const struct local_route *local = local_route_of(jid_domain(to));
 	const struct member *member = NULL;
+	struct envelope_before before;
+	envelope_enter(envelope, &before);
 	if (local && component_route_is(local))
 		member = choose(members_now(local->arg), from, to, stays);
 	if (member)
@@ -255,6 +263,7 @@ static void on_returned(struct mail *mail)
 	else
 		bounce_absent(from, to, envelope->stanza);
 	envelope_free(envelope);
+	envelope_leave(&before);
 }
 
 /* Always by mail: what is older is on its way back the same way. */

@@ -84,8 +84,11 @@ static void answered_here(const struct jid *from, const struct jid *to, struct s
 static void on_answer(struct mail *mail)
 {
 	struct envelope *envelope = (struct envelope *)mail;
+	struct envelope_before before;
+	envelope_enter(envelope, &before);
 	answered_here(&envelope->from, &envelope->to, envelope->stanza);
 	envelope_free(envelope);
+	envelope_leave(&before);
 }
 
 void iq_request_answered(const struct jid *from, const struct jid *to, struct stanza *stanza)

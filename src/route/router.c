@@ -29,11 +29,26 @@ struct envelope *envelope_new(const struct jid *from, const struct jid *to, stru
 	envelope->to.text = envelope->text + from_text.len;
 	envelope->stanza = stanza ? stanza_ref(stanza) : NULL;
 	envelope->trace = trace_carry();
+	envelope->receipt = receipt_carry();
 	return envelope;
+}
+
+void envelope_enter(struct envelope *envelope, struct envelope_before *before_r)
+{
+	trace_enter(envelope->trace, &before_r->trace);
+	receipt_enter(envelope->receipt, &before_r->receipt);
+	envelope->receipt = NULL;
+}
+
+void envelope_leave(const struct envelope_before *before)
+{
+	receipt_leave(before->receipt);
+	trace_leave(before->trace);
 }
 
 void envelope_free(struct envelope *envelope)
 {
+	receipt_drop(&envelope->receipt);
 	stanza_unref(&envelope->stanza);
 	free(envelope);
 }
@@ -51,11 +66,11 @@ static void deliver_home(const struct jid *from, const struct jid *to, struct st
 static void on_home(struct mail *mail)
 {
 	struct envelope *envelope = (struct envelope *)mail;
-	struct trace *before;
-	trace_enter(envelope->trace, &before);
+	struct envelope_before before;
+	envelope_enter(envelope, &before);
 	deliver_home(&envelope->from, &envelope->to, envelope->stanza);
 	envelope_free(envelope);
-	trace_leave(before);
+	envelope_leave(&before);
 }
 
 static bool has_room(struct worker *home, const struct jid *from, const struct stanza *stanza)
@@ -118,11 +133,11 @@ static struct host *filter_host(const struct jid *from, const struct jid *to)
 static void on_post(struct mail *mail)
 {
 	struct envelope *envelope = (struct envelope *)mail;
-	struct trace *before;
-	trace_enter(envelope->trace, &before);
+	struct envelope_before before;
+	envelope_enter(envelope, &before);
 	route(&envelope->from, &envelope->to, envelope->stanza);
 	envelope_free(envelope);
-	trace_leave(before);
+	envelope_leave(&before);
 }
 
 static void post(

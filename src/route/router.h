@@ -2,6 +2,7 @@
 /* The parts of the router that call each other. Everyone else includes stanzad/route.h. On a worker. */
 #pragma once
 
+#include "loop/receipt.h"
 #include "loop/worker.h"
 #include "route/trace.h"
 #include "stanzad/module.h"
@@ -11,12 +12,20 @@ struct envelope {
 	struct mail mail;
 	struct stanza *stanza;
 	struct trace *trace;
+	struct receipt *receipt;
 	struct jid from, to;
 	char text[];
 };
 
 struct envelope *envelope_new(const struct jid *from, const struct jid *to, struct stanza *stanza);
 void envelope_free(struct envelope *envelope);
+/* What is done with it belongs to what caused it, until envelope_leave. Between the two it can be freed. */
+struct envelope_before {
+	struct trace *trace;
+	struct receipt *receipt;
+};
+void envelope_enter(struct envelope *envelope, struct envelope_before *before_r);
+void envelope_leave(const struct envelope_before *before);
 
 /* local router: to the JID of a host of ours, without a local part. */
 void local_deliver(struct host *host, const struct jid *from, const struct jid *to, struct stanza *stanza);

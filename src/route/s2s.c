@@ -61,11 +61,13 @@ static struct s2s_item *item_new(const struct jid *from, const struct jid *to, s
 	item->from.text = memcpy(item->text, from_text.ptr, from_text.len);
 	item->to.text = memcpy(item->text + from_text.len, to_text.ptr, to_text.len);
 	item->expires_ms = clock_mono_ms() + ITEM_WAIT_MS;
+	item->receipt = receipt_carry();
 	return item;
 }
 
 void s2s_item_free(struct s2s_item *item)
 {
+	receipt_drop(&item->receipt);
 	stanza_unref(&item->stanza);
 	free(item);
 }
@@ -120,8 +122,12 @@ static void queue_bounce(struct s2s_queue *queue, enum stanza_condition conditio
 	struct s2s_item *item;
 	*queue = (struct s2s_queue){0};
 	while ((item = s2s_queue_take(&all))) {
+		struct receipt *before;
+		receipt_enter(item->receipt, &before);
+		item->receipt = NULL;
 		bounce(&item->from, &item->to, item->stanza, condition, text);
 		s2s_item_free(item);
+		receipt_leave(before);
 	}
 }
 
@@ -378,8 +384,11 @@ static void deliver_home(const struct jid *from, const struct jid *to, struct st
 static void on_home(struct mail *mail)
 {
 	struct envelope *envelope = (struct envelope *)mail;
+	struct envelope_before before;
+	envelope_enter(envelope, &before);
 	deliver_home(&envelope->from, &envelope->to, envelope->stanza);
 	envelope_free(envelope);
+	envelope_leave(&before);
 }
 
 struct worker *s2s_home(struct str local, struct str remote)

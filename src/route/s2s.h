@@ -20,6 +20,7 @@ struct s2s_item {
 	struct s2s_item *next;
 	struct stanza *stanza;
 	struct jid from, to;
+	struct receipt *receipt; /* dropped with it */
 	uint64_t expires_ms; /* clock_mono_ms: bounced when no stream has taken it by then */
 	uint64_t mark;       /* the stream's own: where it ends in what was sent, or its number */
 	char text[];         /* of from and to */

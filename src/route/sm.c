@@ -303,8 +303,8 @@ static void on_user(struct user_waiter *waiter, struct user *user)
 {
 	struct delivery *delivery = (struct delivery *)waiter;
 	struct envelope *envelope = delivery->envelope;
-	struct trace *before;
-	trace_enter(envelope->trace, &before);
+	struct envelope_before before;
+	envelope_enter(envelope, &before);
 	if (user) {
 		TRACE(STAGE_LOADED, "read from storage");
 		deliver_to(user, &envelope->from, &envelope->to, envelope->stanza);
@@ -313,7 +313,7 @@ static void on_user(struct user_waiter *waiter, struct user *user)
 	}
 	envelope_free(envelope);
 	free(delivery);
-	trace_leave(before);
+	envelope_leave(&before);
 }
 
 void sm_deliver(struct host *host, const struct jid *from, const struct jid *to, struct stanza *stanza)
@@ -364,6 +364,8 @@ static void on_undelivered(struct user_waiter *waiter, struct user *user)
 {
 	struct undelivered *undelivered = (struct undelivered *)waiter;
 	struct envelope *envelope = undelivered->envelope;
+	struct envelope_before before;
+	envelope_enter(envelope, &before);
 	if (!user)
 		bounce(&envelope->from, &envelope->to, envelope->stanza, SE_internal_server_error);
 	else if (envelope->stanza->kind == STANZA_IQ)
@@ -372,6 +374,7 @@ static void on_undelivered(struct user_waiter *waiter, struct user *user)
 		sm_message(user, &envelope->from, &envelope->to, envelope->stanza);
 	envelope_free(envelope);
 	free(undelivered);
+	envelope_leave(&before);
 }
 
 void session_undelivered(const struct jid *user, const struct jid *from, const struct jid *to,

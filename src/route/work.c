@@ -5,6 +5,7 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "loop/receipt.h"
 #include "route/host_private.h"
 
 struct work {
@@ -13,6 +14,7 @@ struct work {
 	struct module_instance *instance;
 	module_work *run, *done;
 	void *arg;
+	struct receipt *receipt;
 };
 
 static struct work *work_new(struct module_instance *instance, module_work *run, module_work *done, void *arg)
@@ -22,6 +24,7 @@ static struct work *work_new(struct module_instance *instance, module_work *run,
 	work->run = run;
 	work->done = done;
 	work->arg = arg;
+	work->receipt = receipt_carry();
 	__atomic_add_fetch(&instance->calls, 1, __ATOMIC_ACQ_REL);
 	return work;
 }
@@ -37,8 +40,11 @@ static void work_free(struct work *work)
 static void on_posted(struct mail *mail)
 {
 	struct work *work = list_entry(mail, struct work, mail);
+	struct receipt *before;
+	receipt_enter(work->receipt, &before);
 	work->run(work->instance, work->arg);
 	work_free(work);
+	receipt_leave(before);
 }
 
 void module_post(struct module_instance *instance, struct str bare, module_work *fn, void *arg)
@@ -59,9 +65,12 @@ static void on_run(struct job *job)
 static void on_done(struct job *job)
 {
 	struct work *work = list_entry(job, struct work, job);
+	struct receipt *before;
+	receipt_enter(work->receipt, &before);
 	if (work->done)
 		work->done(work->instance, work->arg);
 	work_free(work);
+	receipt_leave(before);
 }
 
 void module_run(struct module_instance *instance, module_work *run, module_work *done, void *arg)

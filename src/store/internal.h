@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "loop/executor.h"
+#include "loop/receipt.h"
 #include "store/db.h"
 #include "store/settings.h"
 #include "store/store_open.h"
@@ -22,6 +23,7 @@ struct ticket {
 			struct list readers; /* of a write: reads of its key that came after it */
 		};
 	};
+	struct receipt *receipt; /* of who submitted it */
 	uint64_t number; /* of a write: they are durable in this order */
 	int result;
 	bool finished;

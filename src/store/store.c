@@ -22,8 +22,11 @@ struct store store = {
 static void finish(struct ticket *ticket)
 {
 	struct store_op *op = ticket_op(ticket);
+	struct receipt *before;
 
+	receipt_enter(ticket->receipt, &before);
 	op->done(op, ticket->result, &op->own.err);
+	receipt_leave(before);
 }
 
 static void on_done(struct mail *mail)
@@ -248,7 +251,7 @@ void store_submit(struct store_op *op)
 {
 	struct ticket *ticket = ticket_of(op);
 
-	*ticket = (struct ticket){.home = worker_self()};
+	*ticket = (struct ticket){.home = worker_self(), .receipt = receipt_carry()};
 	op->own.err.text[0] = '\0';
 	assert(ticket->home);
 	pthread_mutex_lock(&store.lock);

@@ -42,9 +42,11 @@ static struct ticket *take(struct batch *batch)
 
 static int run_op(void *arg, struct db *db, struct err *err)
 {
-	struct store_op *op = ticket_op(arg);
+	struct ticket *ticket = arg;
+	struct store_op *op = ticket_op(ticket);
+	int result = op->run(op, db, err);
 
-	return op->run(op, db, err);
+	return result >= 0 && receipt_run_also(ticket->receipt, db, err) < 0 ? -1 : result;
 }
 
 /* Everything in the batch that had not failed by itself has failed now. */

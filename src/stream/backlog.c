@@ -36,11 +36,19 @@ static struct unsent *unsent_new(const struct jid *from, const struct jid *to, s
 	unsent->from.text = memcpy(unsent->text, from_text.ptr, from_text.len);
 	unsent->to.text = memcpy(unsent->text + from_text.len, to_text.ptr, to_text.len);
 	unsent->queued_ms = clock_mono_ms();
+	unsent->receipt = receipt_carry();
 	return unsent;
+}
+
+void unsent_enter(struct unsent *unsent, struct receipt **before_r)
+{
+	receipt_enter(unsent->receipt, before_r);
+	unsent->receipt = NULL;
 }
 
 void unsent_free(struct unsent **unsent)
 {
+	receipt_drop(&(*unsent)->receipt);
 	stanza_unref(&(*unsent)->stanza);
 	free(*unsent);
 	*unsent = NULL;

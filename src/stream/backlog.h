@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "loop/receipt.h"
 #include "net/conn.h"
 #include "stanzad/stanza.h"
 
@@ -12,6 +13,7 @@ struct unsent {
 	struct unsent *next;
 	struct stanza *stanza;
 	struct jid from, to;
+	struct receipt *receipt; /* dropped when it is freed */
 	uint64_t end; /* the byte of the stream behind it; UINT64_MAX: it was never written */
 	uint64_t queued_ms;
 	int priority; /* the owner's own word */
@@ -36,6 +38,8 @@ void backlog_keep(
 void backlog_trim(struct backlog *backlog, const struct conn *conn);
 /* The oldest one, to be given to unsent_free; NULL. */
 struct unsent *backlog_take(struct backlog *backlog);
+/* What is done with it is on behalf of who sent it, until receipt_leave; it can be freed before that. */
+void unsent_enter(struct unsent *unsent, struct receipt **before_r);
 void unsent_free(struct unsent **unsent);
 
 /* After the loops ended. */

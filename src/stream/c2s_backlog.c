@@ -23,10 +23,13 @@ void c2s_backlog_add(struct c2s *c2s, const struct jid *from, const struct jid *
 void c2s_backlog_give_back(struct c2s *c2s)
 {
 	struct unsent *unsent;
+	struct receipt *before;
 	c2s_backlog_trim(c2s);
 	while ((unsent = backlog_take(&c2s->backlog))) {
+		unsent_enter(unsent, &before);
 		session_undelivered(&c2s->jid, &unsent->from, &unsent->to, unsent->stanza, unsent->priority,
 		    unsent->queued_ms);
 		unsent_free(&unsent);
+		receipt_leave(before);
 	}
 }

@@ -89,13 +89,16 @@ static bool on_deliver(void *stream, const struct jid *from, const struct jid *t
 void component_part(struct component *component, bool at_last)
 {
 	struct unsent *unsent;
+	struct receipt *before;
 	backlog_trim(&component->backlog, component->peer.conn);
 	unsent = component->backlog.first;
 	if (!at_last && unsent && unsent->end != UINT64_MAX)
 		return;
 	while ((unsent = backlog_take(&component->backlog))) {
+		unsent_enter(unsent, &before);
 		component_link_return(component->link, &unsent->from, &unsent->to, unsent->stanza);
 		unsent_free(&unsent);
+		receipt_leave(before);
 	}
 	component_link_close(&component->link);
 }

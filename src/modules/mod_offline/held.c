@@ -3,6 +3,7 @@
 
 #include "modules/mod_offline/offline.h"
 #include "stanzad/mem.h"
+#include "stanzad/receipt.h"
 
 /* What is held for one session; beyond that stanzas are delivered at once, before the offline messages. */
 #define HELD_MAX 1000
@@ -12,6 +13,7 @@ struct offline_held_stanza {
 	struct offline_held_stanza *next;
 	struct jid from, to; /* heap */
 	struct stanza *stanza;
+	struct receipt *receipt;
 };
 
 static void add(struct offline_held *held, const struct hook_stanza *event)
@@ -20,6 +22,7 @@ static void add(struct offline_held *held, const struct hook_stanza *event)
 	one->from = jid_dup_heap(event->from);
 	one->to = jid_dup_heap(event->to);
 	one->stanza = stanza_ref(event->stanza);
+	one->receipt = receipt_carry();
 	if (!held->first)
 		held->end = &held->first;
 	*held->end = one;
@@ -50,6 +53,7 @@ static void free_one(struct offline_held_stanza *one)
 	free((char *)one->from.text);
 	free((char *)one->to.text);
 	stanza_unref(&one->stanza);
+	receipt_drop(&one->receipt);
 	free(one);
 }
 
@@ -66,6 +70,9 @@ void offline_held_release(struct offline_held *held, struct session *session)
 	struct jid to = session ? jid_dup_heap(session_jid(session)) : (struct jid){0};
 	while (held->first) {
 		struct offline_held_stanza *one = take(held);
+		struct receipt *before;
+		receipt_enter(one->receipt, &before);
+		one->receipt = NULL;
 		/* Delivering may end the session. */
 		session = user ? user_session(user, jid_resource(&to)) : NULL;
 		if (session)
@@ -73,6 +80,7 @@ void offline_held_release(struct offline_held *held, struct session *session)
 		else
 			route_anew(one);
 		free_one(one);
+		receipt_leave(before);
 	}
 	free((char *)to.text);
 	*held = (struct offline_held){0};
