@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "modules/mod_mam/query.h"
 
+#define WHOLE_ROWS 500
 #define OF_ALL ""
 #define OF_USER "username = ? AND "
 #define OF_PEER "username = ? AND bare_peer = ? AND "
@@ -78,6 +79,14 @@ int mam_purge_step(struct mam_purge *purge, unsigned most, struct db *db, struct
 		purge->cursor = rows[count - 1].id;
 	arena_fini(&arena);
 	return count;
+}
+
+int mam_purge_whole(struct mam_purge *purge, struct db *db, struct err *err)
+{
+	int count;
+	while ((count = mam_purge_step(purge, WHOLE_ROWS, db, err)) == WHOLE_ROWS)
+		;
+	return count < 0 ? -1 : 0;
 }
 
 int mam_purge_count(const struct mam_purge *purge, struct db *db, int64_t *count_r, struct err *err)

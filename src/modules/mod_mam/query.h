@@ -155,8 +155,22 @@ struct mam_purge {
 };
 /* In a write: deletes at most that many rows. How many were deleted; fewer than most: it is done. < 0 on failure. */
 int mam_purge_step(struct mam_purge *purge, unsigned most, struct db *db, struct err *err);
+/* All of it, in the write of the caller: an account goes with its archive, or not at all. */
+int mam_purge_whole(struct mam_purge *purge, struct db *db, struct err *err);
 /* How many there are to delete. In a read. */
 int mam_purge_count(const struct mam_purge *purge, struct db *db, int64_t *count_r, struct err *err);
+
+/* --- keeper.c ------------------------------------------------------------------------------------------------------ */
+
+/* clang-format off */
+#define MAM_RETENTION_OPTIONS \
+	{"retention", OPTION_DURATION, "infinity", \
+	    "How long archived messages are kept. What is older is deleted, some at a time, within an hour or so.", \
+	    .flags = OPTION_INFINITY}, \
+	{"retention_rule", OPTION_SHAPER, NULL, \
+	    "A rule of `shaper_rules` that says for each user for how many days messages are kept. Who is not in it has " \
+	    "what `retention` says."}
+/* clang-format on */
 
 /* What goes on in the background of a host: retention, the index of words, delete_old_mam_messages_batch. Worker 0.
  * keeper_end is for .leave. */
