@@ -17,12 +17,15 @@ int db_text_state(struct db *db, enum db_text_state *state_r, struct err *err)
 		*state_r = DB_TEXT_NEVER;
 		return 0;
 	}
-	struct db_rows *rows = DB_QUERY(
-	    db, err, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", DB_P_TEXT(STR("archive_text_mark")));
+	struct db_rows *rows =
+	    DB_QUERY(db, err, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?",
+		DB_P_TEXT(STR("archive_text_mark")));
 	int rc = db_next(rows, err);
 	db_end(&rows);
 	if (rc >= 0)
-		*state_r = rc > 0 ? DB_TEXT_THERE : store.settings.may_upgrade ? DB_TEXT_CAN_BE : DB_TEXT_NEVER;
+		*state_r = rc > 0                       ? DB_TEXT_THERE
+			   : store.settings.may_upgrade ? DB_TEXT_CAN_BE
+							: DB_TEXT_NEVER;
 	return rc < 0 ? -1 : 0;
 }
 
@@ -77,7 +80,8 @@ static bool is_letter(uint32_t c)
 {
 	if (c < 0x80)
 		return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-	return c >= 0xc0 && !(c >= 0x2000 && c <= 0x2bff) && !(c >= 0x3000 && c <= 0x303f) && !(c >= 0xff00 && c <= 0xff0f);
+	return c >= 0xc0 && !(c >= 0x2000 && c <= 0x2bff) && !(c >= 0x3000 && c <= 0x303f) &&
+	       !(c >= 0xff00 && c <= 0xff0f);
 }
 
 /* Each character of such a script counts as a word: then a phrase of them is found wherever it is. */
@@ -160,8 +164,8 @@ int db_text_put(struct db *db, int64_t key, struct str tags, struct str text, st
 {
 	struct strbuf spaced = {0};
 	put_spaced(&spaced, text);
-	int64_t rc = DB_EXEC(db, err, "INSERT INTO archive_text (rowid, tags, body) VALUES (?, ?, ?)", DB_P_INT(key),
-	    DB_P_TEXT(tags), DB_P_TEXT(strbuf_view(&spaced)));
+	int64_t rc = DB_EXEC(db, err, "INSERT INTO archive_text (rowid, tags, body) VALUES (?, ?, ?)",
+	    DB_P_INT(key), DB_P_TEXT(tags), DB_P_TEXT(strbuf_view(&spaced)));
 	strbuf_fini(&spaced);
 	return rc < 0 ? -1 : 0;
 }
@@ -171,23 +175,23 @@ int db_text_remove(struct db *db, int64_t key, struct str tags, struct str text,
 	struct strbuf spaced = {0};
 	put_spaced(&spaced, text);
 	int64_t rc = DB_EXEC(db, err,
-	    "INSERT INTO archive_text (archive_text, rowid, tags, body) VALUES ('delete', ?, ?, ?)", DB_P_INT(key),
-	    DB_P_TEXT(tags), DB_P_TEXT(strbuf_view(&spaced)));
+	    "INSERT INTO archive_text (archive_text, rowid, tags, body) VALUES ('delete', ?, ?, ?)",
+	    DB_P_INT(key), DB_P_TEXT(tags), DB_P_TEXT(strbuf_view(&spaced)));
 	strbuf_fini(&spaced);
 	return rc < 0 ? -1 : 0;
 }
 
-#define FIND                                                                                                           \
-	"SELECT rowid FROM archive_text WHERE archive_text MATCH ? AND rowid BETWEEN ? AND ? "                         \
+#define FIND                                                                                                 \
+	"SELECT rowid FROM archive_text WHERE archive_text MATCH ? AND rowid BETWEEN ? AND ? "               \
 	"AND ? ORDER BY rowid "
 
-struct db_rows *db_text_find(struct db *db, struct str tags, struct str words, const struct db_text_range *range,
-    struct err *err)
+struct db_rows *db_text_find(
+    struct db *db, struct str tags, struct str words, const struct db_text_range *range, struct err *err)
 {
 	struct strbuf question = {0};
 	bool any = put_question(&question, tags, words) > 0;
-	struct db_param params[] = {DB_P_TEXT(strbuf_view(&question)), DB_P_INT(range->from), DB_P_INT(range->to),
-	    DB_P_INT(any)};
+	struct db_param params[] = {
+	    DB_P_TEXT(strbuf_view(&question)), DB_P_INT(range->from), DB_P_INT(range->to), DB_P_INT(any)};
 	struct db_rows *rows = range->backwards ? db_query_params(db, FIND "DESC", params, 4, err)
 						: db_query_params(db, FIND "ASC", params, 4, err);
 	strbuf_fini(&question);

@@ -16,8 +16,8 @@
 #define ARCHIVE_FULL_PEER_INDEX                                                                              \
 	"CREATE INDEX i_archive_username_peer_timestamp ON archive ({host,} username, peer, timestamp); "
 
-/* A change of a table that is there: needed when it lacks the column, or wanted when it lacks the index. SQL: several
- * statements, with marks. */
+/* A change of a table that is there: needed when it lacks the column, or wanted when it lacks the index. SQL:
+ * several statements, with marks. */
 static const struct step {
 	const char *table;
 	const char *column, *owner; /* with the version of the owner */

@@ -87,7 +87,8 @@ int rsm_parse(const struct xml *elem, struct rsm *rsm_r, struct err *err)
 	unsigned seen = 0;
 	if (set && xml_next(set, "set", NS_RSM))
 		return err_set(err, "there is more than one <set/>");
-	for (const struct xml *child = set ? xml_first_element(set) : NULL; child; child = xml_next_element(child)) {
+	for (const struct xml *child = set ? xml_first_element(set) : NULL; child;
+	     child = xml_next_element(child)) {
 		const struct part *part = part_of(child);
 		if (!part)
 			continue;

@@ -41,7 +41,8 @@ static void test_requests(void)
 	    {SET("<max> 10\n</max>"), {.wanted = true, .has_max = true, .max = 10}},
 	    {SET("<max>0</max>"), {.wanted = true, .has_max = true}},
 	    {SET("<max>007</max>"), {.wanted = true, .has_max = true, .max = 7}},
-	    {SET("<max>10</max><after>a</after>"), {.wanted = true, .has_max = true, .max = 10, .after = STR("a")}},
+	    {SET("<max>10</max><after>a</after>"),
+		{.wanted = true, .has_max = true, .max = 10, .after = STR("a")}},
 	    {SET("<after/>"), {.wanted = true}},
 	    {SET("<before/>"), {.wanted = true, .backwards = true}},
 	    {SET("<before>b&amp;c</before>"), {.wanted = true, .backwards = true, .before = STR("b&c")}},
@@ -49,7 +50,8 @@ static void test_requests(void)
 		{.wanted = true, .backwards = true, .after = STR("a"), .before = STR("b")}},
 	    {SET("<index>371</index>"), {.wanted = true, .has_index = true, .index = 371}},
 	    {SET("<max>4294967296</max>"), {.wanted = true, .has_max = true, .max = UINT32_MAX}},
-	    {SET("<max>99999999999999999999999999</max>"), {.wanted = true, .has_max = true, .max = UINT32_MAX}},
+	    {SET("<max>99999999999999999999999999</max>"),
+		{.wanted = true, .has_max = true, .max = UINT32_MAX}},
 	    {SET("<index>99999999999999999999999999</index>"),
 		{.wanted = true, .has_index = true, .index = UINT64_MAX}},
 	    {SET("<first index='x'>1</first><last/><count>-</count>"), {.wanted = true}},
@@ -104,8 +106,8 @@ static void test_malformed(void)
 /* A failure leaves what the caller had. */
 static void test_untouched(void)
 {
-	struct xml_tree *tree =
-	    xml_parse(STR("<q>" SET("<max>5</max><index>-</index>") "</q>"), STR("urn:x"), &xml_limits_default, NULL, NULL);
+	struct xml_tree *tree = xml_parse(STR("<q>" SET("<max>5</max><index>-</index>") "</q>"), STR("urn:x"),
+	    &xml_limits_default, NULL, NULL);
 	struct rsm rsm = {.max = 77};
 	ok(rsm_parse(tree->root, &rsm, NULL) < 0);
 	is_int(rsm.max, 77);
@@ -132,8 +134,10 @@ static void is_written(struct rsm_page page, const char *want)
 
 static void test_answers(void)
 {
-	is_written((struct rsm_page){.index = RSM_UNKNOWN, .count = RSM_UNKNOWN}, "<set xmlns='" NS_RSM "'/>");
-	is_written((struct rsm_page){.index = 0, .count = 790}, "<set xmlns='" NS_RSM "'><count>790</count></set>");
+	is_written(
+	    (struct rsm_page){.index = RSM_UNKNOWN, .count = RSM_UNKNOWN}, "<set xmlns='" NS_RSM "'/>");
+	is_written(
+	    (struct rsm_page){.index = 0, .count = 790}, "<set xmlns='" NS_RSM "'><count>790</count></set>");
 	is_written((struct rsm_page){STR("a<b"), STR("c"), 0, RSM_UNKNOWN},
 	    "<set xmlns='" NS_RSM "'><first index='0'>a&lt;b</first><last>c</last></set>");
 	is_written((struct rsm_page){STR("a"), STR("a"), RSM_UNKNOWN, 1},
@@ -144,7 +148,8 @@ static void test_answers(void)
 static void test_random(void)
 {
 	static const char *const names[] = {"max", "after", "before", "index", "first", "x"};
-	static const char *const texts[] = {"", "1", "-1", "99999999999999999999", "a", " 5 ", "<max>1</max>", "&lt;"};
+	static const char *const texts[] = {
+	    "", "1", "-1", "99999999999999999999", "a", " 5 ", "<max>1</max>", "&lt;"};
 	uint32_t seed = 1;
 	for (unsigned i = 0; i < 500; i++) {
 		struct strbuf text = {0};

@@ -51,7 +51,9 @@ static enum command_outcome read_age(struct command_call *call, enum mam_kind *k
 		return command_say(call, COMMAND_USAGE, "type is chat, groupchat or all");
 	if (days < 0 || days > clock_real_us() / DAY_US)
 		return command_say(call, COMMAND_USAGE, "days is a number from 0 on");
-	*kind_r = str_is(type, "all") ? MAM_KIND_ALL : str_is(type, "chat") ? MAM_KIND_CHAT : MAM_KIND_GROUPCHAT;
+	*kind_r = str_is(type, "all")    ? MAM_KIND_ALL
+		  : str_is(type, "chat") ? MAM_KIND_CHAT
+					 : MAM_KIND_GROUPCHAT;
 	*before_r = clock_real_us() - days * DAY_US;
 	return COMMAND_OK;
 }
@@ -70,8 +72,9 @@ static enum command_outcome get_mam_count(struct command_call *call)
 	struct err err = {0};
 	enum command_outcome outcome = command_account(call, &account);
 	if (outcome == COMMAND_OK) {
-		struct mam_purge purge = {
-		    .host = jid_domain(&account.jid), .username = jid_local(&account.jid), .before = INT64_MAX};
+		struct mam_purge purge = {.host = jid_domain(&account.jid),
+		    .username = jid_local(&account.jid),
+		    .before = INT64_MAX};
 		struct counting counting = {.purge = &purge};
 		if (store_call(STORE_READ, jid_bare(&account.jid), count_run, &counting, &err) < 0)
 			outcome = command_say(call, COMMAND_FAILED, "%s", err.text);
@@ -148,9 +151,11 @@ static enum command_outcome start_batch(
 	struct err err = {0};
 	if (store_call(STORE_READ, STR_NULL, count_run, &counting, &err) < 0)
 		return command_say(call, COMMAND_FAILED, "%s", err.text);
-	switch (mam_batch_start(purge->host, purge->kind, purge->before, counting.count, (unsigned)size, rate)) {
+	switch (
+	    mam_batch_start(purge->host, purge->kind, purge->before, counting.count, (unsigned)size, rate)) {
 	case MAM_BATCH_OK:
-		return command_say(call, COMMAND_OK, "Removal of %lld messages in progress", (long long)counting.count);
+		return command_say(
+		    call, COMMAND_OK, "Removal of %lld messages in progress", (long long)counting.count);
 	case MAM_BATCH_BUSY:
 		return command_say(call, COMMAND_CONFLICT, "another removal is in progress");
 	default:
@@ -167,7 +172,8 @@ static enum command_outcome delete_old_mam_messages_batch(struct command_call *c
 	if (outcome == COMMAND_OK)
 		outcome = read_age(call, &purge.kind, &purge.before);
 	if (outcome == COMMAND_OK && (size < 1 || size > BATCH_MOST || rate < 1))
-		outcome = command_say(call, COMMAND_USAGE, "batch_size is from 1 to %d, rate from 1 on", BATCH_MOST);
+		outcome = command_say(
+		    call, COMMAND_USAGE, "batch_size is from 1 to %d, rate from 1 on", BATCH_MOST);
 	if (outcome == COMMAND_OK)
 		outcome = start_batch(call, &purge, size, rate);
 	arena_fini(&arena);
@@ -191,7 +197,8 @@ static void put_batch(struct strbuf *out, const struct mam_batch *batch)
 		strbuf_printf(out, "Operation aborted, %lld of %lld messages deleted", deleted, total);
 		break;
 	default:
-		strbuf_printf(out, "Operation failed, %lld of %lld messages deleted: %s", deleted, total, batch->err.text);
+		strbuf_printf(out, "Operation failed, %lld of %lld messages deleted: %s", deleted, total,
+		    batch->err.text);
 		break;
 	}
 }
@@ -223,7 +230,8 @@ static enum command_outcome abort_delete_old_mam_messages(struct command_call *c
 	if (outcome == COMMAND_OK && aborted == MAM_BATCH_NO_HOST)
 		outcome = command_say(call, COMMAND_FAILED, "mod_mam does not run on this host");
 	else if (outcome == COMMAND_OK)
-		outcome = say_string(call, aborted == MAM_BATCH_OK ? "Operation aborted" : "No operation in progress");
+		outcome = say_string(
+		    call, aborted == MAM_BATCH_OK ? "Operation aborted" : "No operation in progress");
 	arena_fini(&arena);
 	return outcome;
 }
@@ -264,20 +272,21 @@ static const struct command_argument host_arguments[] = {
 };
 
 const struct command mam_commands[] = {
-    {"get_mam_count", "mam", "How many messages are in the archive of a user.", user_arguments, COMMAND_VALUE, NULL,
-	get_mam_count},
+    {"get_mam_count", "mam", "How many messages are in the archive of a user.", user_arguments, COMMAND_VALUE,
+	NULL, get_mam_count},
     {"remove_mam_for_user", "mam", "Delete the archive of a user.", user_arguments, COMMAND_RESTUPLE, NULL,
 	remove_mam_for_user},
-    {"remove_mam_for_user_with_peer", "mam", "Delete what is in the archive of a user with one other.", peer_arguments,
-	COMMAND_RESTUPLE, NULL, remove_mam_for_user_with_peer},
-    {"delete_old_mam_messages", "mam", "Delete archived messages that are older than a number of days, and wait for it.",
-	age_arguments, COMMAND_RESCODE, NULL, delete_old_mam_messages},
+    {"remove_mam_for_user_with_peer", "mam", "Delete what is in the archive of a user with one other.",
+	peer_arguments, COMMAND_RESTUPLE, NULL, remove_mam_for_user_with_peer},
+    {"delete_old_mam_messages", "mam",
+	"Delete archived messages that are older than a number of days, and wait for it.", age_arguments,
+	COMMAND_RESCODE, NULL, delete_old_mam_messages},
     {"delete_old_mam_messages_batch", "mam",
-	"Begin to delete archived messages that are older than a number of days, a few at a time.", batch_arguments,
-	COMMAND_RESTUPLE, NULL, delete_old_mam_messages_batch},
+	"Begin to delete archived messages that are older than a number of days, a few at a time.",
+	batch_arguments, COMMAND_RESTUPLE, NULL, delete_old_mam_messages_batch},
     {"delete_old_mam_messages_status", "mam", "How far delete_old_mam_messages_batch is.", host_arguments,
 	COMMAND_VALUE, NULL, delete_old_mam_messages_status},
-    {"abort_delete_old_mam_messages", "mam", "End delete_old_mam_messages_batch before it is done.", host_arguments,
-	COMMAND_VALUE, NULL, abort_delete_old_mam_messages},
+    {"abort_delete_old_mam_messages", "mam", "End delete_old_mam_messages_batch before it is done.",
+	host_arguments, COMMAND_VALUE, NULL, abort_delete_old_mam_messages},
     {0},
 };

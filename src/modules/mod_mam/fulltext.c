@@ -5,8 +5,8 @@
 #include "modules/mod_mam/query.h"
 
 /*
- * A key of the index is the id of the message and, below it, so many bits of the number of the row: so keys are in the
- * order of time, and messages of the same moment in several archives have several keys.
+ * A key of the index is the id of the message and, below it, so many bits of the number of the row: so keys
+ * are in the order of time, and messages of the same moment in several archives have several keys.
  */
 #define ROW_BITS 10
 #define ROW_MASK ((INT64_C(1) << ROW_BITS) - 1)
@@ -24,7 +24,8 @@ static uint64_t hash_more(uint64_t hash, struct str text)
 {
 	for (size_t i = 0; i < text.len; i++)
 		hash = (hash ^ (unsigned char)text.ptr[i]) * UINT64_C(0x100000001b3);
-	return (hash ^ 0xff) * UINT64_C(0x100000001b3); /* no byte of UTF-8: texts do not run into each other */
+	return (hash ^ 0xff) *
+	       UINT64_C(0x100000001b3); /* no byte of UTF-8: texts do not run into each other */
 }
 
 static uint64_t owner_hash(struct str host, struct str username)
@@ -62,7 +63,8 @@ static void tag_wanted(char *out, const struct mam_query *query, const struct db
 
 /* --- finding -------------------------------------------------------------------------------------------- */
 
-static struct db_rows *find(const struct mam_query *query, struct db *db, int64_t from, int64_t to, struct err *err)
+static struct db_rows *find(
+    const struct mam_query *query, struct db *db, int64_t from, int64_t to, struct err *err)
 {
 	char tag[TAGS_MAX];
 	struct db_text_range range = {
@@ -89,8 +91,8 @@ static bool note_fit(void *arg, const struct mam_archived *row)
 }
 
 /* What the index has may be gone from the archive: another program deleted it. */
-int mam_text_ids(const struct mam_query *query, struct db *db, int64_t from, int64_t to, int64_t *ids, size_t most,
-    size_t *count_r, struct err *err)
+int mam_text_ids(const struct mam_query *query, struct db *db, int64_t from, int64_t to, int64_t *ids,
+    size_t most, size_t *count_r, struct err *err)
 {
 	struct db_rows *keys = find(query, db, from, to, err);
 	size_t count = 0;
@@ -151,12 +153,13 @@ int mam_text_is_behind(struct db *db, bool *behind_r, struct err *err)
 static struct db_rows *rows_behind(struct db *db, int64_t mark, struct err *err)
 {
 	struct db_param params[] = {DB_P_INT(mark), DB_P_INT(STEP_ROWS)};
-	return db_multihost(db) ? db_query_params(db,
-				      "SELECT " TEXT_COLUMNS ", server_host FROM archive WHERE id > ? ORDER BY id LIMIT ?",
-				      params, 2, err)
-				: db_query_params(db,
-				      "SELECT " TEXT_COLUMNS ", '' FROM archive WHERE id > ? ORDER BY id LIMIT ?", params,
-				      2, err);
+	return db_multihost(db)
+		   ? db_query_params(db,
+			 "SELECT " TEXT_COLUMNS ", server_host FROM archive WHERE id > ? ORDER BY id LIMIT ?",
+			 params, 2, err)
+		   : db_query_params(db,
+			 "SELECT " TEXT_COLUMNS ", '' FROM archive WHERE id > ? ORDER BY id LIMIT ?", params,
+			 2, err);
 }
 
 static bool is_indexed(struct str txt, int64_t id)
@@ -235,11 +238,12 @@ int mam_text_forget(struct db *db, struct str host, struct str username, int64_t
 	if (mark == MAM_TEXT_NO_MARK)
 		return 0;
 	struct db_rows *rows = DB_QUERY(db, err,
-	    "SELECT id, bare_peer, txt FROM archive WHERE {host=} username = ? AND timestamp = ?", DB_P_TEXT(host),
-	    DB_P_TEXT(username), DB_P_INT(id));
+	    "SELECT id, bare_peer, txt FROM archive WHERE {host=} username = ? AND timestamp = ?",
+	    DB_P_TEXT(host), DB_P_TEXT(username), DB_P_INT(id));
 	int rc = rows ? 1 : -1;
 	while (rc > 0 && (rc = db_next(rows, err)) > 0) {
-		struct mam_text_row row = {db_int(rows, 0), id, host, username, db_text(rows, 1), db_text(rows, 2)};
+		struct mam_text_row row = {
+		    db_int(rows, 0), id, host, username, db_text(rows, 1), db_text(rows, 2)};
 		if (mam_text_forget_row(db, mark, &row, err) < 0)
 			rc = -1;
 	}

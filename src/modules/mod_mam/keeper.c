@@ -37,7 +37,7 @@ struct keeper {
 	struct task words, retention, batch;
 	struct arena username; /* of retention: the archive that it is at */
 	bool words_behind;
-	bool by_user; /* the round of retention goes from user to user */
+	bool by_user;            /* the round of retention goes from user to user */
 	struct mam_batch report; /* with the lock, like the next three */
 	bool batch_lives;        /* the task of an aborted one still does for a moment */
 	unsigned batch_size;
@@ -187,8 +187,8 @@ static int user_run(struct store_op *op, struct db *db, struct err *err)
 	struct task *task = list_entry(op, struct task, op);
 	struct keeper *keeper = task->keeper;
 	struct db_rows *rows =
-	    DB_QUERY(db, err, "SELECT MIN(username) FROM archive WHERE {host=} username > ?", DB_P_TEXT(task->purge.host),
-		DB_P_TEXT(task->purge.username));
+	    DB_QUERY(db, err, "SELECT MIN(username) FROM archive WHERE {host=} username > ?",
+		DB_P_TEXT(task->purge.host), DB_P_TEXT(task->purge.username));
 	int rc = db_next(rows, err);
 	struct str found = rc > 0 ? db_text(rows, 0) : STR_NULL;
 	arena_fini(&keeper->username);
@@ -318,8 +318,8 @@ static struct keeper *keeper_of(struct str host)
 	return NULL;
 }
 
-enum mam_batch_outcome mam_batch_start(struct str host, enum mam_kind kind, int64_t before, int64_t total,
-    unsigned size, int64_t rate)
+enum mam_batch_outcome mam_batch_start(
+    struct str host, enum mam_kind kind, int64_t before, int64_t total, unsigned size, int64_t rate)
 {
 	enum mam_batch_outcome outcome = MAM_BATCH_OK;
 	pthread_mutex_lock(&keepers.lock);

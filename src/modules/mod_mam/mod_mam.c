@@ -281,7 +281,8 @@ static const struct hook_entry hooks[] = {
     {0},
 };
 
-static const char *const user_features[] = {NS_MAM_EXTENDED, NS_MAM_GROUPCHAT, NS_FULLTEXT, NS_SID, NS_RETRACT, NS_RETRACT "#tombstone", NULL};
+static const char *const user_features[] = {
+    NS_MAM_EXTENDED, NS_MAM_GROUPCHAT, NS_FULLTEXT, NS_SID, NS_RETRACT, NS_RETRACT "#tombstone", NULL};
 
 static const struct metric metrics[] = {
     [MAM_METRIC_ARCHIVED] = {"archived_messages", METRIC_COUNTER, "Messages that were archived."},

@@ -2,22 +2,22 @@
 #include "modules/mod_mam/query.h"
 
 /*
- * A page is found by its ids alone: with DISTINCT and LIMIT they come out of an index in order, as many as are wanted
- * and no more. Each statement is a text of its own, since it is the key of what is prepared.
+ * A page is found by its ids alone: with DISTINCT and LIMIT they come out of an index in order, as many as
+ * are wanted and no more. Each statement is a text of its own, since it is the key of what is prepared.
  */
 #define WITH_ALL ""
 #define WITH_BARE "bare_peer = ? AND "
 #define WITH_FULL "peer = ? AND "
 #define ANY_KIND ""
 #define NO_GROUPCHAT " AND (kind IS NULL OR kind <> 'groupchat')"
-#define RANGE(with, kind)                                                                                              \
+#define RANGE(with, kind)                                                                                    \
 	" FROM archive WHERE {host=} username = ? AND " with "timestamp BETWEEN ? AND ?" kind
-#define IDS(with, kind, order)                                                                                         \
+#define IDS(with, kind, order)                                                                               \
 	"SELECT DISTINCT timestamp" RANGE(with, kind) " ORDER BY timestamp " order " LIMIT ?"
 #define COUNT(with, kind) "SELECT COUNT(*) FROM (SELECT 1" RANGE(with, kind) " LIMIT ?) AS matches"
-#define FORMS(with, kind)                                                                                              \
-	{                                                                                                              \
-		IDS(with, kind, "ASC"), IDS(with, kind, "DESC"), COUNT(with, kind)                                     \
+#define FORMS(with, kind)                                                                                    \
+	{                                                                                                    \
+		IDS(with, kind, "ASC"), IDS(with, kind, "DESC"), COUNT(with, kind)                           \
 	}
 
 enum { FORM_FORWARDS, FORM_BACKWARDS, FORM_COUNT, FORMS_OF_EACH };
@@ -28,8 +28,8 @@ static const char *const forms[3][2][FORMS_OF_EACH] = {
     {FORMS(WITH_FULL, ANY_KIND), FORMS(WITH_FULL, NO_GROUPCHAT)},
 };
 
-static struct db_rows *ask(const struct mam_query *query, unsigned form, int64_t from, int64_t to, int64_t limit,
-    struct db *db, struct err *err)
+static struct db_rows *ask(const struct mam_query *query, unsigned form, int64_t from, int64_t to,
+    int64_t limit, struct db *db, struct err *err)
 {
 	struct db_param params[6] = {DB_P_TEXT(query->host), DB_P_TEXT(query->username)};
 	unsigned with = !query->with.ptr ? 0 : query->with_full ? 2 : 1;
@@ -60,8 +60,8 @@ int mam_rows_each(const struct mam_query *query, struct db *db, int64_t id,
 	    DB_P_TEXT(query->host), DB_P_TEXT(query->username), DB_P_INT(id));
 	int rc;
 	while ((rc = db_next(rows, err)) > 0) {
-		struct mam_archived row = {db_int(rows, 0), db_text(rows, 1), db_text(rows, 2), db_text(rows, 3),
-		    db_text(rows, 4), db_text(rows, 5)};
+		struct mam_archived row = {db_int(rows, 0), db_text(rows, 1), db_text(rows, 2),
+		    db_text(rows, 3), db_text(rows, 4), db_text(rows, 5)};
 		if (!each(arg, &row))
 			break;
 	}
@@ -72,15 +72,16 @@ int mam_rows_each(const struct mam_query *query, struct db *db, int64_t id,
 /* 1 when there is one, else 0. */
 static int is_there(const struct mam_query *query, struct db *db, int64_t id, struct err *err)
 {
-	struct db_rows *rows = DB_QUERY(db, err,
-	    "SELECT 1 FROM archive WHERE {host=} username = ? AND timestamp = ? LIMIT 1", DB_P_TEXT(query->host),
-	    DB_P_TEXT(query->username), DB_P_INT(id));
+	struct db_rows *rows =
+	    DB_QUERY(db, err, "SELECT 1 FROM archive WHERE {host=} username = ? AND timestamp = ? LIMIT 1",
+		DB_P_TEXT(query->host), DB_P_TEXT(query->username), DB_P_INT(id));
 	int rc = db_next(rows, err);
 	db_end(&rows);
 	return rc;
 }
 
-static int end_of(const char *sql, struct str host, struct str username, struct db *db, int64_t *id_r, struct err *err)
+static int end_of(
+    const char *sql, struct str host, struct str username, struct db *db, int64_t *id_r, struct err *err)
 {
 	struct db_param params[] = {DB_P_TEXT(host), DB_P_TEXT(username)};
 	struct db_rows *rows = db_query_params(db, sql, params, 2, err);
@@ -91,14 +92,16 @@ static int end_of(const char *sql, struct str host, struct str username, struct 
 	return rc;
 }
 
-int mam_ends_find(struct str host, struct str username, struct db *db, struct mam_ends *ends_r, struct err *err)
+int mam_ends_find(
+    struct str host, struct str username, struct db *db, struct mam_ends *ends_r, struct err *err)
 {
-	int first = end_of("SELECT timestamp FROM archive WHERE {host=} username = ? ORDER BY timestamp LIMIT 1", host,
-	    username, db, &ends_r->first, err);
-	int last =
-	    first > 0 ? end_of("SELECT timestamp FROM archive WHERE {host=} username = ? ORDER BY timestamp DESC LIMIT 1",
-			    host, username, db, &ends_r->last, err)
-		      : first;
+	int first =
+	    end_of("SELECT timestamp FROM archive WHERE {host=} username = ? ORDER BY timestamp LIMIT 1",
+		host, username, db, &ends_r->first, err);
+	int last = first > 0 ? end_of("SELECT timestamp FROM archive WHERE {host=} username = ? ORDER BY "
+				      "timestamp DESC LIMIT 1",
+				   host, username, db, &ends_r->last, err)
+			     : first;
 	ends_r->any = last > 0;
 	return last < 0 ? -1 : 0;
 }
@@ -149,8 +152,8 @@ static int listed_ids(const struct mam_query *query, struct db *db, int64_t from
 	return 0;
 }
 
-static int plain_ids(const struct mam_query *query, struct db *db, int64_t from, int64_t to, int64_t *ids, size_t most,
-    size_t *count_r, struct err *err)
+static int plain_ids(const struct mam_query *query, struct db *db, int64_t from, int64_t to, int64_t *ids,
+    size_t most, size_t *count_r, struct err *err)
 {
 	struct db_rows *rows =
 	    ask(query, query->backwards ? FORM_BACKWARDS : FORM_FORWARDS, from, to, (int64_t)most, db, err);
@@ -163,8 +166,8 @@ static int plain_ids(const struct mam_query *query, struct db *db, int64_t from,
 	return rc < 0 ? -1 : 0;
 }
 
-static int find_ids(const struct mam_query *query, struct db *db, int64_t from, int64_t to, int64_t *ids, size_t most,
-    size_t *count_r, struct err *err)
+static int find_ids(const struct mam_query *query, struct db *db, int64_t from, int64_t to, int64_t *ids,
+    size_t most, size_t *count_r, struct err *err)
 {
 	*count_r = 0;
 	if (from > to)
@@ -235,7 +238,8 @@ static int64_t smaller(int64_t a, int64_t b)
 static struct range range_of_form(const struct mam_query *query)
 {
 	int64_t to = query->before_id == INT64_MAX ? INT64_MAX : query->before_id - 1;
-	return (struct range){larger(query->start, query->after_id ? query->after_id + 1 : 0), smaller(query->end, to)};
+	return (struct range){
+	    larger(query->start, query->after_id ? query->after_id + 1 : 0), smaller(query->end, to)};
 }
 
 static struct range range_of_page(const struct mam_query *query)
@@ -257,19 +261,19 @@ static void reverse(int64_t *ids, size_t count)
 	}
 }
 
-/* Nothing is counted for an index that is known, nor in a set that was too large to count. */
+/*
+ * Only forwards: slixmpp takes a page whose index and size make the count for the last one in either
+ * direction, and would never go back beyond it. Nothing is counted in a set that was too large to count.
+ */
 static int find_index(const struct mam_query *query, struct db *db, struct mam_page *page, struct err *err)
 {
-	struct range all = range_of_form(query);
-	if (!query->after && !query->backwards)
-		page->index = 0;
-	else if (page->matches == RSM_UNKNOWN)
-		page->index = RSM_UNKNOWN;
-	else if (query->backwards && query->before == INT64_MAX)
-		page->index = page->matches - (int64_t)page->count;
-	else
-		return count_ids(query, db, all.from, page->ids[0] - 1, MAM_COUNT_MOST, &page->index, err);
-	return 0;
+	if (query->backwards || (query->after && page->matches == RSM_UNKNOWN))
+		return 0;
+	page->index = 0;
+	if (!query->after)
+		return 0;
+	int64_t from = range_of_form(query).from;
+	return count_ids(query, db, from, page->ids[0] - 1, MAM_COUNT_MOST, &page->index, err);
 }
 
 static int find_counts(const struct mam_query *query, struct db *db, struct mam_page *page, struct err *err)
@@ -292,8 +296,8 @@ static int check_words(const struct mam_query *query, struct db *db, struct mam_
 	return state == DB_TEXT_THERE ? MAM_PAGE_FOUND : MAM_PAGE_NO_WORDS;
 }
 
-int mam_page_find(
-    const struct mam_query *query, struct db *db, struct arena *arena, struct mam_page *page_r, struct err *err)
+int mam_page_find(const struct mam_query *query, struct db *db, struct arena *arena, struct mam_page *page_r,
+    struct err *err)
 {
 	struct range range = range_of_page(query);
 	struct mam_page page = {.ids = arena_alloc(arena, (query->max + 1) * sizeof(*page.ids))};

@@ -9,20 +9,21 @@
 #define CHAT " AND (kind IS NULL OR kind <> 'groupchat')"
 #define GROUPCHAT " AND kind = 'groupchat'"
 #define RANGE(of, kind) " FROM archive WHERE {host=} " of "timestamp >= ? AND timestamp < ?" kind
-#define ROWS(of, kind)                                                                                                 \
+#define ROWS(of, kind)                                                                                       \
 	"SELECT id, timestamp, username, bare_peer, txt" RANGE(of, kind) " ORDER BY timestamp LIMIT ?"
 #define COUNT(of, kind) "SELECT COUNT(*)" RANGE(of, kind)
-#define KINDS(form, of)                                                                                                \
-	{                                                                                                              \
-		form(of, ALL_KINDS), form(of, CHAT), form(of, GROUPCHAT)                                               \
+#define KINDS(form, of)                                                                                      \
+	{                                                                                                    \
+		form(of, ALL_KINDS), form(of, CHAT), form(of, GROUPCHAT)                                     \
 	}
 
 /* By whose, then by enum mam_kind. */
 static const char *const rows_sql[3][3] = {KINDS(ROWS, OF_ALL), KINDS(ROWS, OF_USER), KINDS(ROWS, OF_PEER)};
-static const char *const count_sql[3][3] = {KINDS(COUNT, OF_ALL), KINDS(COUNT, OF_USER), KINDS(COUNT, OF_PEER)};
+static const char *const count_sql[3][3] = {
+    KINDS(COUNT, OF_ALL), KINDS(COUNT, OF_USER), KINDS(COUNT, OF_PEER)};
 
-static struct db_rows *ask(
-    const struct mam_purge *purge, const char *const sql[3][3], unsigned limit, struct db *db, struct err *err)
+static struct db_rows *ask(const struct mam_purge *purge, const char *const sql[3][3], unsigned limit,
+    struct db *db, struct err *err)
 {
 	struct db_param params[6] = {DB_P_TEXT(purge->host)};
 	unsigned of = !purge->username.ptr ? 0 : purge->peer.ptr ? 2 : 1;
@@ -39,14 +40,15 @@ static struct db_rows *ask(
 }
 
 /* What is deleted is read first; its words only when there is an index that has them. */
-static int read_rows(const struct mam_purge *purge, bool words, unsigned most, struct db *db, struct arena *arena,
-    struct mam_text_row *rows_r, struct err *err)
+static int read_rows(const struct mam_purge *purge, bool words, unsigned most, struct db *db,
+    struct arena *arena, struct mam_text_row *rows_r, struct err *err)
 {
 	struct db_rows *rows = ask(purge, rows_sql, most, db, err);
 	int rc = rows ? 1 : -1, count = 0;
 	while (rc > 0 && (unsigned)count < most && (rc = db_next(rows, err)) > 0) {
 		struct mam_text_row *row = &rows_r[count++];
-		*row = (struct mam_text_row){.row = db_int(rows, 0), .id = db_int(rows, 1), .host = purge->host};
+		*row =
+		    (struct mam_text_row){.row = db_int(rows, 0), .id = db_int(rows, 1), .host = purge->host};
 		if (!words)
 			continue;
 		row->username = arena_str(arena, db_text(rows, 2));

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "modules/mod_mam/query.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "modules/mod_mam/query.h"
 #include "stanzad/datetime.h"
 #include "stanzad/list.h"
 #include "stanzad/log.h"
@@ -53,8 +54,8 @@ static int read_page(const struct xml *elem, struct mam_query *query, struct sta
 	return 0;
 }
 
-int mam_query_parse(const struct xml *elem, const struct jid *owner, struct arena *arena, struct mam_query *query_r,
-    struct stanza_error *error_r)
+int mam_query_parse(const struct xml *elem, const struct jid *owner, struct arena *arena,
+    struct mam_query *query_r, struct stanza_error *error_r)
 {
 	const struct xml *form = xml_child(elem, "x", NS_FORM);
 	struct mam_query query = {
@@ -72,8 +73,7 @@ int mam_query_parse(const struct xml *elem, const struct jid *owner, struct aren
 		return refuse(error_r, SE_feature_not_implemented, "this archive has no nodes");
 	if (form && xml_next(form, "x", NS_FORM))
 		return refuse(error_r, SE_bad_request, "there is more than one form");
-	if ((form && mam_form_read(form, arena, &query, error_r) < 0) ||
-	    read_page(elem, &query, error_r) < 0)
+	if ((form && mam_form_read(form, arena, &query, error_r) < 0) || read_page(elem, &query, error_r) < 0)
 		return -1;
 	*query_r = query;
 	return 0;

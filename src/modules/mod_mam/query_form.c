@@ -78,7 +78,8 @@ static int read_ids(const struct xml *field, struct arena *arena, struct mam_que
 static int read_groupchat(const struct xml *field, struct arena *arena, struct mam_query *query)
 {
 	struct str value = value_of(field);
-	bool yes = str_is(value, "1") || str_is(value, "true"), no = str_is(value, "0") || str_is(value, "false");
+	bool yes = str_is(value, "1") || str_is(value, "true"),
+	     no = str_is(value, "0") || str_is(value, "false");
 	query->no_groupchat = no;
 	return yes || no ? 0 : -1;
 }
@@ -114,8 +115,8 @@ static int refuse(struct stanza_error *error, enum stanza_condition condition, c
 	return -1;
 }
 
-static int read_one(const struct xml *elem, const struct field *field, struct arena *arena, struct mam_query *query,
-    struct stanza_error *error)
+static int read_one(const struct xml *elem, const struct field *field, struct arena *arena,
+    struct mam_query *query, struct stanza_error *error)
 {
 	if (!value_of(elem).len || field->read(elem, arena, query) == 0)
 		return 0; /* without a value nothing was filled in */
@@ -131,7 +132,8 @@ static size_t field_of(struct str var)
 	return i;
 }
 
-int mam_form_read(const struct xml *form, struct arena *arena, struct mam_query *query, struct stanza_error *error_r)
+int mam_form_read(
+    const struct xml *form, struct arena *arena, struct mam_query *query, struct stanza_error *error_r)
 {
 	enum form_type type;
 	unsigned seen = 0;
@@ -140,7 +142,8 @@ int mam_form_read(const struct xml *form, struct arena *arena, struct mam_query 
 		return refuse(error_r, SE_bad_request, "the form is not one that is submitted");
 	if (!str_is(form_namespace(form), NS_MAM))
 		return refuse(error_r, SE_bad_request, "the FORM_TYPE is not that of archives");
-	for (const struct xml *elem = xml_child(form, "field", NULL); elem; elem = xml_next(elem, "field", NULL)) {
+	for (const struct xml *elem = xml_child(form, "field", NULL); elem;
+	     elem = xml_next(elem, "field", NULL)) {
 		struct str var = xml_attr_s(elem, "var");
 		size_t i = field_of(var);
 		if (str_is(var, "FORM_TYPE"))

@@ -10,8 +10,8 @@
 /* What is in memory of a page at one time, however large its messages are; a single one may be larger. */
 #define BATCH_ROWS 64
 #define BATCH_BYTES (128u * 1024)
-#define JOBS_MOST 32       /* of a session, under way or waiting for the one before */
-#define CATCH_UP_MOST 40   /* steps of the index of words that a search waits for */
+#define JOBS_MOST 32     /* of a session, under way or waiting for the one before */
+#define CATCH_UP_MOST 40 /* steps of the index of words that a search waits for */
 #define GIVE_UP_MS (IQ_ANSWER_MS - 5000)
 
 enum { JOB_READ, JOB_BEHIND, JOB_NO_SUCH_ID, JOB_NO_WORDS };
@@ -25,9 +25,9 @@ struct mam_job {
 	struct arena arena;
 	struct mam_query query;
 	struct mam_page page;
-	bool found;          /* the page */
-	unsigned caught_up;  /* steps */
-	size_t next_id;      /* of the page, in the order of sending */
+	bool found;         /* the page */
+	unsigned caught_up; /* steps */
+	size_t next_id;     /* of the page, in the order of sending */
 	struct stanza **batch;
 	size_t batch_count, batch_next, batch_bytes;
 	uint64_t started_ms;
@@ -89,7 +89,10 @@ static int job_run(struct store_op *op, struct db *db, struct err *err)
 static int catch_up_run(struct store_op *op, struct db *db, struct err *err)
 {
 	int rc = mam_text_catch_up(db, err);
-	return rc == MAM_TEXT_NEVER ? JOB_NO_WORDS : rc == MAM_TEXT_MORE ? JOB_BEHIND : rc < 0 ? rc : JOB_READ;
+	return rc == MAM_TEXT_NEVER  ? JOB_NO_WORDS
+	       : rc == MAM_TEXT_MORE ? JOB_BEHIND
+	       : rc < 0              ? rc
+				     : JOB_READ;
 }
 
 /* --- answering ------------------------------------------------------------------------------------------ */
@@ -122,7 +125,8 @@ static enum iq_verdict verdict(struct mam_job *job, int result)
 	case JOB_NO_SUCH_ID:
 		return iq_refuse(job->iq, SE_item_not_found, NULL);
 	case JOB_NO_WORDS:
-		return iq_refuse(job->iq, SE_feature_not_implemented, "this server's database cannot search texts");
+		return iq_refuse(
+		    job->iq, SE_feature_not_implemented, "this server's database cannot search texts");
 	default:
 		return iq_refuse(job->iq, SE_internal_server_error, NULL);
 	}
@@ -208,7 +212,8 @@ static bool hand_over(struct mam_job *job, struct stanza *stanza)
 static bool hand_batch(struct mam_job *job)
 {
 	job->handing = true;
-	while (!job->orphan && job->batch_next < job->batch_count && hand_over(job, job->batch[job->batch_next]))
+	while (
+	    !job->orphan && job->batch_next < job->batch_count && hand_over(job, job->batch[job->batch_next]))
 		stanza_unref(&job->batch[job->batch_next++]);
 	job->handing = false;
 	return job->batch_next == job->batch_count;
@@ -267,7 +272,8 @@ enum hook_verdict mam_job_on_drained(struct module_instance *instance, struct ho
 	if (clock_mono_ms() - job->started_ms < GIVE_UP_MS)
 		job_go_on(job);
 	else
-		job_finish(job, iq_refuse(job->iq, SE_resource_constraint, "the results were not read in time"));
+		job_finish(
+		    job, iq_refuse(job->iq, SE_resource_constraint, "the results were not read in time"));
 	return HOOK_PASS;
 }
 
