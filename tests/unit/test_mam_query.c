@@ -287,7 +287,7 @@ static int catch_up(void)
 
 static int forget_run(void *arg, struct db *connection, struct err *err)
 {
-	return mam_text_forget(connection, STR(HOST), STR("ann"), 500, err);
+	return mam_text_forget(connection, STR(HOST), STR("ann"), 50, err); /* its id is 500 */
 }
 
 static void check_words(void)

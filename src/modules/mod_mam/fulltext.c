@@ -230,22 +230,21 @@ int mam_text_forget_row(struct db *db, int64_t mark, const struct mam_text_row *
 	return db_text_remove(db, key_of(row->id, row->row), str_of(tags), row->txt, err);
 }
 
-int mam_text_forget(struct db *db, struct str host, struct str username, int64_t id, struct err *err)
+int mam_text_forget(struct db *db, struct str host, struct str username, int64_t row, struct err *err)
 {
 	int64_t mark = MAM_TEXT_NO_MARK;
 	if (mam_text_mark(db, &mark, err) < 0)
 		return -1;
-	if (mark == MAM_TEXT_NO_MARK)
+	if (row > mark)
 		return 0;
 	struct db_rows *rows = DB_QUERY(db, err,
-	    "SELECT id, bare_peer, txt FROM archive WHERE {host=} username = ? AND timestamp = ?",
-	    DB_P_TEXT(host), DB_P_TEXT(username), DB_P_INT(id));
-	int rc = rows ? 1 : -1;
-	while (rc > 0 && (rc = db_next(rows, err)) > 0) {
-		struct mam_text_row row = {
-		    db_int(rows, 0), id, host, username, db_text(rows, 1), db_text(rows, 2)};
-		if (mam_text_forget_row(db, mark, &row, err) < 0)
-			rc = -1;
+	    "SELECT timestamp, bare_peer, txt FROM archive WHERE {host=} username = ? AND id = ?",
+	    DB_P_TEXT(host), DB_P_TEXT(username), DB_P_INT(row));
+	int rc = db_next(rows, err);
+	if (rc > 0) {
+		struct mam_text_row found = {
+		    row, db_int(rows, 0), host, username, db_text(rows, 1), db_text(rows, 2)};
+		rc = mam_text_forget_row(db, mark, &found, err);
 	}
 	db_end(&rows);
 	return rc < 0 ? -1 : 0;

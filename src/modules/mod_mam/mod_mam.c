@@ -100,6 +100,7 @@ static enum hook_verdict on_send(struct module_instance *instance, struct hook_s
 	    !mam_content_counts(event->stanza, &content) ||
 	    !mam_prefs_want(instance, event->user, event->to) || !passes_lists(event, event->session, HOOK_OUT))
 		return HOOK_PASS;
+	storage_has_room(event->from);
 	mam->sent.stanza = event->stanza;
 	mam->sent.id = mam_next_id(mam);
 	mam_archive(event->user, event->from, event->to, event->stanza, mam->sent.id, NULL);
@@ -145,8 +146,11 @@ static enum hook_verdict on_inbound(struct module_instance *instance, struct hoo
 	struct mam_content content = mam_content_of(event->stanza);
 	if (content.stanza_ids)
 		strip(event);
-	if (mam && is_wanted(instance, event, &content))
-		archive_inbound(mam, event);
+	if (!mam || !is_wanted(instance, event, &content))
+		return HOOK_PASS;
+	if (!event->explain && !storage_has_room(event->from))
+		return hook_bounce(event, SE_resource_constraint, NULL);
+	archive_inbound(mam, event);
 	return HOOK_PASS;
 }
 

@@ -142,8 +142,8 @@ enum { MAM_TEXT_DONE, MAM_TEXT_MORE, MAM_TEXT_NEVER };
 int mam_text_catch_up(struct db *db, struct err *err);
 /* Whether there is an index, and it is behind. In a read. */
 int mam_text_is_behind(struct db *db, bool *behind_r, struct err *err);
-/* In a write: what has that id is about to lose its text. Before it does. */
-int mam_text_forget(struct db *db, struct str host, struct str username, int64_t id, struct err *err);
+/* In a write: the row of that number (column id) is about to lose its text. Before it does. */
+int mam_text_forget(struct db *db, struct str host, struct str username, int64_t row, struct err *err);
 /* The same for rows whose columns are known already. */
 struct mam_text_row {
 	int64_t row, id; /* columns id and timestamp */
@@ -185,8 +185,8 @@ int mam_purge_count(const struct mam_purge *purge, struct db *db, int64_t *count
 	    "How long archived messages are kept. What is older is deleted, some at a time, within an hour or so.", \
 	    .flags = OPTION_INFINITY}, \
 	{"retention_rule", OPTION_SHAPER, NULL, \
-	    "A rule of `shaper_rules` that says for each user for how many days messages are kept. Who is not in it has " \
-	    "what `retention` says."}
+	    "A rule of `shaper_rules` that says for how many days the messages of a user are kept. Who is not in it " \
+	    "has what `retention` says."}
 /* clang-format on */
 
 /* What goes on in the background of a host: retention, the index of words, delete_old_mam_messages_batch.
