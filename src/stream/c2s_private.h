@@ -14,6 +14,9 @@
 #include "stream/stream_error.h"
 #include "xml/stream.h"
 
+struct c2s;
+struct mgmt;
+
 #define C2S_MAGIC 0x63327331u
 
 enum c2s_state {
@@ -24,6 +27,20 @@ enum c2s_state {
 	C2S_AUTHENTICATED, /* features with bind are out */
 	C2S_SESSION,
 	C2S_CLOSING, /* our closing tag is queued; nothing that arrives counts */
+};
+
+/* A client wants back into a session (XEP-0198 5). */
+struct c2s_resumption {
+	const char *ns;
+	struct str id;
+	uint32_t h;
+	uint64_t since_ms;
+	struct c2s *c2s;
+	struct timer timer;
+	/* One of them is called, now or later, when the stream has not ended: with <resumed/>, the session is there and
+	 * what it owes the client follows; or why it is not. h is NULL when it is not known. */
+	void (*done)(struct c2s *c2s, struct str element);
+	void (*failed)(struct c2s *c2s, enum stanza_condition condition, const uint64_t *h);
 };
 
 /* What only the time before the session needs. */
@@ -42,6 +59,7 @@ struct c2s_setup {
 	struct session_bind bind;
 	struct str resource;
 	struct stanza *bind_iq;
+	struct c2s_resumption resumption;
 	bool anonymous;
 	bool authenticated;
 	struct stream_hold *hold;
@@ -62,6 +80,7 @@ struct c2s {
 	struct xml_stream *xml;
 	struct c2s_setup *setup; /* NULL in a session */
 	struct session *session;
+	struct mgmt *mgmt; /* of the session; NULL: the stream is not managed */
 	struct host *host; /* NULL until the stream header named it */
 	struct conf *conf; /* of the time when it connected */
 	const struct conf_listener *listener;
@@ -83,6 +102,9 @@ void c2s_send(struct c2s *c2s, struct str bytes);
 void c2s_send_writer(struct c2s *c2s, struct xml_writer *writer);
 /* A stream error, the closing tag, then the connection closes; the session ends now. */
 void c2s_fail(struct c2s *c2s, enum stream_condition condition, const char *text);
+/* With an application-specific condition, serialised. */
+void c2s_fail_with(
+    struct c2s *c2s, enum stream_condition condition, const char *text, struct str application);
 /* The closing tag, then the connection closes. */
 void c2s_close(struct c2s *c2s);
 /* Reading stops until c2s_resume, which goes back to state. */
@@ -91,6 +113,8 @@ void c2s_wait(struct c2s *c2s);
 bool c2s_resume(struct c2s *c2s, enum c2s_state state);
 /* RFC 6120 4.3.3: a new stream begins on the same connection, with the client's header. */
 void c2s_restart(struct c2s *c2s);
+/* A stanza straight to this client, past its session. */
+void c2s_answer(struct c2s *c2s, struct stanza *answer, const struct jid *from);
 /* A stanza error straight to this client, as if from 'from' (NULL: from the server). */
 void c2s_refuse(struct c2s *c2s, struct stanza *stanza, const struct jid *from,
     enum stanza_condition condition, const char *text);
@@ -120,6 +144,19 @@ bool c2s_auth_element(struct c2s *c2s, const struct xml *elem);
 /* Takes a stanza before there is a session. */
 void c2s_presession_stanza(struct c2s *c2s, struct stanza *stanza);
 
+/* The session is there: from now on its own limits and shaper count; what came before it is freed. */
+void c2s_session_settle(struct c2s *c2s);
+
+/* --- c2s_mgmt.c ---- */
+/* True when it was an element of stream management. */
+bool c2s_mgmt_element(struct c2s *c2s, const struct xml *elem);
+/* Begins it for a session without; the answer is appended. */
+void c2s_mgmt_enable(struct c2s *c2s, const struct xml *enable, const char *ns, struct strbuf *out);
+/* False: previd or h is missing or wrong. Borrows from the element. */
+bool c2s_mgmt_read_resume(const struct xml *resume, struct c2s_resumption *resumption_r);
+/* An authenticated stream without a session; id is copied. The stream waits until done or failed was called. */
+void c2s_mgmt_resume(struct c2s *c2s, const struct c2s_resumption *resumption);
+
 /* --- c2s_stanza.c ---- */
 /* A stanza of an established session. */
 void c2s_stanza(struct c2s *c2s, struct stanza *stanza);
@@ -138,6 +175,8 @@ void c2s_backlog_give_back(struct c2s *c2s);
 struct stanza *c2s_without_forged_delay(struct stanza *stanza);
 
 /* --- c2s_session.c ---- */
+/* Room for a stanza from there; slows the sender down when there is little. */
+bool c2s_has_room(struct c2s *c2s, const struct jid *from);
 /* After a stanza or a time: stops reading from a client that does not take what it asks for. */
 void c2s_choke(struct c2s *c2s);
 /* conn_ops.drained, emptied, blocked */
