@@ -200,6 +200,13 @@ struct hook_message_delivered {
 	int priority;
 };
 
+/* Run by the module that kept it in message_offline, when it is durable. */
+struct hook_message_kept {
+	struct user *user;
+	const struct jid *from, *to;
+	struct stanza *stanza;
+};
+
 /*
  * A session ended, or was not resumed, before its client had the message: it is about to be delivered anew, as if it
  * came now. HOOK_STOP: it is not, the devices of the user have it by other ways.
