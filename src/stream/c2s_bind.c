@@ -26,7 +26,7 @@ static void bind_answer(struct c2s *c2s, const struct jid *jid)
 	stanza_unref(&answer);
 }
 
-static void session_begins(struct c2s *c2s, struct session *session)
+void c2s_session_begins(struct c2s *c2s, struct session *session)
 {
 	c2s->session = session;
 	c2s->since_us = clock_real_us();
@@ -37,8 +37,6 @@ static void session_begins(struct c2s *c2s, struct session *session)
 	conn_set_shaper(c2s->conn, rate.rate, rate.burst);
 	LOG_INFO("c2s.bound", LOG_STR("session", jid_full(session_jid(session))),
 	    LOG_STR("address", conn_peer_text(c2s->conn)));
-	bind_answer(c2s, session_jid(session));
-	c2s_setup_free(&c2s->setup);
 }
 
 static void bind_refused(struct c2s *c2s, enum session_bind_result result)
@@ -72,11 +70,14 @@ static void on_bound(struct session_bind *bind, enum session_bind_result result,
 		return;
 	}
 	c2s_resume(c2s, result == SESSION_BOUND ? C2S_SESSION : C2S_AUTHENTICATED);
-	if (result == SESSION_BOUND)
-		session_begins(c2s, session);
-	else
+	if (result == SESSION_BOUND) {
+		c2s_session_begins(c2s, session);
+		bind_answer(c2s, session_jid(session));
+		c2s_setup_free(&c2s->setup);
+	} else {
 		bind_refused(c2s, result);
-	stanza_unref(c2s->setup ? &c2s->setup->bind_iq : &(struct stanza *){NULL});
+		stanza_unref(&c2s->setup->bind_iq);
+	}
 }
 
 static void on_moved(void *owner)
