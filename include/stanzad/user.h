@@ -63,6 +63,8 @@ void user_route(struct user *user, const struct jid *from, const struct jid *to,
 void session_route(struct session *session, const struct jid *to, struct stanza *stanza);
 /* Its client is away, and the session waits for it to resume (XEP-0198). */
 bool session_hibernates(const struct session *session);
+/* How long it waits then; nothing for a session that cannot be resumed. */
+void session_set_resume_timeout(struct session *session, uint64_t ms);
 /* What hook session_save writes of it is not what it was. */
 void session_state_changed(struct session *session);
 /* Ends it with a stream error and a text, after what is queued went out. */

@@ -39,6 +39,7 @@
 #include "store/store_open.h"
 #include "stream/c2s.h"
 #include "stream/component.h"
+#include "stream/mgmt_ledger.h"
 #include "stream/peer.h"
 #include "stream/s2s_probe.h"
 #include "stream/s2s_stream.h"
@@ -402,6 +403,8 @@ static int start(struct conf *conf, struct err *err)
 	if (store_open(conf, server.options.data_dir, err) < 0 ||
 	    auth_secret_load(server.options.data_dir, err) < 0)
 		return -1;
+	if (mgmt_ledger_open(server.options.data_dir, err) < 0)
+		return -1;
 	watch_signals();
 	listeners_set_directory(server.options.data_dir);
 	if (apply(conf, NULL, err) < 0)
@@ -440,6 +443,7 @@ static void finish(void)
 	tls_fini();
 	conn_pools_fini();
 	c2s_fini();
+	mgmt_ledger_close();
 	while (!list_empty(&retired_list))
 		retired_free(list_entry(retired_list.next, struct retired, link));
 	struct conf *conf = conf_install(NULL);

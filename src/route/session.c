@@ -70,7 +70,7 @@ static void bind_to(struct session_bind *bind, struct user *user)
 	char made[RESOURCE_MADE_LEN + 1];
 	struct str resource = bind->resource;
 	struct session *old = resource.len ? user_session(user, resource) : NULL;
-	if (old && conflict_is(user, "closenew")) {
+	if (old && (bind->yields || conflict_is(user, "closenew"))) {
 		bind->done(bind, SESSION_CONFLICT, NULL);
 		return;
 	}
@@ -142,6 +142,33 @@ void session_unbind(struct session **session_ptr)
 	user_settle(user);
 }
 
+void session_park(struct session **session)
+{
+	stanza_unref(&(*session)->presence);
+	session_unbind(session);
+}
+
+void session_hold_by(struct session *session, const struct session_ops *ops, void *stream)
+{
+	session->ops = ops;
+	session->stream = stream;
+}
+
+void *session_holder(const struct session *session, const struct session_ops *ops)
+{
+	return session->ops == ops ? session->stream : NULL;
+}
+
+void session_hibernate(struct session *session, bool away)
+{
+	struct host *host = session->user->host;
+	session->hibernates = away;
+	if (away)
+		hook_run_session_hibernated(host, &(struct hook_session){session});
+	else
+		hook_run_session_resumed(host, &(struct hook_session){session});
+}
+
 /* --- presence ------------------------------------------------------------------------------------------- */
 
 static int presence_priority(const struct stanza *stanza, int *priority_r)
@@ -176,6 +203,7 @@ void session_keep_presence(struct user *user, struct session *session, struct st
 	session->presence = available ? stanza_ref(stanza) : NULL;
 	session->priority = (int8_t)priority;
 	stanza_unref(&before);
+	session_state_changed(session);
 }
 
 int session_set_presence(struct session *session, struct stanza *stanza, struct stanza_error *error_r)
@@ -379,7 +407,10 @@ bool session_interested(const struct session *session)
 
 void session_set_interested(struct session *session)
 {
+	if (session->interested)
+		return;
 	session->interested = true;
+	session_state_changed(session);
 }
 
 bool session_hibernates(const struct session *session)
@@ -391,6 +422,12 @@ void session_state_changed(struct session *session)
 {
 	if (session->ops->changed)
 		session->ops->changed(session->stream);
+}
+
+void session_set_resume_timeout(struct session *session, uint64_t ms)
+{
+	if (session->ops->wait_for)
+		session->ops->wait_for(session->stream, ms);
 }
 
 void session_about(const struct session *session, struct session_about *about_r)

@@ -21,6 +21,8 @@ struct session_ops {
 	void (*slow_down)(void *stream, unsigned ms);
 	/* What hook session_save writes is different now; NULL: it is never written. */
 	void (*changed)(void *stream);
+	/* How long it waits for a client that is away; NULL: not at all. */
+	void (*wait_for)(void *stream, uint64_t ms);
 };
 
 enum session_bind_result {
@@ -37,6 +39,7 @@ struct session_bind {
 	const struct jid *user; /* bare */
 	struct str resource;    /* prepared; empty: the server makes one */
 	bool anonymous;         /* exists without an account */
+	bool yields;            /* SESSION_CONFLICT when the resource is in use, whatever the option says */
 	const struct session_ops *ops;
 	void *stream;
 	void (*done)(struct session_bind *bind, enum session_bind_result result, struct session *session);
@@ -67,6 +70,14 @@ void session_drained(struct session *session);
  */
 void session_undelivered(const struct jid *user, const struct jid *from, const struct jid *to,
     struct stanza *stanza, int priority, uint64_t delivered_ms);
+/* Another one holds the client from now on, and what session_holder finds. */
+void session_hold_by(struct session *session, const struct session_ops *ops, void *stream);
+/* The stream, if it is one of these operations; NULL. */
+void *session_holder(const struct session *session, const struct session_ops *ops);
+/* The client is away, or back: hook session_hibernated or session_resumed. */
+void session_hibernate(struct session *session, bool away);
+/* Like session_unbind, but the contacts hear nothing: the next process of the server has the session again. */
+void session_park(struct session **session);
 /* The stream is going: hooks run, unavailable presence goes out, the session is freed. */
 void session_unbind(struct session **session);
 

@@ -93,10 +93,11 @@ struct unsent *backlog_add(struct backlog *backlog, const struct conn *conn, con
 	return unsent;
 }
 
-void backlog_keep(
+struct unsent *backlog_keep(
     struct backlog *backlog, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	struct unsent *unsent = unsent_new(from, to, stanza);
 	unsent->end = UINT64_MAX;
 	append(backlog, unsent);
+	return unsent;
 }

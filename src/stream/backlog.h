@@ -31,8 +31,8 @@ void backlog_write(
 /* Remembers a stanza that was just written; the entry, for the owner's own word. */
 struct unsent *backlog_add(struct backlog *backlog, const struct conn *conn, const struct jid *from,
     const struct jid *to, struct stanza *stanza);
-/* Keeps one that will not be written. */
-void backlog_keep(
+/* Keeps one that will not be written; its end is UINT64_MAX until the owner says otherwise. */
+struct unsent *backlog_keep(
     struct backlog *backlog, const struct jid *from, const struct jid *to, struct stanza *stanza);
 /* Forgets what has been sent. */
 void backlog_trim(struct backlog *backlog, const struct conn *conn);

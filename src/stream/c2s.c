@@ -13,6 +13,7 @@
 #include "stanzad/log.h"
 #include "stream/c2s_private.h"
 #include "stream/lang.h"
+#include "stream/mgmt.h"
 
 #define C2S_LINGER_MS 3000 /* for our last bytes and the client's own closing tag */
 
@@ -40,6 +41,19 @@ void c2s_send_writer(struct c2s *c2s, struct xml_writer *writer)
 	strbuf_reset(&writer->buf);
 }
 
+void c2s_answer(struct c2s *c2s, struct stanza *answer, const struct jid *from)
+{
+	const struct jid *to = c2s->session ? session_jid(c2s->session) : NULL;
+	struct strbuf out = {0};
+	if (c2s->mgmt) {
+		mgmt_send(c2s->mgmt, from, to, answer);
+		return;
+	}
+	stanza_write(&out, answer, from, to);
+	c2s_send(c2s, strbuf_view(&out));
+	strbuf_fini(&out);
+}
+
 void c2s_refuse(struct c2s *c2s, struct stanza *stanza, const struct jid *from,
     enum stanza_condition condition, const char *text)
 {
@@ -52,11 +66,7 @@ void c2s_refuse_with(
 	struct stanza *answer = stanza_make_error(stanza, error, NULL);
 	if (!answer)
 		return;
-	struct strbuf out = {0};
-	stanza_write(
-	    &out, answer, from ? from : host_jid(c2s->host), c2s->session ? session_jid(c2s->session) : NULL);
-	c2s_send(c2s, strbuf_view(&out));
-	strbuf_fini(&out);
+	c2s_answer(c2s, answer, from ? from : host_jid(c2s->host));
 	stanza_unref(&answer);
 }
 
@@ -96,7 +106,7 @@ void c2s_setup_free(struct c2s_setup **setup_ptr)
 
 static void c2s_free(struct c2s *c2s)
 {
-	assert(c2s->magic == C2S_MAGIC && !c2s->session && !c2s->backlog.first);
+	assert(c2s->magic == C2S_MAGIC && !c2s->session && !c2s->mgmt && !c2s->backlog.first);
 	timer_stop(&c2s->timer);
 	timer_stop(&c2s->slow_timer);
 	list_remove(&c2s->link);
@@ -125,6 +135,14 @@ static void tell_closed(struct c2s *c2s, const char *condition, const char *reas
 	hook_run_c2s_closed(c2s->host, &event);
 }
 
+static void session_ends(struct c2s *c2s)
+{
+	if (c2s->mgmt)
+		mgmt_end(c2s->mgmt);
+	else
+		session_unbind(&c2s->session);
+}
+
 static void say_goodbye(struct c2s *c2s, const char *condition, const char *reason)
 {
 	c2s_send(c2s, STR("</stream:stream>"));
@@ -133,10 +151,16 @@ static void say_goodbye(struct c2s *c2s, const char *condition, const char *reas
 	timer_stop(&c2s->slow_timer);
 	conn_close(c2s->conn, C2S_LINGER_MS);
 	tell_closed(c2s, condition, reason);
-	session_unbind(&c2s->session);
+	session_ends(c2s);
 }
 
 void c2s_fail(struct c2s *c2s, enum stream_condition condition, const char *text)
+{
+	c2s_fail_with(c2s, condition, text, STR_NULL);
+}
+
+void c2s_fail_with(
+    struct c2s *c2s, enum stream_condition condition, const char *text, struct str application)
 {
 	if (c2s->gone || c2s->state == C2S_CLOSING)
 		return;
@@ -145,7 +169,7 @@ void c2s_fail(struct c2s *c2s, enum stream_condition condition, const char *text
 	    LOG_STR("address", conn_peer_text(c2s->conn)));
 	c2s_header_send(c2s);
 	struct strbuf out = {0};
-	stream_error_write(&out, condition, text);
+	stream_error_write_with(&out, condition, text, application);
 	c2s_send(c2s, strbuf_view(&out));
 	strbuf_fini(&out);
 	say_goodbye(c2s, stream_condition_name(condition), text);
@@ -211,6 +235,8 @@ static bool a_module_takes(struct c2s *c2s, const struct xml *elem)
 static void not_a_stanza(struct c2s *c2s, const struct xml *elem)
 {
 	bool before_login = c2s->state != C2S_SESSION && c2s->state != C2S_AUTHENTICATED;
+	if (c2s_mgmt_element(c2s, elem))
+		return;
 	if (elem->ns_token == XNS_STREAM && elem->name_token == XN_error)
 		c2s_close(c2s); /* RFC 6120 4.9.1.1: whoever says it ends the stream */
 	else if (elem->ns_token == XNS_SASL || elem->ns_token == XNS_TLS)
@@ -240,7 +266,9 @@ static void on_element(struct c2s *c2s, struct xml_tree *tree)
 	struct stanza *stanza = stanza_take(&tree);
 	if (!stanza->lang.ptr)
 		stanza->lang = c2s->lang; /* nobody else has it yet; RFC 6120 8.1.5 */
-	if (c2s->state == C2S_SESSION)
+	if (c2s->mgmt)
+		mgmt_receive(c2s->mgmt, stanza);
+	else if (c2s->state == C2S_SESSION)
 		c2s_stanza(c2s, stanza);
 	else
 		c2s_presession_stanza(c2s, stanza);
@@ -312,6 +340,8 @@ static void on_gone(void *owner, const char *reason)
 	    LOG_STR("session", c2s->session ? jid_full(session_jid(c2s->session)) : STR("")),
 	    LOG_STR("address", conn_peer_text(c2s->conn)), LOG_CSTR("reason", reason));
 	c2s->gone = true;
+	if (c2s->mgmt)
+		mgmt_lost(c2s->mgmt);
 	session_unbind(&c2s->session);
 	c2s_backlog_give_back(c2s);
 	c2s->conn = NULL;
@@ -391,8 +421,12 @@ void c2s_close_all(const char *stream_condition, const char *text)
 	struct list *next;
 	for (struct list *at = streams_here()->next; at != streams_here(); at = next) {
 		next = at->next;
-		c2s_fail(list_entry(at, struct c2s, link), stream_condition_of(stream_condition), text);
+		struct c2s *c2s = list_entry(at, struct c2s, link);
+		if (c2s->mgmt)
+			mgmt_park(c2s->mgmt);
+		c2s_fail(c2s, stream_condition_of(stream_condition), text);
 	}
+	mgmt_park_all();
 }
 
 void c2s_close_gone_hosts(void)
@@ -417,5 +451,7 @@ unsigned c2s_count(void)
 void c2s_fini(void)
 {
 	backlog_fini();
+	mgmt_in_fini();
+	mgmt_gone_fini();
 	lang_fini();
 }

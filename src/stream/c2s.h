@@ -12,7 +12,8 @@ struct conn;
 void c2s_init(void);
 /* What the listener does with a new connection, as in net/listener.h: takes it over. conf is referenced. */
 void c2s_accept(struct conn *conn, const struct conf_listener *listener, struct conf *conf);
-/* On each worker: closes every stream of that worker with a stream error (its element name) and text. */
+/* On each worker, when the server stops: closes every stream of that worker with a stream error (its element name) and
+ * text. Sessions that can be resumed are left to the next process. */
 void c2s_close_all(const char *stream_condition, const char *text);
 /* On each worker: the same for the streams of hosts that conf does not serve any more. */
 void c2s_close_gone_hosts(void);

@@ -26,15 +26,20 @@ static void bind_answer(struct c2s *c2s, const struct jid *jid)
 	stanza_unref(&answer);
 }
 
+void c2s_session_settle(struct c2s *c2s)
+{
+	timer_stop(&c2s->timer);
+	struct access_subject subject = {session_jid(c2s->session), conn_peer(c2s->conn)};
+	const struct option_value *shaper = conf_listener_get(c2s->listener, "shaper");
+	struct shaper_rate rate = access_shaper(c2s->conf, host_name(c2s->host), shaper, &subject);
+	conn_set_shaper(c2s->conn, rate.rate, rate.burst);
+	c2s_setup_free(&c2s->setup);
+}
+
 void c2s_session_begins(struct c2s *c2s, struct session *session)
 {
 	c2s->session = session;
 	c2s->since_us = clock_real_us();
-	timer_stop(&c2s->timer);
-	struct access_subject subject = {session_jid(session), conn_peer(c2s->conn)};
-	const struct option_value *shaper = conf_listener_get(c2s->listener, "shaper");
-	struct shaper_rate rate = access_shaper(c2s->conf, host_name(c2s->host), shaper, &subject);
-	conn_set_shaper(c2s->conn, rate.rate, rate.burst);
 	LOG_INFO("c2s.bound", LOG_STR("session", jid_full(session_jid(session))),
 	    LOG_STR("address", conn_peer_text(c2s->conn)));
 }
@@ -73,7 +78,7 @@ static void on_bound(struct session_bind *bind, enum session_bind_result result,
 	if (result == SESSION_BOUND) {
 		c2s_session_begins(c2s, session);
 		bind_answer(c2s, session_jid(session));
-		c2s_setup_free(&c2s->setup);
+		c2s_session_settle(c2s);
 	} else {
 		bind_refused(c2s, result);
 		stanza_unref(&c2s->setup->bind_iq);

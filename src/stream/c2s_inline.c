@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a client asks for together with its log-in: XEP-0386, and resumption (XEP-0198 of today). */
+/* What a client asks for together with its log-in: XEP-0386, and inside of it XEP-0198. */
 #include <openssl/crypto.h>
 #include <stdio.h>
 
@@ -11,26 +11,28 @@
 #include "route/host_private.h"
 #include "stanzad/log.h"
 #include "stream/c2s_sasl2.h"
+#include "stream/mgmt.h"
 
-#define NS_SM "urn:xmpp:sm:3"
+#define NS_STANZA_ERRORS "urn:ietf:params:xml:ns:xmpp-stanzas"
 #define MADE_LEN 16 /* characters of a resource that the server makes */
 #define TAG_MAX 512 /* bytes */
 
-static const struct c2s_inline_ops *inline_ops;
-
-void c2s_set_inline_ops(const struct c2s_inline_ops *ops)
-{
-	inline_ops = ops;
-}
-
 /* --- offer ---------------------------------------------------------------------------------------------- */
+
+static void put_feature(struct xml_writer *features, const char *name)
+{
+	xml_open(features, "feature", NULL);
+	xml_put_attr(features, "var", str_of(name));
+	xml_close(features);
+}
 
 void c2s_inline_features(struct c2s *c2s, struct xml_writer *features)
 {
 	struct xml_writer inner = {.default_ns = STR(NS_BIND2)};
 	const struct jid *user = c2s->setup->from.text ? &c2s->setup->from : NULL;
-	if (inline_ops)
-		inline_ops->bind_features(c2s, &inner);
+	bool managed = mgmt_options(c2s->host);
+	if (managed)
+		put_feature(&inner, NS_SM);
 	hook_run_bind2_features(
 	    c2s->host, &(struct hook_bind2_features){.host = c2s->host, .user = user, .features = &inner});
 	xml_open(features, "bind", NS_BIND2);
@@ -40,8 +42,8 @@ void c2s_inline_features(struct c2s *c2s, struct xml_writer *features)
 		xml_close(features);
 	}
 	xml_close(features);
-	if (inline_ops)
-		inline_ops->features(c2s, features);
+	if (managed)
+		xml_put_element(features, "sm", NS_SM, STR_NULL);
 	xml_writer_fini(&inner);
 }
 
@@ -54,7 +56,7 @@ static const struct xml *bind_request(const struct c2s *c2s)
 
 static const struct xml *resume_request(const struct c2s *c2s)
 {
-	return inline_ops ? xml_child(c2s->setup->sasl2->request->root, "resume", NS_SM) : NULL;
+	return mgmt_options(c2s->host) ? xml_child(c2s->setup->sasl2->request->root, "resume", NS_SM) : NULL;
 }
 
 bool c2s_inline_wanted(const struct c2s *c2s)
@@ -121,15 +123,18 @@ static void answer_bound(struct c2s *c2s)
 	struct c2s_sasl2 *sasl2 = c2s->setup->sasl2;
 	struct xml_writer inner = {.default_ns = STR(NS_BIND2)};
 	const struct xml *request = bind_request(c2s), *enable;
+	struct strbuf enabled = {0};
 	struct hook_bind2_request event = {.session = c2s->session, .request = request, .answer = &inner};
 	hook_run_bind2_request(c2s->host, &event);
 	enable = xml_child(request, "enable", NS_SM);
-	if (enable && inline_ops && c2s->session)
-		inline_ops->enable(c2s, enable, &inner);
+	if (enable && c2s->session && mgmt_options(c2s->host))
+		c2s_mgmt_enable(c2s, enable, NS_SM, &enabled);
 	xml_open(&sasl2->answer, "bound", NS_BIND2);
 	xml_put_raw(&sasl2->answer, strbuf_view(&inner.buf));
+	xml_put_raw(&sasl2->answer, strbuf_view(&enabled));
 	xml_close(&sasl2->answer);
 	xml_writer_fini(&inner);
+	strbuf_fini(&enabled);
 }
 
 /* The client is who it is all the same, and may bind as RFC 6120 7 has it. */
@@ -144,7 +149,7 @@ static void answer_failed(struct c2s *c2s, enum session_bind_result result)
 	struct xml_writer *answer = &c2s->setup->sasl2->answer;
 	xml_open(answer, "failed", NS_BIND2);
 	xml_put_element(answer, stanza_condition_text(conditions[result]),
-	    "urn:ietf:params:xml:ns:xmpp-stanzas", STR_NULL);
+	    NS_STANZA_ERRORS, STR_NULL);
 	xml_close(answer);
 }
 
@@ -166,8 +171,11 @@ static void on_bound(struct session_bind *bind, enum session_bind_result result,
 		answer_failed(c2s, result);
 	}
 	/* A module may have ended the session. */
-	if (c2s->state != C2S_CLOSING)
-		c2s_sasl2_success(c2s);
+	if (c2s->state == C2S_CLOSING)
+		return;
+	c2s_sasl2_success(c2s);
+	if (c2s->session)
+		c2s_session_settle(c2s);
 }
 
 /* XEP-0386 3.2: what is left of the same client's earlier connections goes. */
@@ -204,49 +212,73 @@ static void start_bind(struct c2s *c2s)
 	session_bind_start(&setup->bind);
 }
 
-/* --- all of it, on the home worker; the connection is paused -------------------------------------------- */
+/* --- resumption: XEP-0198 5 ------------------------------------------------------------------------------- */
 
-void c2s_inline_resumed(struct c2s *c2s, bool resumed)
+static void bind_or_end(struct c2s *c2s);
+
+static void on_resumed(struct c2s *c2s, struct str element)
 {
-	if (!resumed && !c2s->gone && c2s->state != C2S_CLOSING && bind_request(c2s)) {
-		start_bind(c2s);
+	xml_put_raw(&c2s->setup->sasl2->answer, element);
+	c2s_sasl2_success(c2s);
+}
+
+/* XEP-0386 3.2: then a new session, if one was asked for. */
+static void put_failed(struct c2s *c2s, enum stanza_condition condition, const uint64_t *h)
+{
+	struct xml_writer *answer = &c2s->setup->sasl2->answer;
+	xml_open(answer, "failed", NS_SM);
+	if (h)
+		xml_put_attr_u64(answer, "h", (uint32_t)*h);
+	xml_put_element(answer, stanza_condition_text(condition), NS_STANZA_ERRORS, STR_NULL);
+	xml_close(answer);
+	bind_or_end(c2s);
+}
+
+static void resume(struct c2s *c2s, const struct xml *request)
+{
+	struct c2s_resumption resumption;
+	if (!c2s_mgmt_read_resume(request, &resumption)) {
+		put_failed(c2s, SE_bad_request, NULL);
 		return;
 	}
-	if (!c2s_resume(c2s, resumed ? C2S_SESSION : C2S_AUTHENTICATED))
-		return;
-	c2s_sasl2_success(c2s);
-	if (resumed)
-		inline_ops->resumed(c2s);
+	resumption.ns = NS_SM;
+	resumption.done = on_resumed;
+	resumption.failed = put_failed;
+	c2s_mgmt_resume(c2s, &resumption);
 }
 
-static void at_home(struct c2s *c2s)
-{
-	const struct xml *resume = resume_request(c2s);
-	if (resume)
-		inline_ops->resume(c2s, resume, &c2s->setup->sasl2->answer);
-	else
-		start_bind(c2s);
-}
+/* --- all of it ------------------------------------------------------------------------------------------ */
 
 static void on_moved(void *owner)
 {
 	struct c2s *c2s = owner;
 	c2s_arrived(c2s);
-	at_home(c2s);
+	start_bind(c2s);
 }
 
-void c2s_inline_start(struct c2s *c2s)
+static void bind_or_end(struct c2s *c2s)
 {
 	struct worker *home = worker_home(map_hash(jid_bare(&c2s->jid)));
-	c2s_wait(c2s);
-	if (!conn_is_open(c2s->conn)) { /* it has broken, and gone is on its way */
-		c2s_resume(c2s, C2S_AUTHENTICATED);
+	if (!bind_request(c2s)) {
+		c2s_sasl2_success(c2s);
 		return;
 	}
+	c2s_wait(c2s);
 	if (home == worker_self()) {
-		at_home(c2s);
+		start_bind(c2s);
 		return;
 	}
 	c2s_leaves(c2s);
 	conn_move(c2s->conn, home, on_moved);
+}
+
+void c2s_inline_start(struct c2s *c2s)
+{
+	const struct xml *request = resume_request(c2s);
+	if (!conn_is_open(c2s->conn)) /* it has broken, and gone is on its way */
+		c2s->state = C2S_AUTHENTICATED;
+	else if (request)
+		resume(c2s, request);
+	else
+		bind_or_end(c2s);
 }

@@ -14,6 +14,9 @@
 #include "stream/stream_error.h"
 #include "xml/stream.h"
 
+struct c2s;
+struct mgmt;
+
 #define C2S_MAGIC 0x63327331u
 
 enum c2s_state {
@@ -24,6 +27,20 @@ enum c2s_state {
 	C2S_AUTHENTICATED, /* features with bind are out */
 	C2S_SESSION,
 	C2S_CLOSING, /* our closing tag is queued; nothing that arrives counts */
+};
+
+/* A client wants back into a session (XEP-0198 5). */
+struct c2s_resumption {
+	const char *ns;
+	struct str id;
+	uint32_t h;
+	uint64_t since_ms;
+	struct c2s *c2s;
+	struct timer timer;
+	/* One of them is called, now or later, when the stream has not ended: with <resumed/>, the session is there and
+	 * what it owes the client follows; or why it is not. h is NULL when it is not known. */
+	void (*done)(struct c2s *c2s, struct str element);
+	void (*failed)(struct c2s *c2s, enum stanza_condition condition, const uint64_t *h);
 };
 
 /* What only the time before the session needs. */
@@ -48,6 +65,7 @@ struct c2s_setup {
 	struct session_bind bind;
 	struct str resource;
 	struct stanza *bind_iq;
+	struct c2s_resumption resumption;
 	bool anonymous;
 	bool authenticated;
 	struct stream_hold *hold;
@@ -68,6 +86,7 @@ struct c2s {
 	struct xml_stream *xml;
 	struct c2s_setup *setup; /* NULL in a session */
 	struct session *session;
+	struct mgmt *mgmt; /* of the session; NULL: the stream is not managed */
 	struct host *host; /* NULL until the stream header named it */
 	struct conf *conf; /* of the time when it connected */
 	const struct conf_listener *listener;
@@ -90,6 +109,9 @@ void c2s_send(struct c2s *c2s, struct str bytes);
 void c2s_send_writer(struct c2s *c2s, struct xml_writer *writer);
 /* A stream error, the closing tag, then the connection closes; the session ends now. */
 void c2s_fail(struct c2s *c2s, enum stream_condition condition, const char *text);
+/* With an application-specific condition, serialised. */
+void c2s_fail_with(
+    struct c2s *c2s, enum stream_condition condition, const char *text, struct str application);
 /* The closing tag, then the connection closes. */
 void c2s_close(struct c2s *c2s);
 /* Reading stops until c2s_resume, which goes back to state. */
@@ -98,6 +120,8 @@ void c2s_wait(struct c2s *c2s);
 bool c2s_resume(struct c2s *c2s, enum c2s_state state);
 /* RFC 6120 4.3.3: a new stream begins on the same connection, with the client's header. */
 void c2s_restart(struct c2s *c2s);
+/* A stanza straight to this client, past its session. */
+void c2s_answer(struct c2s *c2s, struct stanza *answer, const struct jid *from);
 /* A stanza error straight to this client, as if from 'from' (NULL: from the server). */
 void c2s_refuse(struct c2s *c2s, struct stanza *stanza, const struct jid *from,
     enum stanza_condition condition, const char *text);
@@ -144,36 +168,24 @@ void c2s_sasl2_features(struct c2s *c2s, struct xml_writer *features);
 /* True when it was something of XEP-0388, or came within its exchange. */
 bool c2s_sasl2_element(struct c2s *c2s, struct xml_tree *tree);
 
-/*
- * Stream management inside a log-in: XEP-0198 of version 1.6, 5 and 6. All on the home worker but the features; the
- * writers' default namespaces are those of the places, so elements say theirs.
- */
-struct c2s_inline_ops {
-	/* Inside <inline/> of <authentication/>. */
-	void (*features)(struct c2s *c2s, struct xml_writer *features);
-	/* <feature var='...'/> inside <inline/> of <bind/>. */
-	void (*bind_features)(struct c2s *c2s, struct xml_writer *features);
-	/*
-	 * <resume/> came: c2s->jid is authenticated and the connection is paused (c2s_wait). Puts <resumed/> or
-	 * <failed/> into answer, which is inside <success/>, and calls c2s_inline_resumed once, now or later. With
-	 * true, c2s->session is set, and all of it but what must be sent again is as after c2s_session_begins.
-	 */
-	void (*resume)(struct c2s *c2s, const struct xml *resume, struct xml_writer *answer);
-	/* <success/> and the features are out: what the client did not get may follow. */
-	void (*resumed)(struct c2s *c2s);
-	/* <enable/> came with a bind, and the session is there; answer is inside <bound/>. */
-	void (*enable)(struct c2s *c2s, const struct xml *enable, struct xml_writer *answer);
-};
-/* At the start; NULL, as without this call: nothing of it is announced or answered. */
-void c2s_set_inline_ops(const struct c2s_inline_ops *ops);
-/* Ends what ops->resume began. A bind that was asked for follows when it was not resumed. */
-void c2s_inline_resumed(struct c2s *c2s, bool resumed);
-
 /* --- c2s_bind.c ---- */
-/* The client has a session from now on. */
+/* The stream has a session from now on; c2s_session_settle follows when the client was told. */
 void c2s_session_begins(struct c2s *c2s, struct session *session);
 /* Takes a stanza before there is a session. */
 void c2s_presession_stanza(struct c2s *c2s, struct stanza *stanza);
+
+/* The session is there: from now on its own limits and shaper count; what came before it is freed. */
+void c2s_session_settle(struct c2s *c2s);
+
+/* --- c2s_mgmt.c ---- */
+/* True when it was an element of stream management. */
+bool c2s_mgmt_element(struct c2s *c2s, const struct xml *elem);
+/* Begins it for a session without; the answer is appended. */
+void c2s_mgmt_enable(struct c2s *c2s, const struct xml *enable, const char *ns, struct strbuf *out);
+/* False: previd or h is missing or wrong. Borrows from the element. */
+bool c2s_mgmt_read_resume(const struct xml *resume, struct c2s_resumption *resumption_r);
+/* An authenticated stream without a session; id is copied. The stream waits until done or failed was called. */
+void c2s_mgmt_resume(struct c2s *c2s, const struct c2s_resumption *resumption);
 
 /* --- c2s_stanza.c ---- */
 /* A stanza of an established session. */
@@ -193,6 +205,8 @@ void c2s_backlog_give_back(struct c2s *c2s);
 struct stanza *c2s_without_forged_delay(struct stanza *stanza);
 
 /* --- c2s_session.c ---- */
+/* Room for a stanza from there; slows the sender down when there is little. */
+bool c2s_has_room(struct c2s *c2s, const struct jid *from);
 /* After a stanza or a time: stops reading from a client that does not take what it asks for. */
 void c2s_choke(struct c2s *c2s);
 /* conn_ops.drained, emptied, blocked */

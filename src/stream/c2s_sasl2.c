@@ -291,8 +291,6 @@ void c2s_sasl2_success(struct c2s *c2s)
 	xml_writer_fini(&writer);
 	c2s_sasl2_free(&c2s->setup->sasl2);
 	c2s_features_send(c2s);
-	if (c2s->session)
-		c2s_setup_free(&c2s->setup);
 }
 
 /* --- elements ------------------------------------------------------------------------------------------- */

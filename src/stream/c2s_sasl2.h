@@ -68,7 +68,7 @@ void c2s_sasl2_continue(struct c2s *c2s, const char *task);
 void c2s_sasl2_tasks_done(struct c2s *c2s);
 /* The token is dealt with. */
 void c2s_sasl2_authenticated(struct c2s *c2s);
-/* All is done: <success/>, the features, and in a session the end of the setup. */
+/* All is done: <success/> and the features. */
 void c2s_sasl2_success(struct c2s *c2s);
 
 /* --- c2s_upgrade.c -------------------------------------------------------------------------------------- */

@@ -67,18 +67,22 @@ void c2s_blocked(void *owner)
 	watch_stall(owner);
 }
 
+bool c2s_has_room(struct c2s *c2s, const struct jid *from)
+{
+	size_t queued = conn_output(c2s->conn);
+	if (queued <= QUEUE_SOFT)
+		return true;
+	watch_stall(c2s);
+	session_slow_sender(from, queued < QUEUE_HARD ? SESSION_SLOW_MS : VERY_SLOW_MS);
+	c2s->refused |= queued >= QUEUE_LIMIT;
+	return queued < QUEUE_LIMIT;
+}
+
 static bool on_deliver(void *stream, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	struct c2s *c2s = stream;
-	size_t queued = conn_output(c2s->conn);
-	if (queued > QUEUE_SOFT) {
-		watch_stall(c2s);
-		session_slow_sender(from, queued < QUEUE_HARD ? SESSION_SLOW_MS : VERY_SLOW_MS);
-		if (queued >= QUEUE_LIMIT) {
-			c2s->refused = true;
-			return false;
-		}
-	}
+	if (!c2s_has_room(c2s, from))
+		return false;
 	backlog_write(c2s->conn, from, to, stanza);
 	c2s_backlog_add(c2s, from, to, stanza);
 	return true;

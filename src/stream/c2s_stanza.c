@@ -103,10 +103,7 @@ static bool is_for_stream(struct c2s *c2s, const struct jid *to, const struct st
 static void session_answer(struct c2s *c2s, struct stanza *stanza)
 {
 	struct stanza *answer = stanza_make_result(stanza, NULL);
-	struct strbuf out = {0};
-	stanza_write(&out, answer, host_jid(c2s->host), session_jid(c2s->session));
-	c2s_send(c2s, strbuf_view(&out));
-	strbuf_fini(&out);
+	c2s_answer(c2s, answer, host_jid(c2s->host));
 	stanza_unref(&answer);
 }
 

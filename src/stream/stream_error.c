@@ -46,6 +46,12 @@ enum stream_condition stream_condition_of_xml(int xml_result)
 
 void stream_error_write(struct strbuf *out, enum stream_condition condition, const char *text)
 {
+	stream_error_write_with(out, condition, text, STR_NULL);
+}
+
+void stream_error_write_with(
+    struct strbuf *out, enum stream_condition condition, const char *text, struct str application)
+{
 	strbuf_printf(
 	    out, "<stream:error><%s xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>", names[condition]);
 	if (text) {
@@ -53,5 +59,6 @@ void stream_error_write(struct strbuf *out, enum stream_condition condition, con
 		xml_escape(out, str_of(text));
 		strbuf_cstr(out, "</text>");
 	}
+	strbuf_str(out, application);
 	strbuf_cstr(out, "</stream:error>");
 }

@@ -18,3 +18,6 @@ enum stream_condition stream_condition_of(const char *name);
 enum stream_condition stream_condition_of_xml(int xml_result);
 /* <stream:error>…</stream:error>; text NULL: none. */
 void stream_error_write(struct strbuf *out, enum stream_condition condition, const char *text);
+/* With an application-specific condition (RFC 6120 4.9.4), serialised; empty: none. */
+void stream_error_write_with(
+    struct strbuf *out, enum stream_condition condition, const char *text, struct str application);

@@ -18,9 +18,9 @@ class Cast:
                 self.server.add_user(self.names[name], **account)
         return self.names[name]
 
-    def client(self, name, resource=None, **options):
+    def client(self, name, resource=None, kind=Client, **options):
         """A client for the account; it is not connected yet."""
-        client = Client(self.server, self.account(name), resource or "test", **options)
+        client = kind(self.server, self.account(name), resource or "test", **options)
         client.name = name if resource is None else f"{name}/{resource}"
         self.clients.append(client)
         return client

@@ -89,6 +89,7 @@ def modules(settings):
         "mod_register": {"access": "register", "ip_access": "all"},
         "mod_roster": {"versioning": True},
         "mod_stats": {},
+        "mod_stream_mgmt": {},
         "mod_time": {},
         "mod_version": {},
     }

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "route/host_private.h"
+#include "stanzad/datetime.h"
+#include "stanzad/log.h"
+#include "stream/c2s_private.h"
+#include "stream/mgmt.h"
+#include "stream/mgmt_ledger.h"
+
+/* So long an <a/> may take before messages that somebody waits for are written to storage. */
+#define SPOOL_AFTER_MS 250
+#define SPOOL_AGAIN_MS 1000 /* after storage failed; and how often rows are removed */
+#define SPOOL_BATCH 256
+/* How far back presence is folded while the client is away. */
+#define FOLD_DEPTH 512
+
+bool mgmt_matters(const struct stanza *stanza)
+{
+	return stanza->kind == STANZA_IQ ? stanza_is_request(stanza) : stanza->kind == STANZA_MESSAGE;
+}
+
+static bool is_kept(const struct unsent *unsent)
+{
+	return unsent->stanza->kind == STANZA_MESSAGE;
+}
+
+static int64_t real_us_of(const struct unsent *unsent)
+{
+	return clock_real_us() - (int64_t)(clock_mono_ms() - unsent->queued_ms) * 1000;
+}
+
+/* --- asking for acknowledgements ------------------------------------------------------------------------ */
+
+static void on_ack_timeout(struct timer *timer)
+{
+	struct mgmt *mgmt = list_entry(timer, struct mgmt, timer);
+	conn_abort(mgmt->c2s->conn, "the client does not acknowledge");
+}
+
+static void on_ask(struct deferred *deferred)
+{
+	struct mgmt *mgmt = list_entry(deferred, struct mgmt, out.ask);
+	struct mgmt_out *out = &mgmt->out;
+	if (mgmt->c2s && !out->asked && out->count) {
+		struct strbuf text = {0};
+		strbuf_printf(&text, "<r xmlns='%s'/>", mgmt->ns);
+		c2s_send(mgmt->c2s, strbuf_view(&text));
+		strbuf_fini(&text);
+		out->asked = true;
+		timer_start(&mgmt->timer, (uint64_t)mgmt_option(mgmt, "ack_timeout"), on_ack_timeout);
+	}
+	mgmt_unref(mgmt);
+}
+
+void mgmt_ask(struct mgmt *mgmt)
+{
+	if (mgmt->out.asked || mgmt->out.ask.queued)
+		return;
+	mgmt_ref(mgmt);
+	mgmt->out.ask.run = on_ask;
+	worker_defer(&mgmt->out.ask);
+}
+
+/* --- writing to storage --------------------------------------------------------------------------------- */
+
+static void on_spool(struct timer *timer)
+{
+	struct mgmt *mgmt = list_entry(timer, struct mgmt, out.spool_timer);
+	mgmt_ref(mgmt);
+	mgmt_spool(mgmt);
+	mgmt_store_forget(mgmt, mgmt->out.acked);
+	mgmt_unref(mgmt);
+}
+
+static void spool_in(struct mgmt *mgmt, uint64_t ms)
+{
+	if (!timer_running(&mgmt->out.spool_timer) && mgmt->session)
+		timer_start(&mgmt->out.spool_timer, ms, on_spool);
+}
+
+static bool is_to_be_spooled(const struct mgmt *mgmt, const struct unsent *unsent)
+{
+	return unsent->end > mgmt->out.spooled && is_kept(unsent) &&
+	       (unsent->receipt || !mgmt->c2s || !mgmt->session);
+}
+
+static void spool_one(const struct mgmt *mgmt, struct unsent *unsent, struct mgmt_spooled *one)
+{
+	one->number = unsent->end;
+	one->real_us = real_us_of(unsent);
+	one->receipt = unsent->receipt;
+	unsent->receipt = NULL;
+	struct stanza *stanza = mgmt_delayed(unsent->stanza, host_name(mgmt->host), one->real_us);
+	stanza_write(&one->xml, stanza, &unsent->from, &unsent->to);
+	stanza_unref(&stanza);
+}
+
+void mgmt_spool(struct mgmt *mgmt)
+{
+	struct mgmt_out *out = &mgmt->out;
+	struct mgmt_spooled *list = NULL;
+	size_t count = 0;
+	for (struct unsent *each = out->unacked.first; each; each = each->next) {
+		if (!is_to_be_spooled(mgmt, each))
+			continue;
+		if (!list)
+			list = mem_zalloc(SPOOL_BATCH * sizeof(*list));
+		spool_one(mgmt, each, &list[count]);
+		out->spooled = each->end;
+		if (++count < SPOOL_BATCH)
+			continue;
+		mgmt_store_queue(mgmt, list, count, false);
+		list = NULL;
+		count = 0;
+	}
+	if (count)
+		mgmt_store_queue(mgmt, list, count, false);
+}
+
+/* --- sending -------------------------------------------------------------------------------------------- */
+
+static bool is_availability(const struct stanza *stanza)
+{
+	return stanza->kind == STANZA_PRESENCE &&
+	       (stanza->type == PRESENCE_AVAILABLE || stanza->type == PRESENCE_UNAVAILABLE);
+}
+
+/* Newer presence takes the place of what the client has not seen yet. */
+static bool fold(struct mgmt *mgmt, const struct jid *from, struct stanza *stanza)
+{
+	unsigned depth = 0;
+	if (mgmt->c2s || !is_availability(stanza))
+		return false;
+	for (struct unsent *each = mgmt->out.unseen; each && depth++ < FOLD_DEPTH; each = each->next) {
+		if (!is_availability(each->stanza) || !jid_eq(&each->from, from))
+			continue;
+		stanza_unref(&each->stanza);
+		each->stanza = stanza_ref(stanza);
+		each->queued_ms = clock_mono_ms();
+		return true;
+	}
+	return false;
+}
+
+static void tell_waits(
+    struct mgmt *mgmt, const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	struct hook_session_waits event = {mgmt->session, from, to, stanza};
+	hook_run_session_waits(mgmt->host, &event);
+}
+
+static void keep_for_later(
+    struct mgmt *mgmt, const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	if (mgmt_matters(stanza))
+		spool_in(mgmt, 0);
+	if (mgmt->session)
+		tell_waits(mgmt, from, to, stanza);
+}
+
+void mgmt_send(struct mgmt *mgmt, const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	struct mgmt_out *out = &mgmt->out;
+	if (fold(mgmt, from, stanza))
+		return;
+	struct unsent *unsent = backlog_keep(&out->unacked, from, to, stanza);
+	unsent->end = ++out->sent;
+	unsent->priority = mgmt->session ? session_priority(mgmt->session) : 0;
+	out->count++;
+	if (unsent->receipt && (!is_kept(unsent) || mgmt_receipt_is_own(mgmt)))
+		receipt_drop(&unsent->receipt);
+	if (!mgmt->c2s) {
+		if (!out->unseen)
+			out->unseen = unsent;
+		keep_for_later(mgmt, from, to, stanza);
+		return;
+	}
+	backlog_write(mgmt->c2s->conn, from, to, stanza);
+	mgmt_ask(mgmt);
+	if (unsent->receipt)
+		spool_in(mgmt, SPOOL_AFTER_MS);
+}
+
+/* --- acknowledgements ----------------------------------------------------------------------------------- */
+
+static void release(struct mgmt_out *out, uint64_t number)
+{
+	while (out->unacked.first && out->unacked.first->end <= number) {
+		struct unsent *first = backlog_take(&out->unacked);
+		if (out->unseen == first)
+			out->unseen = first->next;
+		unsent_free(&first);
+		out->count--;
+	}
+}
+
+/* What is left is numbered as the client will count it, and storage has it with these numbers. */
+static void renumber(struct mgmt *mgmt)
+{
+	struct mgmt_out *out = &mgmt->out;
+	struct mgmt_spooled *list = mem_zalloc((out->count + 1) * sizeof(*list));
+	size_t count = 0;
+	out->sent = out->acked;
+	for (struct unsent *each = out->unacked.first; each; each = each->next) {
+		each->end = ++out->sent;
+		if (is_kept(each))
+			spool_one(mgmt, each, &list[count++]);
+	}
+	out->spooled = out->sent;
+	out->forgotten = 0;
+	mgmt_store_queue(mgmt, list, count, true);
+}
+
+/* The first h after a restart of the server. */
+static enum mgmt_ack acked_restored(struct mgmt *mgmt, uint32_t more)
+{
+	struct mgmt_out *out = &mgmt->out;
+	if (more > INT32_MAX)
+		return MGMT_ACK_OLD;
+	out->restored = false;
+	out->acked += more;
+	while (out->unacked.first && out->unacked.first != out->unseen &&
+	       out->unacked.first->end <= out->acked) {
+		struct unsent *first = backlog_take(&out->unacked);
+		unsent_free(&first);
+		out->count--;
+	}
+	renumber(mgmt);
+	mgmt_ledger_write(mgmt->slot, &(struct mgmt_numbers){mgmt->in.handled, out->acked});
+	return MGMT_ACKED;
+}
+
+enum mgmt_ack mgmt_acked(struct mgmt *mgmt, uint32_t h)
+{
+	struct mgmt_out *out = &mgmt->out;
+	uint32_t more = h - (uint32_t)out->acked;
+	uint64_t before = out->acked;
+	if (out->restored)
+		return acked_restored(mgmt, more);
+	if (more > out->sent - out->acked)
+		return more > INT32_MAX ? MGMT_ACK_OLD : MGMT_ACK_TOO_HIGH;
+	out->acked += more;
+	out->asked = false;
+	if (mgmt->c2s)
+		timer_stop(&mgmt->timer);
+	mgmt_ref(mgmt);
+	if (more)
+		mgmt_ledger_write(mgmt->slot, &(struct mgmt_numbers){mgmt->in.handled, out->acked});
+	release(out, out->acked);
+	if (out->forgotten < out->acked && before < out->spooled)
+		spool_in(mgmt, SPOOL_AGAIN_MS);
+	if (out->count && mgmt->c2s)
+		mgmt_ask(mgmt);
+	if (more && out->full && mgmt->session) {
+		out->full = false;
+		session_drained(mgmt->session);
+	}
+	mgmt_unref(mgmt);
+	return MGMT_ACKED;
+}
+
+struct stanza *mgmt_delayed(struct stanza *stanza, struct str host, int64_t real_us)
+{
+	struct strbuf tail = {0};
+	if (stanza->kind == STANZA_IQ || stanza->type == STANZA_ERROR ||
+	    xml_child_token(stanza->root, XN_delay, XNS_DELAY) ||
+	    memmem(stanza->tail.ptr, stanza->tail.len, "urn:xmpp:delay", 14))
+		return stanza_ref(stanza);
+	datetime_delay(&tail, host, real_us, STR_NULL);
+	struct stanza *delayed = stanza_with_tail(stanza, strbuf_view(&tail));
+	strbuf_fini(&tail);
+	return delayed;
+}
+
+void mgmt_send_again(struct mgmt *mgmt)
+{
+	struct str host = host_name(mgmt->host);
+	mgmt->out.unseen = NULL;
+	for (struct unsent *each = mgmt->out.unacked.first; each; each = each->next) {
+		struct stanza *stanza = mgmt_delayed(each->stanza, host, real_us_of(each));
+		backlog_write(mgmt->c2s->conn, &each->from, &each->to, stanza);
+		stanza_unref(&stanza);
+	}
+	mgmt->out.asked = false;
+	if (mgmt->out.count)
+		mgmt_ask(mgmt);
+}
+
+void mgmt_spool_again(struct mgmt *mgmt)
+{
+	spool_in(mgmt, SPOOL_AGAIN_MS);
+}
