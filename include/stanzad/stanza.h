@@ -65,6 +65,9 @@ void stanza_unref(struct stanza **stanza);
 struct stanza *stanza_from_writer(struct xml_writer *writer);
 /* The same stanza with more elements (serialised, self-contained under jabber:client) behind its children. */
 struct stanza *stanza_with_tail(struct stanza *base, struct str tail);
+/* The same stanza stamped by a host with when it came there first (XEP-0203), or itself when it has such a stamp of
+ * that host already; IQs and errors are never stamped. The caller unrefs it. */
+struct stanza *stanza_with_delay(struct stanza *base, struct str by, int64_t real_us);
 /* The same stanza without the child elements for which drop says so. What it holds is copied. */
 struct stanza *stanza_without(
     struct stanza *base, bool (*drop)(const struct xml *child, void *arg), void *arg);

@@ -328,6 +328,9 @@ static size_t on_received(void *owner, const char *bytes, size_t len)
 static void on_ended(void *owner)
 {
 	struct c2s *c2s = owner;
+	/* XEP-0198 7: without a closing tag the stream is unfinished. */
+	if (c2s->mgmt)
+		mgmt_lost(c2s->mgmt);
 	c2s_close(c2s);
 }
 

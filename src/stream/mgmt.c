@@ -106,6 +106,7 @@ struct mgmt *mgmt_start(struct c2s *c2s, const char *ns, bool resumable, uint64_
 	mgmt->resume_ms = wait_ms;
 	mgmt->since_us = c2s->since_us;
 	mgmt_know_client(mgmt);
+	mgmt->unwritten = mgmt->resumable;
 	mgmt->slot = mgmt_ledger_take(mgmt->id);
 	c2s->mgmt = mgmt;
 	session_hold_by(mgmt->session, &mgmt_session_ops, mgmt);

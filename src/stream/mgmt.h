@@ -61,6 +61,7 @@ struct mgmt {
 	const char *ns;
 	bool resumable;
 	bool stored; /* there may be rows of the session */
+	bool unwritten; /* its own row is not durable yet: nothing is acknowledged before that */
 	struct deferred store;
 	uint64_t resume_ms; /* how long it waits for its client */
 	unsigned slot;      /* in the ledger */
@@ -129,8 +130,6 @@ void mgmt_spool_again(struct mgmt *mgmt);
 
 /* The session is over: each to other resources, kept for later, or bounced, as the options say. */
 void mgmt_reroute(struct mgmt *mgmt);
-/* The stanza with a <delay/> of its own host; its own when it has one already. The caller unrefs it. */
-struct stanza *mgmt_delayed(struct stanza *stanza, struct str host, int64_t real_us);
 /* Something that must not be lost without a word. */
 bool mgmt_matters(const struct stanza *stanza);
 /* An address that names this very session's stanza as its cause does not wait for itself. */
@@ -142,6 +141,8 @@ bool mgmt_receipt_is_own(const struct mgmt *mgmt);
 void mgmt_receive(struct mgmt *mgmt, struct stanza *stanza);
 /* <r/> */
 void mgmt_asked(struct mgmt *mgmt);
+/* Answers the client's <r/> if that can be done now. */
+void mgmt_answer(struct mgmt *mgmt);
 /* The client is about to send again what was not handled: what is being handled still is recognised. */
 void mgmt_expect_replay(struct mgmt *mgmt);
 void mgmt_in_fini(void);

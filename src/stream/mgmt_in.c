@@ -73,9 +73,9 @@ static void send_a(struct mgmt *mgmt)
 	strbuf_fini(&out);
 }
 
-static void answer(struct mgmt *mgmt)
+void mgmt_answer(struct mgmt *mgmt)
 {
-	if (!mgmt->in.asked || !mgmt->c2s || mgmt->in.handled < mgmt->in.asked_for)
+	if (!mgmt->in.asked || !mgmt->c2s || mgmt->unwritten || mgmt->in.handled < mgmt->in.asked_for)
 		return;
 	mgmt->in.asked = false;
 	timer_stop(&mgmt->in.answer_timer);
@@ -94,7 +94,7 @@ void mgmt_asked(struct mgmt *mgmt)
 {
 	mgmt->in.asked = true;
 	mgmt->in.asked_for = mgmt->in.received;
-	answer(mgmt);
+	mgmt_answer(mgmt);
 	if (mgmt->in.asked && !timer_running(&mgmt->in.answer_timer))
 		timer_start(&mgmt->in.answer_timer, ANSWER_LATE_MS, on_answer_late);
 }
@@ -123,7 +123,7 @@ static void advance(struct mgmt *mgmt)
 	if (in->handled == before)
 		return;
 	mgmt_ledger_write(mgmt->slot, &(struct mgmt_numbers){in->handled, mgmt->out.acked});
-	answer(mgmt);
+	mgmt_answer(mgmt);
 }
 
 static void on_safe(struct receipt *receipt)

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "route/host_private.h"
-#include "stanzad/datetime.h"
 #include "stanzad/log.h"
 #include "stream/c2s_private.h"
 #include "stream/mgmt.h"
@@ -93,7 +92,7 @@ static void spool_one(const struct mgmt *mgmt, struct unsent *unsent, struct mgm
 	one->real_us = real_us_of(unsent);
 	one->receipt = unsent->receipt;
 	unsent->receipt = NULL;
-	struct stanza *stanza = mgmt_delayed(unsent->stanza, host_name(mgmt->host), one->real_us);
+	struct stanza *stanza = stanza_with_delay(unsent->stanza, host_name(mgmt->host), one->real_us);
 	stanza_write(&one->xml, stanza, &unsent->from, &unsent->to);
 	stanza_unref(&stanza);
 }
@@ -262,25 +261,12 @@ enum mgmt_ack mgmt_acked(struct mgmt *mgmt, uint32_t h)
 	return MGMT_ACKED;
 }
 
-struct stanza *mgmt_delayed(struct stanza *stanza, struct str host, int64_t real_us)
-{
-	struct strbuf tail = {0};
-	if (stanza->kind == STANZA_IQ || stanza->type == STANZA_ERROR ||
-	    xml_child_token(stanza->root, XN_delay, XNS_DELAY) ||
-	    memmem(stanza->tail.ptr, stanza->tail.len, "urn:xmpp:delay", 14))
-		return stanza_ref(stanza);
-	datetime_delay(&tail, host, real_us, STR_NULL);
-	struct stanza *delayed = stanza_with_tail(stanza, strbuf_view(&tail));
-	strbuf_fini(&tail);
-	return delayed;
-}
-
 void mgmt_send_again(struct mgmt *mgmt)
 {
 	struct str host = host_name(mgmt->host);
 	mgmt->out.unseen = NULL;
 	for (struct unsent *each = mgmt->out.unacked.first; each; each = each->next) {
-		struct stanza *stanza = mgmt_delayed(each->stanza, host, real_us_of(each));
+		struct stanza *stanza = stanza_with_delay(each->stanza, host, real_us_of(each));
 		backlog_write(mgmt->c2s->conn, &each->from, &each->to, stanza);
 		stanza_unref(&stanza);
 	}

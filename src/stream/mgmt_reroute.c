@@ -88,7 +88,7 @@ static void reroute_one(struct mgmt *mgmt, const struct unsent *unsent)
 		route_error(&unsent->from, &unsent->to, unsent->stanza, &error);
 		return;
 	}
-	struct stanza *stanza = mgmt_delayed(unsent->stanza, host_name(mgmt->host), real_us);
+	struct stanza *stanza = stanza_with_delay(unsent->stanza, host_name(mgmt->host), real_us);
 	session_undelivered(
 	    &bare, &unsent->from, &unsent->to, stanza, unsent->priority, unsent->queued_ms);
 	stanza_unref(&stanza);

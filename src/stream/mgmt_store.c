@@ -83,7 +83,7 @@ static void write_state(struct mgmt *mgmt, struct strbuf *out)
 {
 	struct xml_writer state = {.default_ns = NS_CLIENT};
 	struct hook_session_save event = {mgmt->session, &state};
-	xml_open(&state, "state", "urn:x-stanzad:state");
+	xml_open(&state, "state", NULL);
 	if (session_interested(mgmt->session))
 		xml_put_attr(&state, "interested", STR("1"));
 	xml_put_attr(&state, "ns", str_of(mgmt->ns));
@@ -114,6 +114,17 @@ static int run_row(struct store_op *store_op, struct db *db, struct err *err)
 		   : 0;
 }
 
+static void on_row_done(struct store_op *store_op, int result, const struct err *err)
+{
+	struct mgmt *mgmt = list_entry(store_op, struct mgmt_op, op)->mgmt;
+	/* Without a row there is no resumption after a crash; what is acknowledged is safe all the same. */
+	if (mgmt->unwritten) {
+		mgmt->unwritten = false;
+		mgmt_answer(mgmt);
+	}
+	on_done(store_op, result, err);
+}
+
 void mgmt_store_now(struct mgmt *mgmt)
 {
 	if (!mgmt->session || !mgmt->resumable)
@@ -123,7 +134,7 @@ void mgmt_store_now(struct mgmt *mgmt)
 	op->slot = mgmt->slot;
 	op->number = mgmt->resume_ms;
 	mgmt->stored = true;
-	submit(mgmt, op, run_row, on_done);
+	submit(mgmt, op, run_row, on_row_done);
 }
 
 static void on_store(struct deferred *deferred)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "stanzad/datetime.h"
 #include "stanzad/log.h"
 #include "xmpp/stanza_limits.h"
 
@@ -227,6 +228,28 @@ struct stanza *stanza_with_tail(struct stanza *base, struct str tail)
 		memcpy(room + base->tail.len, tail.ptr, tail.len);
 	stanza->tail = (struct str){room, base->tail.len + tail.len};
 	return stanza;
+}
+
+static bool is_stamped(const struct stanza *stanza, struct str by)
+{
+	const struct xml *delay = xml_child_token(stanza->root, XN_delay, XNS_DELAY);
+	for (; delay; delay = xml_next(delay, "delay", "urn:xmpp:delay"))
+		if (str_eq(xml_attr_s(delay, "from"), by))
+			return true;
+	return stanza->tail.len && memmem(stanza->tail.ptr, stanza->tail.len, "urn:xmpp:delay", 14) &&
+	       memmem(stanza->tail.ptr, stanza->tail.len, by.ptr, by.len);
+}
+
+struct stanza *stanza_with_delay(struct stanza *base, struct str by, int64_t real_us)
+{
+	struct strbuf tail = {0};
+
+	if (base->kind == STANZA_IQ || base->type == STANZA_ERROR || is_stamped(base, by))
+		return stanza_ref(base);
+	datetime_delay(&tail, by, real_us, STR_NULL);
+	struct stanza *stamped = stanza_with_tail(base, strbuf_view(&tail));
+	strbuf_fini(&tail);
+	return stamped;
 }
 
 static void put_child(struct xml_writer *writer, const struct xml *child)

@@ -8,7 +8,7 @@ from harness.settings import Settings
 from harness.stream import show
 
 pytestmark = pytest.mark.only("stanzad")
-SETTINGS = Settings(modules={"mod_auth_fast": {}, "mod_client_access": {}, "mod_stream_mgmt": {}})
+SETTINGS = Settings(modules={"mod_auth_fast": {}, "mod_client_access": {}})
 SM = "urn:xmpp:sm:3"
 NONE = "HT-SHA-256-NONE"
 ENABLE = f"<enable xmlns='{SM}' resume='true'/>"

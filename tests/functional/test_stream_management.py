@@ -40,6 +40,11 @@ def got(client, count):
     return [client.take(lambda each: each.tag == MESSAGE).findtext(BODY) for _ in range(count)]
 
 
+def over(server, client):
+    """The session that waits for its client ends."""
+    wait.until(lambda: server.ask("num_resources", client.user, "localhost").strip() == "0", "the session is over")
+
+
 class TestEnable:
     def test_feature(self, cast):
         client = cast.client("romeo").login()
@@ -257,7 +262,7 @@ class TestTheEnd:
         again.presence()
         message = again.take(lambda each: each.tag == MESSAGE)
         assert message.findtext(BODY) == "late" and len(message.findall(DELAY)) == 1
-        again.nothing(juliet)
+        assert not bodies(again.settle(juliet))
 
     def test_acknowledged_is_not_repeated(self, cast, romeo, juliet):
         juliet.message(romeo.bare, "once")
@@ -277,28 +282,26 @@ class TestTheEnd:
         romeo.presence()
         assert got(romeo, 1) == ["kept"]
 
-    def test_timeout(self, cast):
+    def test_timeout(self, server, cast):
         romeo = cast.client("romeo", kind=Managed).online()
         juliet = cast.client("juliet", kind=Managed).online()
         juliet.manage()
         romeo.manage(attributes="max='1'")
         romeo.drop()
         juliet.message(romeo.full, "kept")
-        wait.until(lambda: romeo.resume().tag == f"{{{SM}}}failed" or romeo.drop(), "the session is over")
+        over(server, romeo)
+        assert romeo.resume().tag == f"{{{SM}}}failed"
         romeo.bind("test")
         romeo.presence()
         assert got(romeo, 1) == ["kept"]
 
-    def test_h_of_the_past(self, cast):
+    def test_h_of_the_past(self, server, cast):
         romeo = cast.client("romeo", kind=Managed).online()
         romeo.manage(attributes="max='1'")
         romeo.ping()
         romeo.drop()
-
-        def failed():
-            reply = romeo.resume()
-            return reply if reply.tag == f"{{{SM}}}failed" else romeo.drop()
-        assert wait.until(failed, "the session is over").get("h") == "1"
+        over(server, romeo)
+        assert romeo.resume().get("h") == "1"
 
 
 class TestRestart:
@@ -330,8 +333,7 @@ class TestRestart:
         romeo.acknowledges = True
         assert romeo.resume(h=1).get("h") == "0"
         assert got(romeo, 2) == ["two", "three"]
-        romeo.ping()
-        romeo.nothing(juliet)
+        assert not bodies(romeo.settle(juliet))
 
     def test_not_resumed(self, server, cast_for):
         """What was acknowledged to the sender is there for the next session."""
@@ -358,6 +360,7 @@ class TestRestart:
         juliet = cast.client("juliet", kind=Managed).online()
         for client in romeo, juliet:
             client.manage()
+            client.handled()
         server.way()
         for client in romeo, juliet:
             client.drop()

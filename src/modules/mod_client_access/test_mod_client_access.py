@@ -167,9 +167,9 @@ class TestForgotten:
 
     def test_more_than_are_remembered(self, server, phone):
         with sqlite3.connect(server.database, timeout=30) as db:
-            db.executemany("INSERT INTO mod_client_access (username, client, software, device, first_seen, "
-                           "last_seen, proofs) VALUES (?, ?, '', '', 1, ?, 1)",
-                           [(phone.user, f"old-{index}", index) for index in range(1, 100)])
+            db.executemany("INSERT INTO mod_client_access (server_host, username, client, software, device, "
+                           "first_seen, last_seen, proofs) VALUES (?, ?, ?, '', '', 1, ?, 1)",
+                           [(phone.host, phone.user, f"old-{index}", index) for index in range(1, 100)])
         assert len(clients(phone)) == 100
         phone.id = "00000000-0000-4000-8000-000000000000"
         phone.again()

@@ -4,7 +4,6 @@
 #include "modules/message.h"
 #include "modules/mod_offline/offline.h"
 #include "stanzad/clock.h"
-#include "stanzad/datetime.h"
 #include "stanzad/list.h"
 #include "stanzad/log.h"
 #include "stanzad/mem.h"
@@ -111,12 +110,10 @@ static void keep_done(struct store_op *op, int result, const struct err *err)
 /* As ejabberd writes it, so that either can read what the other kept. */
 static void write_row(struct keep *keep)
 {
-	struct strbuf tail = {0};
-	datetime_delay(&tail, jid_domain(user_jid(keep->user)), clock_real_us(), STR_NULL);
-	struct stanza *stamped = stanza_with_tail(keep->stanza, strbuf_view(&tail));
+	struct stanza *stamped =
+	    stanza_with_delay(keep->stanza, jid_domain(user_jid(keep->user)), clock_real_us());
 	stanza_write(&keep->xml, stamped, &keep->from, &keep->to);
 	stanza_unref(&stamped);
-	strbuf_fini(&tail);
 }
 
 void offline_keep(

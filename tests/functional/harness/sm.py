@@ -17,8 +17,9 @@ class Managed(Client):
     def _next_event(self, timeout):
         while True:
             kind, element = super()._next_event(timeout)
-            if kind != "stanza" or not self.managed:
+            if kind != "stanza" or not self.managed or id(element) in self.seen:
                 return kind, element
+            self.seen[id(element)] = element
             if element.tag == f"{{{SM}}}r":
                 self.requests += 1
                 if self.acknowledges:
@@ -31,6 +32,7 @@ class Managed(Client):
                 self.received += element.tag in [f"{{{ns.CLIENT}}}{name}" for name in STANZAS]
                 return kind, element
 
+    seen = {}                   # what was taken out of the queue before, and put back
     requests, waits_for_ack = 0, False
 
     def send(self, data):
