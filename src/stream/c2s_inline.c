@@ -212,7 +212,7 @@ static void start_bind(struct c2s *c2s)
 	session_bind_start(&setup->bind);
 }
 
-/* --- resumption: XEP-0198 5 ------------------------------------------------------------------------------- */
+/* --- resumption: XEP-0198 5 ----------------------------------------------------------------------------- */
 
 static void bind_or_end(struct c2s *c2s);
 
