@@ -183,8 +183,8 @@ static enum fast_slot find_used(const struct fast_use *use, const struct fast_to
 {
 	enum fast_slot slot = FAST_CURRENT;
 
-	while (slot < FAST_SLOTS && !(tokens[slot].present &&
-					memcmp(tokens[slot].seed, use->used.seed, FAST_SEED_LEN) == 0))
+	while (slot < FAST_SLOTS &&
+	       !(tokens[slot].present && memcmp(tokens[slot].seed, use->used.seed, FAST_SEED_LEN) == 0))
 		slot++;
 	return slot;
 }
@@ -272,4 +272,9 @@ int fast_use(struct db *db, struct fast_use *use, struct err *err)
 	if (result != FAST_DONE || !is_due(use))
 		return result;
 	return issue(db, use, err);
+}
+
+bool fast_use_matters(const struct fast_use *use, enum fast_slot slot)
+{
+	return slot == FAST_NEXT || use->counted || use->invalidate || is_due(use);
 }

@@ -87,9 +87,9 @@ static enum sasl_result check(
 
 #define HT(text, which, binding_, binds)                                                                     \
 	{                                                                                                    \
-		.name = (text), .size = sizeof(struct ht_exchange), .hash = (which),                         \
-		.binding = (binding_), .binds_channel = (binds), .client_first = true, .usable = usable,     \
-		.respond = respond, .tokens = check,                                                         \
+		.name = (text), .size = sizeof(struct ht_exchange), .hash = (which), .binding = (binding_),  \
+		.binds_channel = (binds), .client_first = true, .usable = usable, .respond = respond,        \
+		.tokens = check,                                                                             \
 	}
 
 const struct sasl_mechanism sasl_ht[SASL_HT] = {

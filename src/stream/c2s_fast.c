@@ -18,7 +18,8 @@ static struct module_instance *module_here(const struct c2s *c2s)
 
 void c2s_fast_offer(struct c2s *c2s, const char **names_r)
 {
-	const struct option_value *disabled = conf_get(c2s->conf, host_name(c2s->host), "disable_sasl_mechanisms");
+	const struct option_value *disabled =
+	    conf_get(c2s->conf, host_name(c2s->host), "disable_sasl_mechanisms");
 	struct sasl_context context = c2s->setup->context;
 	names_r[0] = NULL;
 	if (!module_here(c2s))
@@ -58,7 +59,8 @@ static void prepare_op(struct c2s *c2s, enum store_kind kind, struct str user,
 	strbuf_char(&sasl2->key, '@');
 	strbuf_str(&sasl2->key, host_name(c2s->host));
 	sasl2->c2s = c2s;
-	sasl2->op = (struct store_op){.kind = kind, .key = strbuf_view(&sasl2->key), .run = run, .done = done};
+	sasl2->op =
+	    (struct store_op){.kind = kind, .key = strbuf_view(&sasl2->key), .run = run, .done = done};
 }
 
 static int run_read(struct store_op *op, struct db *db, struct err *err)
@@ -73,6 +75,7 @@ static void show_tokens(struct c2s *c2s, bool unavailable)
 	struct sasl *sasl = c2s->setup->sasl;
 	struct sasl_token tokens[FAST_SLOTS];
 	char texts[FAST_SLOTS][FAST_TEXT_MAX];
+	enum fast_slot slots[FAST_SLOTS];
 	struct strbuf output = {0};
 	size_t count = 0;
 	int64_t now = clock_real_us() / 1000000;
@@ -83,12 +86,14 @@ static void show_tokens(struct c2s *c2s, bool unavailable)
 			continue;
 		fast_token_text(&sasl2->use.owner, token, texts[count]);
 		tokens[count] = (struct sasl_token){str_of(texts[count]), token->expires <= now};
-		sasl2->candidates[count++] = token;
+		slots[count++] = (enum fast_slot)slot;
 	}
 	enum sasl_result result = sasl_tokens(sasl, tokens, count, unavailable, &output);
 	OPENSSL_cleanse(texts, sizeof(texts));
-	if (result == SASL_SUCCESS)
-		sasl2->use.used = *sasl2->candidates[sasl_token_used(sasl)];
+	if (result == SASL_SUCCESS) {
+		sasl2->slot = slots[sasl_token_used(sasl)];
+		sasl2->use.used = sasl2->tokens[sasl2->slot];
+	}
 	c2s_auth_proceed(c2s, result, &output);
 	strbuf_fini(&output);
 }
@@ -140,8 +145,7 @@ static int take_fast(struct c2s_sasl2 *sasl2, const struct xml *fast)
 static const char *wanted(struct c2s *c2s)
 {
 	const char *names[SASL_NAMES_MAX];
-	const struct xml *request =
-	    xml_child(c2s->setup->sasl2->request->root, "request-token", NS_FAST);
+	const struct xml *request = xml_child(c2s->setup->sasl2->request->root, "request-token", NS_FAST);
 	if (!request || !c2s->setup->sasl2->client_id[0] ||
 	    strcmp(sasl_mechanism(c2s->setup->sasl), "ANONYMOUS") == 0)
 		return NULL;
@@ -217,6 +221,10 @@ void c2s_fast_finish(struct c2s *c2s)
 	sasl2->use.lifetime = seconds(instance, "token_lifetime");
 	sasl2->use.refresh_age = seconds(instance, "token_refresh_age");
 	sasl2->use.now = clock_real_us() / 1000000;
+	if (sasl2->use.used.present && !fast_use_matters(&sasl2->use, sasl2->slot)) {
+		c2s_sasl2_authenticated(c2s);
+		return;
+	}
 	prepare_op(c2s, STORE_WRITE, user, run_use, on_used);
 	c2s_wait(c2s);
 	store_submit(&sasl2->op);

@@ -81,7 +81,8 @@ bool c2s_inline_allowed(struct c2s *c2s)
 static void stable_part(const struct c2s *c2s, struct str tag, char *out)
 {
 	unsigned char digest[DIGEST_SIZE_MAX];
-	struct str parts[] = {STR("XEP-0386"), jid_bare(&c2s->jid), str_of(c2s->setup->sasl2->client_id), tag};
+	struct str parts[] = {
+	    STR("XEP-0386"), jid_bare(&c2s->jid), str_of(c2s->setup->sasl2->client_id), tag};
 	struct hmac hmac;
 	if (!parts[2].len) {
 		rand_id(out, MADE_LEN);
@@ -108,7 +109,8 @@ static struct str make_resource(struct c2s *c2s, const struct xml *request)
 	stable_part(c2s, tag, made);
 	strbuf_str(&whole, tag);
 	strbuf_printf(&whole, "/%s", made);
-	if (!tag.len || tag.len > TAG_MAX || jid_prep_resource(strbuf_view(&whole), arena, &resource, &err) < 0)
+	if (!tag.len || tag.len > TAG_MAX ||
+	    jid_prep_resource(strbuf_view(&whole), arena, &resource, &err) < 0)
 		resource = str_of(made);
 	resource = arena_str(arena, resource);
 	strbuf_fini(&joined);
@@ -148,8 +150,7 @@ static void answer_failed(struct c2s *c2s, enum session_bind_result result)
 	};
 	struct xml_writer *answer = &c2s->setup->sasl2->answer;
 	xml_open(answer, "failed", NS_BIND2);
-	xml_put_element(answer, stanza_condition_text(conditions[result]),
-	    NS_STANZA_ERRORS, STR_NULL);
+	xml_put_element(answer, stanza_condition_text(conditions[result]), NS_STANZA_ERRORS, STR_NULL);
 	xml_close(answer);
 }
 

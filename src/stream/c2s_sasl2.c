@@ -37,12 +37,12 @@ static struct str user_named(const struct c2s *c2s)
 {
 	const struct jid *from = &c2s->setup->from;
 	return from->text && c2s->host && str_eq(jid_domain(from), host_name(c2s->host)) ? jid_local(from)
-											  : STR_NULL;
+											 : STR_NULL;
 }
 
 /*
- * XEP-0388 2.1: for a user who is named and known, what is stored of the password decides about SCRAM. Somebody who is
- * not there is offered what a new account would be.
+ * XEP-0388 2.1: for a user who is named and known, what is stored of the password decides about SCRAM.
+ * Somebody who is not there is offered what a new account would be.
  */
 void c2s_sasl2_methods(struct c2s *c2s, struct auth_methods *methods_r)
 {
@@ -143,7 +143,8 @@ static bool is_uuid(struct str text)
 	for (size_t i = 0; i < text.len; i++) {
 		char c = (char)(text.ptr[i] | 0x20);
 		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-		if (dash ? text.ptr[i] != '-' : !((text.ptr[i] >= '0' && text.ptr[i] <= '9') || (c >= 'a' && c <= 'f')))
+		if (dash ? text.ptr[i] != '-'
+			 : !((text.ptr[i] >= '0' && text.ptr[i] <= '9') || (c >= 'a' && c <= 'f')))
 			return false;
 	}
 	return text.len == CLIENT_ID_LEN;
@@ -175,7 +176,8 @@ static int take_user_agent(struct c2s *c2s, const struct xml *request)
 	if (id.ptr && !is_uuid(id))
 		return -1;
 	for (size_t i = 0; i < id.len; i++)
-		sasl2->client_id[i] = (char)(id.ptr[i] >= 'A' && id.ptr[i] <= 'F' ? id.ptr[i] | 0x20 : id.ptr[i]);
+		sasl2->client_id[i] =
+		    (char)(id.ptr[i] >= 'A' && id.ptr[i] <= 'F' ? id.ptr[i] | 0x20 : id.ptr[i]);
 	sasl2->software = short_text(c2s, agent, "software");
 	sasl2->device = short_text(c2s, agent, "device");
 	return 0;
@@ -207,8 +209,8 @@ static void authenticate(struct c2s *c2s, struct xml_tree *tree)
 	else if (take_user_agent(c2s, request) < 0)
 		c2s_auth_failed(c2s, SASL_MALFORMED_REQUEST, "the id of the user agent is no UUID");
 	else
-		c2s_auth_begin(c2s, xml_attr_s(request, "mechanism"),
-		    xml_child(request, "initial-response", NS_SASL2));
+		c2s_auth_begin(
+		    c2s, xml_attr_s(request, "mechanism"), xml_child(request, "initial-response", NS_SASL2));
 }
 
 /* --- the exchange --------------------------------------------------------------------------------------- */
@@ -243,8 +245,8 @@ void c2s_sasl2_continue(struct c2s *c2s, const char *task)
 static bool is_who_was_named(const struct c2s *c2s)
 {
 	const struct c2s_setup *setup = c2s->setup;
-	return !setup->from.text || !setup->from.local_len || strcmp(sasl_mechanism(setup->sasl), "ANONYMOUS") == 0 ||
-	       jid_eq(&setup->from, &c2s->jid);
+	return !setup->from.text || !setup->from.local_len ||
+	       strcmp(sasl_mechanism(setup->sasl), "ANONYMOUS") == 0 || jid_eq(&setup->from, &c2s->jid);
 }
 
 void c2s_sasl2_exchanged(struct c2s *c2s, struct str data)
@@ -320,7 +322,8 @@ static void in_exchange(struct c2s *c2s, const struct xml *elem)
 	if (xml_is(elem, "abort", NS_SASL2))
 		c2s_auth_failed(c2s, SASL_ABORTED, NULL);
 	else
-		c2s_fail(c2s, STREAM_unsupported_stanza_type, "this does not belong into the log-in that is under way");
+		c2s_fail(c2s, STREAM_unsupported_stanza_type,
+		    "this does not belong into the log-in that is under way");
 }
 
 bool c2s_sasl2_element(struct c2s *c2s, struct xml_tree *tree)

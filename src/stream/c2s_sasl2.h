@@ -7,9 +7,9 @@
  *   c2s_fast.c     tokens: as a way to log in, and a new one for the next time (XEP-0484)
  *   c2s_inline.c   what was asked for together with the log-in: resumption, a resource (XEP-0386)
  *
- * In this order: exchange, tasks, then the store is told of the token, the client counts as authenticated, the
- * connection moves to the home worker if something was asked for that belongs there, and <success/> goes out with
- * all answers in it, and the new features behind it.
+ * In this order: exchange, tasks, then the store is told of the token, the client counts as authenticated,
+ * the connection moves to the home worker if something was asked for that belongs there, and <success/> goes
+ * out with all answers in it, and the new features behind it.
  */
 #pragma once
 
@@ -54,7 +54,7 @@ struct c2s_sasl2 {
 	struct strbuf key; /* the bare JID */
 	struct fast_use use;
 	struct fast_token tokens[FAST_SLOTS];
-	const struct fast_token *candidates[FAST_SLOTS]; /* those that were shown to the mechanism */
+	enum fast_slot slot; /* of the token that was right */
 };
 
 /* --- c2s_sasl2.c ---------------------------------------------------------------------------------------- */
@@ -83,7 +83,8 @@ void c2s_upgrade_next(struct c2s *c2s, const struct xml *elem);
 void c2s_upgrade_data(struct c2s *c2s, const struct xml *elem);
 
 /* --- c2s_fast.c ----------------------------------------------------------------------------------------- */
-/* The mechanisms that take a token and may be used here; names_r as for sasl_offer. None: no module mod_auth_fast. */
+/* The mechanisms that take a token and may be used here; names_r as for sasl_offer. None: no module
+ * mod_auth_fast. */
 void c2s_fast_offer(struct c2s *c2s, const char **names_r);
 void c2s_fast_features(struct c2s *c2s, struct xml_writer *features);
 /* Looks up the tokens for the exchange; c2s_auth_proceed follows. */

@@ -91,8 +91,8 @@ static bool next_task(struct c2s *c2s)
 }
 
 /*
- * Only behind a mechanism that has proved the password against the keys that are at hand here: a token may not set
- * what counts as the password, and the keys tell whether the password was changed meanwhile.
+ * Only behind a mechanism that has proved the password against the keys that are at hand here: a token may
+ * not set what counts as the password, and the keys tell whether the password was changed meanwhile.
  */
 bool c2s_upgrade_begin(struct c2s *c2s)
 {

@@ -7,6 +7,7 @@ import uuid
 import pytest
 
 from harness import ns, wait
+from harness.client import Client
 from harness.phone import Phone, bind, condition
 from harness.sasl import Scram, b64, plain
 from harness.settings import Settings
@@ -14,7 +15,9 @@ from harness.stream import show
 
 pytestmark = pytest.mark.only("stanzad")
 SETTINGS = Settings(hosts=("localhost", "other.example"), max_user_sessions=3,
-                    modules={"mod_auth_fast": {}, "mod_client_access": {}})
+                    modules={"mod_auth_fast": {}, "mod_client_access": {}, "mod_carboncopy": {},
+                             "mod_client_state": {}})
+CARBONS, CSI = "urn:xmpp:carbons:2", "urn:xmpp:csi:0"
 
 
 def phone_of(cast, name="romeo", **options):
@@ -269,6 +272,18 @@ class TestBind:
                                        "<resume xmlns='urn:example:z' previd='1'/>"))
         phone.ping()
 
+    def test_features_of_modules(self, phone):
+        offered = [each.get("var") for each in phone.inline(f"{{{ns.BIND2}}}bind").iter(f"{{{ns.BIND2}}}feature")]
+        assert {CARBONS, CSI} <= set(offered)
+
+    def test_carbons_from_the_start(self, cast, phone):
+        other = cast.client("romeo", "desk").online()
+        succeeded(phone.scram(children=bind(f"<enable xmlns='{CARBONS}'/><active xmlns='{CSI}'/>")))
+        juliet = cast.online("juliet")
+        juliet.message(other.full, "to the desk")
+        copy = phone.take(lambda each: each.tag == f"{{{ns.CLIENT}}}message")
+        assert copy[0].tag == f"{{{CARBONS}}}received"
+
     def test_stanzas_behind_the_log_in(self, phone):
         """They may be on their way before <success/> is."""
         phone.send(phone.request("PLAIN", plain(phone.user, phone.password), bind())
@@ -312,6 +327,48 @@ class TestUserAgent:
         succeeded(other.scram(children=bind()))
         phone.ping()
         assert other.full.partition("/")[2] != phone.full.partition("/")[2]
+
+
+def test_resource_in_use(farm):
+    """With closenew somebody else who has it keeps it; the client is in, and may bind another one."""
+    server = farm.make(Settings(resource_conflict="closenew")).start()
+    try:
+        server.add_user("romeo")
+        phone = Phone(server, "romeo").start()
+        succeeded(phone.scram(children=bind(tag="App")))
+        wanted = phone.full.partition("/")[2]
+        succeeded(phone.again().scram(children=bind(tag="App")))
+        assert phone.full.endswith(wanted), "of the same client the earlier one goes"
+        phone.close()
+        old = Client(server, "romeo", wanted)
+        wait.until(lambda: server.ask("user_resources", "romeo", "localhost") == "", "it is gone")
+        old.login()
+        reply = succeeded(phone.start().scram(children=bind(tag="App")))
+        failed = reply.find(f"{{{ns.BIND2}}}failed")
+        assert failed[0].tag == f"{{{ns.STANZA_ERRORS}}}conflict" and phone.full is None
+        assert phone.bind("another").get("type") == "result"
+        old.close()
+        phone.close()
+    finally:
+        server.stop()
+
+
+def test_failures_ban_the_address(farm):
+    server = farm.make(Settings(modules={"mod_fail2ban": {"c2s_max_auth_failures": 3}, "mod_auth_fast": {}})).start()
+    try:
+        server.add_user("romeo")
+        phone = Phone(server, "romeo", password="wrong").start()
+        assert condition(phone.scram()) == "not-authorized"
+        assert condition(phone.fast(token="x")) == "not-authorized"
+        assert condition(phone.plain()) == "not-authorized"
+        phone.stream_error("policy-violation")
+        again = Phone(server, "romeo").connect()
+        again.send(again.header())
+        again.read_header()
+        again.stream_error("policy-violation")
+        server.ask("unban_ip", "127.0.0.1")
+    finally:
+        server.stop()
 
 
 def test_access_rule(farm):

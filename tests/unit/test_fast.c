@@ -18,7 +18,8 @@ static void begin(enum schema_variant variant)
 		printf("# %s\n", err.text);
 		abort();
 	}
-	owner = (struct fast_owner){STR("example.org"), STR("alice"), STR("d4565fa7-4d72-4749-b3d3-740edbf87770")};
+	owner = (struct fast_owner){
+	    STR("example.org"), STR("alice"), STR("d4565fa7-4d72-4749-b3d3-740edbf87770")};
 }
 
 static void end(void)
@@ -174,7 +175,8 @@ static void test_gone(void)
 static void test_text(void)
 {
 	struct fast_token token = {.present = true, .mechanism = MECHANISM, .expires = NOW};
-	struct fast_owner other = owner = (struct fast_owner){STR("example.org"), STR("alice"), STR("client")};
+	struct fast_owner other = owner =
+	    (struct fast_owner){STR("example.org"), STR("alice"), STR("client")};
 	char text[FAST_TEXT_MAX], changed[FAST_TEXT_MAX];
 
 	fast_token_text(&owner, &token, text);

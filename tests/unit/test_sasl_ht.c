@@ -29,7 +29,8 @@ static void end(void)
 	strbuf_fini(&message);
 }
 
-static size_t client_hash(bool sha512, const char *token, const char *role, const char *bound, unsigned char *out)
+static size_t client_hash(
+    bool sha512, const char *token, const char *role, const char *bound, unsigned char *out)
 {
 	char text[200];
 	unsigned len;

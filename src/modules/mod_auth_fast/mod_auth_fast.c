@@ -41,14 +41,14 @@ static int revoke(struct task *task, struct err *err)
 	return result;
 }
 
-/* Whoever had the old password had tokens, too. */
-static enum hook_verdict on_password(struct module_instance *instance, struct hook_password_changed *event)
+/* Whoever had the old password had tokens, too; and a new account has none of an older one of the same name. */
+static enum hook_verdict on_new_password(struct module_instance *instance, struct hook_user_registered *event)
 {
 	struct task task = {.owner = {.host = event->host, .user = event->user}};
 	struct err err = {0};
 	if (revoke(&task, &err) < 0)
-		LOG_ERROR("auth_fast.revoke_failed", LOG_STR("user", event->user), LOG_STR("host", event->host),
-		    LOG_CSTR("reason", err.text));
+		LOG_ERROR("auth_fast.revoke_failed", LOG_STR("user", event->user),
+		    LOG_STR("host", event->host), LOG_CSTR("reason", err.text));
 	return HOOK_PASS;
 }
 
@@ -93,9 +93,9 @@ static void add_row(void *arg, struct str client, const struct fast_token *token
 	char created[DATETIME_MAX], expires[DATETIME_MAX];
 	datetime_format(created, token->created * 1000000, 0);
 	datetime_format(expires, token->expires * 1000000, 0);
-	json_array_append_new(task->rows,
-	    json_pack("{s:s%, s:s, s:s, s:s}", "client", client.ptr ? client.ptr : "", client.len, "mechanism",
-		token->mechanism, "created", created, "expires", expires));
+	json_array_append_new(
+	    task->rows, json_pack("{s:s%, s:s, s:s, s:s}", "client", client.ptr ? client.ptr : "", client.len,
+			    "mechanism", token->mechanism, "created", created, "expires", expires));
 }
 
 static int list_run(void *arg, struct db *db, struct err *err)
@@ -159,10 +159,10 @@ static const struct command_argument revoke_arguments[] = {
 static const char *const columns[] = {"client", "mechanism", "created", "expires", NULL};
 
 static const struct command commands[] = {
-    {"get_fast_tokens", "accounts", "List the log-in tokens of a user's clients.", get_arguments, COMMAND_TABLE,
-	columns, get_tokens},
-    {"revoke_fast_tokens", "accounts", "Revoke log-in tokens; tells how many.", revoke_arguments, COMMAND_VALUE,
-	NULL, revoke_tokens},
+    {"get_fast_tokens", "accounts", "List the log-in tokens of a user's clients.", get_arguments,
+	COMMAND_TABLE, columns, get_tokens},
+    {"revoke_fast_tokens", "accounts", "Revoke log-in tokens; tells how many.", revoke_arguments,
+	COMMAND_VALUE, NULL, revoke_tokens},
     {0},
 };
 
@@ -171,8 +171,8 @@ static const struct command commands[] = {
 static const struct option options[] = {
     {"db_type", OPTION_ENUM, NULL, "It is in the database of the server.", "internal|mnesia|sql",
 	.flags = OPTION_IGNORED},
-    {"token_lifetime", OPTION_DURATION, "30 days", "How long a token counts, from when it was made.", NULL, 1000,
-	INT64_C(86400000) * 3650, .flags = OPTION_INFINITY},
+    {"token_lifetime", OPTION_DURATION, "30 days", "How long a token counts, from when it was made.", NULL,
+	1000, INT64_C(86400000) * 3650, .flags = OPTION_INFINITY},
     {"token_refresh_age", OPTION_DURATION, "1 day",
 	"From what age on a token that is used is replaced by a new one.", NULL, 0, INT64_C(86400000) * 3650,
 	.flags = OPTION_INFINITY},
@@ -180,7 +180,8 @@ static const struct option options[] = {
 };
 
 static const struct hook_entry hooks[] = {
-    HOOK_ENTRY(password_changed, on_password, HOOK_NORMAL, NULL),
+    HOOK_ENTRY(password_changed, on_new_password, HOOK_NORMAL, NULL),
+    HOOK_ENTRY(user_registered, on_new_password, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_removed, on_removed, HOOK_NORMAL, NULL),
     {0},
 };

@@ -118,7 +118,8 @@ int clients_read(struct clients *clients, struct db *db, struct err *err)
 static int make_room(struct db *db, const struct jid *user, struct err *err)
 {
 	struct db_rows *rows = DB_QUERY(db, err,
-	    "SELECT last_seen FROM mod_client_access WHERE {host=} username = ? ORDER BY last_seen DESC LIMIT 1 "
+	    "SELECT last_seen FROM mod_client_access WHERE {host=} username = ? ORDER BY last_seen DESC "
+	    "LIMIT 1 "
 	    "OFFSET ?",
 	    DB_P_TEXT(jid_domain(user)), DB_P_TEXT(jid_local(user)), DB_P_INT(CLIENTS_MAX - 1));
 	int result = db_next(rows, err);
@@ -148,9 +149,9 @@ static int insert(struct db *db, const struct jid *user, const struct client *cl
 
 int client_write(struct db *db, const struct jid *user, const struct client *client, struct err *err)
 {
-	struct db_rows *rows =
-	    DB_QUERY(db, err, "SELECT proofs FROM mod_client_access WHERE {host=} username = ? AND client = ?",
-		DB_P_TEXT(jid_domain(user)), DB_P_TEXT(jid_local(user)), DB_P_TEXT(client->id));
+	struct db_rows *rows = DB_QUERY(db, err,
+	    "SELECT proofs FROM mod_client_access WHERE {host=} username = ? AND client = ?",
+	    DB_P_TEXT(jid_domain(user)), DB_P_TEXT(jid_local(user)), DB_P_TEXT(client->id));
 	int result = db_next(rows, err);
 	int64_t proofs = client->proofs | (result > 0 ? db_int(rows, 0) : 0);
 	db_end(&rows);

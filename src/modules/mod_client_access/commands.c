@@ -40,9 +40,8 @@ static void disconnect(void *arg, struct user *user)
 
 static const char *proofs_text(const struct client *client)
 {
-	static const char *const texts[] = {
-	    "", "token", "password", "password token", "certificate", "certificate token", "certificate password",
-	    "certificate password token"};
+	static const char *const texts[] = {"", "token", "password", "password token", "certificate",
+	    "certificate token", "certificate password", "certificate password token"};
 	return texts[(client->token ? 1 : 0) | (client->proofs & CLIENT_BY_PASSWORD ? 2 : 0) |
 		     (client->proofs & CLIENT_BY_CERTIFICATE ? 4 : 0)];
 }
@@ -102,7 +101,8 @@ static enum command_outcome revoke(struct command_call *call, struct task *task)
 		return command_say(call, COMMAND_NOT_FOUND, "the user has no such client");
 	command_on_user(bare, disconnect, task);
 	return command_say(call, COMMAND_OK,
-	    task->result ? "The client was logged out, but it knows the password." : "The client was logged out.");
+	    task->result ? "The client was logged out, but it knows the password."
+			 : "The client was logged out.");
 }
 
 static enum command_outcome revoke_client(struct command_call *call)
@@ -136,8 +136,8 @@ static const char *const columns[] = {
     "id", "connected", "first_seen", "last_seen", "auth", "resource", "software", "device", NULL};
 
 const struct command client_commands[] = {
-    {"get_clients", "accounts", "List the clients that have access to an account.", get_arguments, COMMAND_TABLE,
-	columns, get_clients},
+    {"get_clients", "accounts", "List the clients that have access to an account.", get_arguments,
+	COMMAND_TABLE, columns, get_clients},
     {"revoke_client", "accounts", "End the sessions of a client and revoke its tokens.", revoke_arguments,
 	COMMAND_RESTUPLE, NULL, revoke_client},
     {0},

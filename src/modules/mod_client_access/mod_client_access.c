@@ -50,7 +50,8 @@ static enum hook_verdict on_auth_result(struct module_instance *instance, struct
 	if (!event->success || !event->client_id.len || strcmp(event->mechanism, "ANONYMOUS") == 0)
 		return HOOK_PASS;
 	struct login *login = mem_zalloc(sizeof(*login));
-	if (jid_make(event->user, host_name(module_host(instance)), STR_NULL, &login->arena, &login->user, &err) < 0) {
+	if (jid_make(event->user, host_name(module_host(instance)), STR_NULL, &login->arena, &login->user,
+		&err) < 0) {
 		arena_fini(&login->arena);
 		free(login);
 		return HOOK_PASS;
@@ -143,8 +144,8 @@ static int on_start(struct module_instance *instance, struct err *err)
 /* --- the module ------------------------------------------------------------------------------------- */
 
 static const struct option options[] = {
-    {"keep_for", OPTION_DURATION, "90 days", "How long a client is remembered that does not come back.", NULL, 1000,
-	INT64_C(86400000) * 3650, .flags = OPTION_INFINITY},
+    {"keep_for", OPTION_DURATION, "90 days", "How long a client is remembered that does not come back.", NULL,
+	1000, INT64_C(86400000) * 3650, .flags = OPTION_INFINITY},
     {"keep_names", OPTION_BOOL, "true", "Remember what a client says of its software and its device."},
     {0},
 };
@@ -168,7 +169,11 @@ static const struct db_table tables[] = {
 static const struct db_schema schema = {.version = 1, .tables = tables};
 
 static const struct module_iq iqs[] = {
-    {.ns = "urn:xmpp:cam:0", .component = IQ_SM, .handler = client_iq, .needs_user = true, .owner_only = true,
+    {.ns = "urn:xmpp:cam:0",
+	.component = IQ_SM,
+	.handler = client_iq,
+	.needs_user = true,
+	.owner_only = true,
 	.announce = true},
     {0},
 };
