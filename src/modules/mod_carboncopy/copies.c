@@ -3,6 +3,7 @@
 
 #include "modules/forward.h"
 #include "modules/mod_carboncopy/carbons.h"
+#include "modules/mod_mam/mam.h"
 #include "stanzad/mem.h"
 
 /* --- who gets one --------------------------------------------------------------------------------------- */
@@ -137,10 +138,8 @@ static void copy_sent(struct hook_stanza *event, struct session *sender)
 		carbon_copy(&carbon);
 }
 
-enum hook_verdict carbon_on_send(struct module_instance *instance, struct hook_stanza *event)
+static void copy_and_reflect(struct hook_stanza *event)
 {
-	if (event->stanza->kind != STANZA_MESSAGE || event->explain)
-		return HOOK_PASS;
 	struct session *sender =
 	    event->session ? event->session : user_session(event->user, jid_resource(event->from));
 	if (carbon_has_other(event->user, NULL, CARBON_ALL))
@@ -148,6 +147,16 @@ enum hook_verdict carbon_on_send(struct module_instance *instance, struct hook_s
 	if (carbon_has_other(event->user, sender, CARBON_COPIES) &&
 	    carbon_is_eligible(event->user, event->from, event->to, event->stanza, CARBON_SENT))
 		copy_sent(event, sender);
+}
+
+enum hook_verdict carbon_on_send(struct module_instance *instance, struct hook_stanza *event)
+{
+	if (event->stanza->kind != STANZA_MESSAGE || event->explain)
+		return HOOK_PASS;
+	struct hook_stanza archived = *event;
+	archived.stanza = mam_sent_copy(event->user, event->stanza);
+	copy_and_reflect(&archived);
+	stanza_unref(&archived.stanza);
 	return HOOK_PASS;
 }
 
