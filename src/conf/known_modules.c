@@ -38,6 +38,7 @@ TABLE(mod_announce, ACCESS("access", "none"), DB, CACHE);
 TABLE(mod_antispam, ACCESS("access_spam", "none"), COUNT("cache_size", "10000"), TEXTS("rtbl_services"),
     TEXT("spam_domains_file", "none"), TEXT("spam_dump_file", "false"), TEXT("spam_jids_file", "none"),
     TEXT("spam_urls_file", "none"), TEXT("whitelist_domains_file", "none"));
+TABLE(mod_auth_fast, DB, TIME("token_lifetime", "30 days"), TIME("token_refresh_age", "1 day"));
 TABLE(mod_avatar, ANY("convert"), COUNT("rate_limit", "10"));
 TABLE(mod_block_strangers, ACCESS("access", "none"), BOOL("allow_local_users", "true"),
     BOOL("allow_transports", "true"), BOOL("captcha", "false"), BOOL("drop", "true"), BOOL("log", "false"));
@@ -153,6 +154,7 @@ TABLE(mod_register, ACCESS("access", "all"), ACCESS("access_from", NULL), ACCESS
 TABLE(mod_roster, ACCESS("access", "all"), BOOL("store_current_id", "false"),
     BOOL("versioning", "false"), DB, CACHE);
 TABLE(mod_s2s_dialback, ACCESS("access", "all"));
+TABLE(mod_scram_upgrade, ANY("offered_upgrades"));
 TABLE(mod_service_log, TEXTS("loggers"));
 TABLE(mod_shared_roster, DB, CACHE);
 TABLE(mod_shared_roster_ldap, BOOL("ldap_auth_check", "true"), TEXT("ldap_gfilter", NULL),
@@ -187,6 +189,7 @@ const struct registered known_modules[] = {
     BARE("mod_admin_update_sql"),
     ROW(mod_announce),
     ROW(mod_antispam),
+    ROW(mod_auth_fast),
     ROW(mod_avatar),
     ROW(mod_block_strangers),
     BARE("mod_blocking"),
@@ -237,6 +240,7 @@ const struct registered known_modules[] = {
     ROW(mod_roster),
     BARE("mod_s2s_bidi"),
     ROW(mod_s2s_dialback),
+    ROW(mod_scram_upgrade),
     ROW(mod_service_log),
     ROW(mod_shared_roster),
     ROW(mod_shared_roster_ldap),
