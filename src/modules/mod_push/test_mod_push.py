@@ -420,11 +420,14 @@ class TestServices:
 
 
 class TestArchive:
-    @pytest.fixture
-    def server(self, own_server):
+    @pytest.fixture(params=["alone", "for mod_offline"])
+    def server(self, request, own_server):
         server = own_server(settings_with_archive())
         configuration = server.configuration()
-        del configuration["modules"]["mod_offline"]
+        if request.param == "alone":
+            del configuration["modules"]["mod_offline"]
+        else:
+            configuration["modules"]["mod_offline"]["use_mam_for_storage"] = True
         server.config_text = yaml.dump(configuration) + "\n"
         return server.start()
 
