@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "modules/mod_mam/mam.h"
+#include "modules/mod_mam/query.h"
 #include "modules/storage_options.h"
 #include "stanzad/mem.h"
 
@@ -191,6 +192,8 @@ static const struct request {
 	iq_handler *handler;
 } requests[] = {
     {"prefs", mam_prefs_on_iq},
+    {"query", mam_query_on_iq},
+    {"metadata", mam_metadata_on_iq},
     {0},
 };
 
@@ -213,8 +216,8 @@ static enum iq_verdict on_iq(struct iq *iq)
 
 static enum hook_verdict on_removed(struct module_instance *instance, struct hook_user_removed *event)
 {
-	if (DB_EXEC(event->db, event->err, "DELETE FROM archive WHERE {host=} username = ?",
-		DB_P_TEXT(event->host), DB_P_TEXT(event->user)) < 0 ||
+	struct mam_purge purge = {.host = event->host, .username = event->user, .before = INT64_MAX};
+	if (mam_purge_whole(&purge, event->db, event->err) < 0 ||
 	    DB_EXEC(event->db, event->err, "DELETE FROM archive_prefs WHERE {host=} username = ?",
 		DB_P_TEXT(event->host), DB_P_TEXT(event->user)) < 0)
 		event->result = -1;
@@ -249,9 +252,16 @@ static const struct option options[] = {
     {"user_mucsub_from_muc_archive", OPTION_BOOL, "false", "It comes with MucSub.", .flags = OPTION_LATER},
     {"clear_archive_on_room_destroy", OPTION_BOOL, "true",
 	"Whether the archive of a room goes with the room; for the archives of rooms.", .flags = OPTION_LATER},
+    MAM_RETENTION_OPTIONS,
     MODULE_STORAGE_OPTIONS,
     {0},
 };
+
+static int on_start(struct module_instance *instance, struct err *err)
+{
+	mam_keeper_start(instance);
+	return 0;
+}
 
 static const struct module_iq iqs[] = {
     {.ns = NS_MAM,
@@ -270,17 +280,21 @@ static const struct hook_entry hooks[] = {
     HOOK_ENTRY(user_send, on_send, HOOK_LATE, NULL),
     HOOK_ENTRY(user_inbound, on_inbound, HOOK_LATE, NULL),
     HOOK_ENTRY(message_undelivered, on_undelivered, HOOK_NORMAL, NULL),
+    HOOK_ENTRY(message_offline, mam_job_on_refused, HOOK_FIRST, NULL),
     {.used = true,
 	.hook = HOOK_message_offline,
 	.stage = HOOK_LAST,
 	.explains = true,
 	.fn.message_offline = on_offline},
+    HOOK_ENTRY(session_drained, mam_job_on_drained, HOOK_NORMAL, NULL),
+    HOOK_ENTRY(session_closed, mam_job_on_closed, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_removed, on_removed, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_gone, on_gone, HOOK_NORMAL, NULL),
     {0},
 };
 
-static const char *const user_features[] = {NS_SID, NS_RETRACT, NS_RETRACT "#tombstone", NULL};
+static const char *const user_features[] = {
+    NS_MAM_EXTENDED, NS_MAM_GROUPCHAT, NS_FULLTEXT, NS_SID, NS_RETRACT, NS_RETRACT "#tombstone", NULL};
 
 static const struct metric metrics[] = {
     [MAM_METRIC_ARCHIVED] = {"archived_messages", METRIC_COUNTER, "Messages that were archived."},
@@ -298,8 +312,12 @@ const struct module mod_mam = {
     .options = options,
     .iqs = iqs,
     .hooks = hooks,
+    .commands = mam_commands,
     .metrics = metrics,
     .user_features = user_features,
     .user_slot = true,
+    .session_slot = true,
+    .start = on_start,
+    .leave = mam_keeper_end,
     .reload = module_reload_nothing,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
-#include "modules/mod_mam/mam.h"
+#include "modules/mod_mam/query.h"
 #include "stanzad/datetime.h"
 
 /* Ids should be unique (XEP-0424 6.1); where they are not, the latest message counts. */
@@ -90,9 +90,10 @@ int mam_retract(struct db *db, const struct mam_retraction *retraction, struct e
 	struct candidate found = {0};
 	int result = find(db, retraction, &found, err);
 	if (result > 0 &&
-	    DB_EXEC(db, err, "UPDATE archive SET xml = ?, txt = '' WHERE {host=} username = ? AND id = ?",
-		DB_P_TEXT(strbuf_view(&found.tombstone.buf)), DB_P_TEXT(retraction->host),
-		DB_P_TEXT(retraction->user), DB_P_INT(found.id)) < 0)
+	    (mam_text_forget(db, retraction->host, retraction->user, found.id, err) < 0 ||
+		DB_EXEC(db, err, "UPDATE archive SET xml = ?, txt = '' WHERE {host=} username = ? AND id = ?",
+		    DB_P_TEXT(strbuf_view(&found.tombstone.buf)), DB_P_TEXT(retraction->host),
+		    DB_P_TEXT(retraction->user), DB_P_INT(found.id)) < 0))
 		result = -1;
 	xml_writer_fini(&found.tombstone);
 	return result;
