@@ -199,15 +199,16 @@ static const struct request {
 
 static enum iq_verdict on_iq(struct iq *iq)
 {
+	struct mam_user *mam = mam_user_of(iq->user);
 	const struct request *request = requests;
+	if (!mam)
+		return iq_refuse(iq, SE_service_unavailable, NULL);
+	mam->asked |= str_is(iq->payload->name, "query");
 	while (request->name && !str_is(iq->payload->name, request->name))
 		request++;
 	if (!request->name)
 		return iq_refuse(iq, SE_feature_not_implemented, NULL);
-	if (!mam_user_of(iq->user))
-		return iq_refuse(iq, SE_service_unavailable, NULL);
 	mam_prefs_activate(iq->instance, iq->user);
-	mam_user_of(iq->user)->asked |= str_is(iq->payload->name, "query");
 	return request->handler(iq);
 }
 
