@@ -200,6 +200,17 @@ struct hook_message_delivered {
 	int priority;
 };
 
+/*
+ * A session ended, or was not resumed, before its client had the message: it is about to be delivered anew, as if it
+ * came now. HOOK_STOP: it is not, the devices of the user have it by other ways.
+ */
+struct hook_message_undelivered {
+	struct user *user;
+	const struct jid *from, *to;
+	struct stanza *stanza;
+	uint64_t delivered_ms; /* clock_mono_ms, when the session got it */
+};
+
 struct hook_session_waits {
 	struct session *session;
 	const struct jid *from, *to;

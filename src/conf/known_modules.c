@@ -74,6 +74,11 @@ TABLE(mod_invites, ACCESS("access_create_account", "none"), DB, TEXT("landing_pa
     COUNT("token_expire_seconds", "432000"), TEXT("webchat_url", "auto"));
 TABLE(mod_jidprep, ACCESS("access", "local"));
 TABLE(mod_last, DB, CACHE);
+TABLE(mod_mam, ACCESS("access_preferences", "all"), BOOL("archive_muc_as_mucsub", "false"),
+    BOOL("assume_mam_usage", "false"), BOOL("clear_archive_on_room_destroy", "true"),
+    BOOL("compress_xml", "false"),
+    WORDS("default", "never", "always|never|roster"), BOOL("request_activates_archiving", "false"),
+    BOOL("user_mucsub_from_muc_archive", "false"), DB, CACHE);
 TABLE(mod_matrix_gw, TEXT("host", NULL), TEXT("key", NULL), TEXT("key_name", NULL),
     TIME("leave_timeout", NULL),
     TEXT("matrix_domain", NULL), BOOL("matrix_id_as_jid", "false"), TEXTS("notary_servers"));
@@ -202,6 +207,7 @@ const struct registered known_modules[] = {
     ROW(mod_jidprep),
     ROW(mod_last),
     BARE("mod_legacy_auth"),
+    ROW(mod_mam),
     ROW(mod_matrix_gw),
     ROW(mod_metrics),
     ROW(mod_mix),

@@ -33,11 +33,10 @@ const struct conf_module *mgmt_options(const struct host *host)
 	return conf_module_find(conf_current(), host_name(host), "mod_stream_mgmt");
 }
 
-int64_t mgmt_option(const struct mgmt *mgmt, const char *name)
+static uint64_t limit_of(const struct conf_module *options, const char *name)
 {
-	const struct conf_module *options = mgmt_options(mgmt->host);
-	/* The module may have gone while there are sessions of its time. */
-	return options ? conf_module_get(options, name)->integer : 60000;
+	int64_t value = conf_module_get(options, name)->integer;
+	return value == OPTION_INFINITE ? UINT64_MAX : (uint64_t)value;
 }
 
 /* For how long, by what the client wants (0: nothing special) and what the options allow. */
@@ -63,6 +62,9 @@ struct mgmt *mgmt_new(struct host *host, const struct jid *full)
 	mgmt->jid = jid_dup_heap(full);
 	mgmt->slot = MGMT_NO_SLOT;
 	mgmt->ns = NS_SM;
+	const struct conf_module *options = mgmt_options(host);
+	mgmt->ack_ms = options ? limit_of(options, "ack_timeout") : 0;
+	mgmt->queue_max = options ? limit_of(options, "max_ack_queue") : 0;
 	list_add_before(all_here(), &mgmt->link);
 	return mgmt;
 }
@@ -219,8 +221,7 @@ static bool on_deliver(void *stream, const struct jid *from, const struct jid *t
 	struct mgmt *mgmt = stream;
 	if (mgmt->c2s && !c2s_has_room(mgmt->c2s, from))
 		return false;
-	int64_t most = mgmt_option(mgmt, "max_ack_queue");
-	if (most != OPTION_INFINITE && mgmt->out.count >= (uint64_t)most) {
+	if (mgmt->out.count >= mgmt->queue_max) {
 		mgmt->out.full = true;
 		return false;
 	}

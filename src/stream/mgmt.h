@@ -15,6 +15,8 @@
 #include "route/session.h"
 #include "stream/backlog.h"
 
+/* Numbers of stanzas that came after a restart and before the client: beyond all that it can acknowledge. */
+#define MGMT_EPOCH (UINT64_C(1) << 32)
 #define MGMT_ID_LEN 26 /* 130 random bits */
 #define NS_SM "urn:xmpp:sm:3"
 #define NS_SM_OLD "urn:xmpp:sm:2"
@@ -28,9 +30,11 @@ struct mgmt_out {
 	size_t count;
 	struct unsent *unseen; /* of these, the first that came while the client was away; NULL */
 	uint64_t sent, acked; /* numbers */
+	uint64_t noted;       /* acked, as the ledger has it */
 	bool asked;           /* <r/> is out */
 	bool full;            /* something was refused */
-	bool restored; /* of before a restart: what was sent beyond 'sent' is not known, nor what is unseen numbered */
+	bool restored; /* of before a restart: nobody knows yet which number comes next */
+	bool held;     /* nothing is written to the client until storage has the new numbers */
 	uint64_t spooled;     /* the highest number that is in storage, or on its way there */
 	uint64_t forgotten;   /* up to that number nothing is in storage any more */
 	struct deferred ask;
@@ -64,6 +68,8 @@ struct mgmt {
 	bool unwritten; /* its own row is not durable yet: nothing is acknowledged before that */
 	struct deferred store;
 	uint64_t resume_ms; /* how long it waits for its client */
+	uint64_t ack_ms;    /* how long an <a/> may take; UINT64_MAX: for ever */
+	size_t queue_max;   /* of what is not acknowledged */
 	unsigned slot;      /* in the ledger */
 	struct mgmt_out out;
 	struct mgmt_in in;
@@ -82,7 +88,6 @@ extern const struct session_ops mgmt_session_ops;
 
 /* The module's options on a host; NULL: stream management is not there. */
 const struct conf_module *mgmt_options(const struct host *host);
-int64_t mgmt_option(const struct mgmt *mgmt, const char *name);
 
 /* One reference, on the list of this worker; without a session and an id. */
 struct mgmt *mgmt_new(struct host *host, const struct jid *full);
@@ -131,6 +136,11 @@ void mgmt_reroute(struct mgmt *mgmt);
 bool mgmt_matters(const struct stanza *stanza);
 /* An address that names this very session's stanza as its cause does not wait for itself. */
 bool mgmt_receipt_is_own(const struct mgmt *mgmt);
+
+/* The numbers go into the ledger. */
+void mgmt_note(struct mgmt *mgmt);
+/* Storage has the numbers as they are after a restart. */
+void mgmt_renumbered(struct mgmt *mgmt);
 
 /* --- mgmt_in.c ------------------------------------------------------------------------------------------ */
 

@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "stream/c2s_private.h"
 #include "stream/mgmt.h"
-#include "stream/mgmt_ledger.h"
 
 /* An <r/> is answered late rather than with too little, but not later than this. */
 #define ANSWER_LATE_MS 1500
@@ -122,7 +121,7 @@ static void advance(struct mgmt *mgmt)
 	}
 	if (in->handled == before)
 		return;
-	mgmt_ledger_write(mgmt->slot, &(struct mgmt_numbers){in->handled, mgmt->out.acked});
+	mgmt_note(mgmt);
 	mgmt_answer(mgmt);
 }
 

@@ -90,13 +90,14 @@ static bool set_numbers(struct restored *restored, struct mgmt *mgmt)
 	bool known = !restored->orphan && mgmt_ledger_retake(restored->slot, mgmt->id, &numbers);
 	mgmt->slot = known ? restored->slot : MGMT_NO_SLOT;
 	mgmt->in.received = mgmt->in.handled = numbers.handled;
-	mgmt->out.acked = mgmt->out.sent = numbers.acked;
+	mgmt->out.acked = mgmt->out.noted = mgmt->out.sent = numbers.acked;
 	for (const struct row *row = restored->rows; row; row = row->next) {
 		if (row->number > numbers.acked)
 			put_back(mgmt, row);
 		if (row->number > mgmt->out.sent)
 			mgmt->out.sent = row->number;
 	}
+	mgmt->out.sent += MGMT_EPOCH;
 	mgmt->out.spooled = mgmt->out.sent;
 	mgmt->out.restored = true;
 	return known;

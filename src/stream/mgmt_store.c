@@ -191,6 +191,8 @@ static void give_back(struct mgmt_op *op)
 static void on_queue_done(struct store_op *store_op, int result, const struct err *err)
 {
 	struct mgmt_op *op = list_entry(store_op, struct mgmt_op, op);
+	if (op->anew)
+		mgmt_renumbered(op->mgmt);
 	if (result < 0)
 		give_back(op);
 	on_done(store_op, result, err);

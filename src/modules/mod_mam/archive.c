@@ -70,6 +70,21 @@ static int row_run(struct store_op *op, struct db *db, struct err *err)
 	return result;
 }
 
+int mam_read_range(struct db *db, const struct mam_range *range,
+    bool (*row)(void *arg, int64_t id, struct str xml), void *arg, struct err *err)
+{
+	struct db_rows *rows = DB_QUERY(db, err,
+	    "SELECT timestamp, xml FROM archive WHERE {host=} username = ? AND timestamp > ? AND timestamp <= ? "
+	    "ORDER BY timestamp",
+	    DB_P_TEXT(range->host), DB_P_TEXT(range->user), DB_P_INT(range->after), DB_P_INT(range->upto));
+	bool more = true;
+	int rc = 1;
+	while (more && (rc = db_next(rows, err)) > 0)
+		more = row(arg, db_int(rows, 0), db_text(rows, 1));
+	db_end(&rows);
+	return rc < 0 ? -1 : 0;
+}
+
 /* --- on the user's worker --------------------------------------------------------------------- */
 
 static void count(const struct user *user, unsigned metric)
@@ -159,8 +174,12 @@ bool mam_archive_owes(struct mam_user *mam, const struct stanza *live)
 	return true;
 }
 
-int64_t mam_sent_id(const struct user *user, const struct stanza *message)
+struct stanza *mam_sent_copy(const struct user *user, struct stanza *message)
 {
 	const struct mam_user *mam = mam_user_of(user);
-	return mam && mam->sent.stanza == message ? mam->sent.id : 0;
+	if (!mam || mam->sent.stanza != message)
+		return stanza_ref(message);
+	char stanza_id[MAM_STANZA_ID_MAX];
+	size_t len = mam_stanza_id_write(stanza_id, jid_bare(user_jid(user)), mam->sent.id);
+	return stanza_with_tail(message, (struct str){stanza_id, len});
 }

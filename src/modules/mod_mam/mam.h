@@ -106,9 +106,18 @@ void mam_archive(struct user *user, const struct jid *from, const struct jid *to
 /* What was delivered as live is being archived, and its sender hears nothing else of it: when it cannot be
  * written they get an error. False: it is not, or was archived long before. */
 bool mam_archive_owes(struct mam_user *mam, const struct stanza *live);
-/* The archive id of a message that the user just sent, for copies of it to the user's other clients: in hook
- * user_send, behind HOOK_LATE. 0: it is not archived. */
-int64_t mam_sent_id(const struct user *user, const struct stanza *message);
+/* A message that the user just sent as the user's other clients may see it, with its <stanza-id/> when it is archived
+ * (XEP-0313 3.5): in hook user_send, after mod_mam. The caller unrefs it. */
+struct stanza *mam_sent_copy(const struct user *user, struct stanza *message);
+
+/* What is in the archive of a user between two ids: behind the first, up to the second. */
+struct mam_range {
+	struct str host, user;
+	int64_t after, upto;
+};
+/* On a storage thread: calls row for each, oldest first, until it says false. */
+int mam_read_range(struct db *db, const struct mam_range *range,
+    bool (*row)(void *arg, int64_t id, struct str xml), void *arg, struct err *err);
 
 /* --- retract.c: XEP-0424 4 --- */
 struct mam_retraction {

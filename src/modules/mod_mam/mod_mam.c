@@ -85,6 +85,26 @@ static bool passes_lists(
 	       hook_run_privacy_check(host, &question) == HOOK_PASS;
 }
 
+static void archive_inbound(struct mam_user *mam, struct hook_stanza *event)
+{
+	char stanza_id[MAM_STANZA_ID_MAX];
+	int64_t id = mam_next_id(mam);
+	size_t len = mam_stanza_id_write(stanza_id, jid_bare(user_jid(event->user)), id);
+	struct stanza *live = stanza_with_tail(event->stanza, (struct str){stanza_id, len});
+	if (!event->explain)
+		mam_archive(event->user, event->from, event->to, event->stanza, id, live);
+	hook_replace(event, live);
+}
+
+static void archive_outbound(struct mam_user *mam, struct hook_stanza *event)
+{
+	if (event->explain)
+		return;
+	mam->sent.stanza = event->stanza;
+	mam->sent.id = mam_next_id(mam);
+	mam_archive(event->user, event->from, event->to, event->stanza, mam->sent.id, NULL);
+}
+
 static enum hook_verdict on_send(struct module_instance *instance, struct hook_stanza *event)
 {
 	if (event->stanza->kind != STANZA_MESSAGE)
@@ -95,15 +115,16 @@ static enum hook_verdict on_send(struct module_instance *instance, struct hook_s
 		mam->sent.stanza = NULL;
 	if (content.stanza_ids)
 		strip(event);
-	/* What goes to oneself is archived when it arrives. */
-	if (!mam || event->explain || jid_bare_eq(event->to, user_jid(event->user)) ||
-	    !mam_content_counts(event->stanza, &content) ||
+	if (!mam || !mam_content_counts(event->stanza, &content) ||
 	    !mam_prefs_want(instance, event->user, event->to) || !passes_lists(event, event->session, HOOK_OUT))
 		return HOOK_PASS;
-	storage_has_room(event->from);
-	mam->sent.stanza = event->stanza;
-	mam->sent.id = mam_next_id(mam);
-	mam_archive(event->user, event->from, event->to, event->stanza, mam->sent.id, NULL);
+	if (!event->explain)
+		storage_has_room(event->from);
+	/* What goes to oneself is there once, and may carry its id from the beginning. */
+	if (jid_bare_eq(event->to, user_jid(event->user)))
+		archive_inbound(mam, event);
+	else
+		archive_outbound(mam, event);
 	return HOOK_PASS;
 }
 
@@ -124,23 +145,12 @@ static bool is_wanted(
 	return !will_bounce(event, session) && passes_lists(event, session, HOOK_IN);
 }
 
-static void archive_inbound(struct mam_user *mam, struct hook_stanza *event)
-{
-	char stanza_id[MAM_STANZA_ID_MAX];
-	int64_t id = mam_next_id(mam);
-	size_t len = mam_stanza_id_write(stanza_id, jid_bare(user_jid(event->user)), id);
-	struct stanza *live = stanza_with_tail(event->stanza, (struct str){stanza_id, len});
-	if (!event->explain)
-		mam_archive(event->user, event->from, event->to, event->stanza, id, live);
-	hook_replace(event, live);
-}
-
 static enum hook_verdict on_inbound(struct module_instance *instance, struct hook_stanza *event)
 {
 	if (event->stanza->kind != STANZA_MESSAGE)
 		return HOOK_PASS;
 	struct mam_user *mam = mam_user_of(event->user);
-	/* What is routed anew was archived when it came first. */
+	/* What is routed anew was archived when it came first, and what one sent to oneself when it was sent. */
 	if (event->stanza->tail.len && mam_stanza_id_own(event->stanza, jid_bare(user_jid(event->user))))
 		return HOOK_PASS;
 	struct mam_content content = mam_content_of(event->stanza);
@@ -165,17 +175,13 @@ static enum hook_verdict on_offline(struct module_instance *instance, struct hoo
 	return hook_drop(event, "it is in the archive");
 }
 
-/* What a lost connection did not take, and nobody else did: the client reads it from the archive. */
-static enum hook_verdict on_undelivered(struct module_instance *instance, struct hook_stanza *event)
+/* What a lost connection did not take, the client reads from the archive when it is back. */
+static enum hook_verdict on_undelivered(struct module_instance *instance, struct hook_message_undelivered *event)
 {
-	struct mam_user *mam = mam_user_of(event->user);
-	if (!mam || !mam->asked || event->explain || !module_option(instance, "assume_mam_usage")->boolean)
-		return HOOK_PASS;
-	if (mam_archive_owes(mam, event->stanza))
-		return HOOK_PASS;
-	if (!mam_stanza_id_kept(event->stanza, jid_bare(user_jid(event->user))))
-		return HOOK_PASS;
-	return hook_drop(event, "it is in the archive, which the user's clients read");
+	const struct mam_user *mam = mam_user_of(event->user);
+	bool assumed = mam && mam->asked && module_option(instance, "assume_mam_usage")->boolean;
+	return assumed && mam_stanza_id_kept(event->stanza, jid_bare(user_jid(event->user))) ? HOOK_STOP
+											       : HOOK_PASS;
 }
 
 /* --- requests --------------------------------------------------------------------------------- */
@@ -201,6 +207,7 @@ static enum iq_verdict on_iq(struct iq *iq)
 	if (!mam_user_of(iq->user))
 		return iq_refuse(iq, SE_service_unavailable, NULL);
 	mam_prefs_activate(iq->instance, iq->user);
+	mam_user_of(iq->user)->asked |= str_is(iq->payload->name, "query");
 	return request->handler(iq);
 }
 
@@ -271,8 +278,9 @@ static const struct hook_entry hooks[] = {
     HOOK_ENTRY(user_unload, on_unload, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_send, on_send, HOOK_LATE, NULL),
     HOOK_ENTRY(user_inbound, on_inbound, HOOK_LATE, NULL),
+    HOOK_ENTRY(message_undelivered, mam_job_on_undelivered, HOOK_EARLY, NULL),
+    HOOK_ENTRY(message_undelivered, on_undelivered, HOOK_NORMAL, NULL),
     HOOK_ENTRY(message_offline, mam_job_on_refused, HOOK_FIRST, NULL),
-    HOOK_ENTRY(message_offline, on_undelivered, HOOK_EARLY, NULL),
     {.used = true,
 	.hook = HOOK_message_offline,
 	.stage = HOOK_LAST,

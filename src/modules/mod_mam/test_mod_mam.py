@@ -382,3 +382,122 @@ def test_metrics(own_server, cast_for):
     romeo.message(juliet.bare)
     wait_rows(server, juliet, 1)
     wait.until(lambda: "archived_messages\tcounter\t2" in server.ask("metrics", "localhost"), "both are counted")
+
+
+class TestOfflineFromTheArchive:
+    """use_mam_for_storage of mod_offline"""
+
+    @pytest.fixture
+    def stage(self, own_server, cast_for):
+        server = own_server(modules={"mod_mam": {"default": "always"}}, max_offline=1000)
+        configuration = server.configuration()
+        configuration["modules"]["mod_offline"] = {"use_mam_for_storage": True}
+        server.config_text = yaml.dump(configuration) + "\n"
+        cast = cast_for(server.start())
+        return server, cast, cast.client("romeo").online(), cast.client("juliet")
+
+    def spool(self, server, client):
+        with sqlite3.connect(server.database, timeout=20) as db:
+            return [xml for xml, in db.execute("SELECT xml FROM spool WHERE username = ? ORDER BY seq",
+                                               (client.user,))]
+
+    def come(self, client):
+        client.login()
+        client.presence()
+        return messages(client)
+
+    def emptied(self, server, client):
+        wait.until(lambda: not self.spool(server, client), "nothing is kept any more")
+
+    def test_one_row(self, stage):
+        server, cast, romeo, juliet = stage
+        for number in range(200):
+            romeo.message(juliet.bare, number)
+        archived = wait_rows(server, juliet, 200)
+        assert len(self.spool(server, juliet)) == 1
+        got = self.come(juliet)
+        assert [each.findtext(BODY) for each in got] == [str(number) for number in range(200)]
+        assert [own_ids(each, juliet) for each in got] == [[str(row[0])] for row in archived]
+        assert all(len(each.findall(f"{{{ns.DELAY}}}delay")) == 1 for each in got)
+        self.emptied(server, juliet)
+        romeo.message(juliet.bare, "live")
+        assert [each.findtext(BODY) for each in messages(juliet, romeo)] == ["live"]
+        juliet.close()
+        assert self.come(cast.client("juliet", "again")) == []
+
+    def test_after_a_restart(self, stage):
+        server, cast, romeo, juliet = stage
+        romeo.message(juliet.bare, "one")
+        romeo.message(juliet.bare, "two")
+        wait_rows(server, juliet, 2)
+        server.restart()
+        romeo = cast.client("romeo").online()
+        romeo.message(juliet.bare, "three")
+        romeo.message(juliet.bare, "four")
+        wait_rows(server, juliet, 4)
+        assert len(self.spool(server, juliet)) == 2
+        assert sorted(each.findtext(BODY) for each in self.come(juliet)) == ["four", "one", "three", "two"]
+        self.emptied(server, juliet)
+
+    def test_what_is_not_archived(self, stage):
+        server, _, romeo, juliet = stage
+        secret = f"<message to='{juliet.bare}' type='chat'><body>%s</body><no-permanent-store {HINTS}/></message>"
+        romeo.send(secret % "zero")
+        romeo.message(juliet.bare, "one")
+        romeo.message(juliet.bare, "two")
+        romeo.send(secret % "three")
+        wait.until(lambda: "three" in str(self.spool(server, juliet)), "it is kept")
+        assert [each.findtext(BODY) for each in self.come(juliet)] == ["zero", "one", "three", "two"]
+        self.emptied(server, juliet)
+
+    def test_only_what_came(self, stage):
+        """A client that is there without being available may write meanwhile."""
+        server, cast, romeo, juliet = stage
+        silent = cast.client("juliet", "silent").login()
+        silent.presence(priority=-1)
+        for number in range(3):
+            romeo.message(juliet.bare, number)
+            romeo.ping()
+            silent.message(romeo.bare, "an answer")
+            silent.ping()
+        wait_rows(server, juliet, 6)
+        assert [each.findtext(BODY) for each in self.come(juliet)] == ["0", "1", "2"]
+
+    def test_client_that_vanishes(self, stage):
+        """What the connection did not take comes to the next client; the marker moves along."""
+        server, cast, romeo, juliet = stage
+        text = "x" * 30000
+        for number in range(300):
+            romeo.message(juliet.bare, f"{number} {text}")
+        wait_rows(server, juliet, 300)
+        juliet.login()
+        juliet.send("<presence/>")
+        first = [juliet.take(lambda each: each.tag.endswith("}message")) for _ in range(5)]
+        assert [int(each.findtext(BODY).split()[0]) for each in first] == list(range(5))
+        juliet.drop()
+        again = cast.client("juliet", "again").login()
+        again.presence()
+        got = messages(again)
+        while self.spool(server, juliet):
+            got += messages(again)
+        got = {int(each.findtext(BODY).split()[0]) for each in got + messages(again)}
+        assert got == set(range(min(got), 300))
+
+
+def test_copies_carry_the_id(own_server, cast_for):
+    """XEP-0313 3.5: those of what was sent, too; nobody else sees the sender's id."""
+    server = own_server(modules={"mod_mam": {"default": "always"}, "mod_carboncopy": {}}).start()
+    cast = cast_for(server)
+    romeo, juliet = cast.client("romeo").online(), cast.client("juliet").online()
+    others = [cast.client(name, "other").online(priority=-1) for name in ("romeo", "juliet")]
+    for other in others:
+        other.iq("set", "<enable xmlns='urn:xmpp:carbons:2'/>")
+    romeo.message(juliet.bare, "x")
+    romeo.message(romeo.bare, "note")
+    assert len(own_ids(messages(juliet, romeo)[0], juliet)) == 1
+    sent, received = wait_rows(server, romeo, 2), wait_rows(server, juliet, 1)
+    forwarded = "{urn:xmpp:forward:0}forwarded/{jabber:client}message"
+    for client, row in zip(others, (sent[0], received[0])):
+        copy = messages(client, romeo)[0].find(f".//{forwarded}")
+        assert [(each.get("by"), each.get("id")) for each in copy.findall(STANZA_ID)] == [(client.bare, str(row[0]))]
+    assert [own_ids(each, romeo) for each in messages(romeo)] == [[str(sent[1][0])]]
