@@ -38,7 +38,6 @@ TABLE(mod_announce, ACCESS("access", "none"), DB, CACHE);
 TABLE(mod_antispam, ACCESS("access_spam", "none"), COUNT("cache_size", "10000"), TEXTS("rtbl_services"),
     TEXT("spam_domains_file", "none"), TEXT("spam_dump_file", "false"), TEXT("spam_jids_file", "none"),
     TEXT("spam_urls_file", "none"), TEXT("whitelist_domains_file", "none"));
-TABLE(mod_auth_fast, DB, TIME("token_lifetime", "30 days"), TIME("token_refresh_age", "1 day"));
 TABLE(mod_avatar, ANY("convert"), COUNT("rate_limit", "10"));
 TABLE(mod_block_strangers, ACCESS("access", "none"), BOOL("allow_local_users", "true"),
     BOOL("allow_transports", "true"), BOOL("captcha", "false"), BOOL("drop", "true"), BOOL("log", "false"));
@@ -154,7 +153,6 @@ TABLE(mod_register, ACCESS("access", "all"), ACCESS("access_from", NULL), ACCESS
 TABLE(mod_roster, ACCESS("access", "all"), BOOL("store_current_id", "false"),
     BOOL("versioning", "false"), DB, CACHE);
 TABLE(mod_s2s_dialback, ACCESS("access", "all"));
-TABLE(mod_scram_upgrade, ANY("offered_upgrades"));
 TABLE(mod_service_log, TEXTS("loggers"));
 TABLE(mod_shared_roster, DB, CACHE);
 TABLE(mod_shared_roster_ldap, BOOL("ldap_auth_check", "true"), TEXT("ldap_gfilter", NULL),
@@ -164,6 +162,10 @@ TABLE(mod_shared_roster_ldap, BOOL("ldap_auth_check", "true"), TEXT("ldap_gfilte
     TEXT("ldap_userdesc", NULL), TEXT("ldap_userjidattr", NULL), TEXT("ldap_useruid", NULL), LDAP, CACHE);
 TABLE(mod_sip, BOOL("always_record_route", "true"), TIME("flow_timeout_tcp", "2 minutes"),
     TIME("flow_timeout_udp", "29 s"), ANY("record_route"), ANY("routes"), ANY("via"));
+TABLE(mod_stream_mgmt, TIME("ack_timeout", "1 minute"), TIME("cache_life_time", "48 hours"),
+    COUNT("cache_size", NULL),
+    COUNT("max_ack_queue", "5000"), TIME("max_resume_timeout", NULL), QUEUE,
+    WORDS("resend_on_timeout", "false", "false|true|if_offline"), TIME("resume_timeout", "5 minutes"));
 TABLE(mod_stun_disco, ACCESS("access", "local"), TIME("credentials_lifetime", "12 hours"),
     BOOL("offer_local_services", "true"), TEXT("secret", NULL), ANY("services"));
 TABLE(mod_vcard, BOOL("allow_return_all", "false"), MAP("append_module_config"), HOSTS,
@@ -185,7 +187,6 @@ const struct registered known_modules[] = {
     BARE("mod_admin_update_sql"),
     ROW(mod_announce),
     ROW(mod_antispam),
-    ROW(mod_auth_fast),
     ROW(mod_avatar),
     ROW(mod_block_strangers),
     BARE("mod_blocking"),
@@ -236,13 +237,13 @@ const struct registered known_modules[] = {
     ROW(mod_roster),
     BARE("mod_s2s_bidi"),
     ROW(mod_s2s_dialback),
-    ROW(mod_scram_upgrade),
     ROW(mod_service_log),
     ROW(mod_shared_roster),
     ROW(mod_shared_roster_ldap),
     BARE("mod_sic"),
     ROW(mod_sip),
     BARE("mod_stats"),
+    ROW(mod_stream_mgmt),
     ROW(mod_stun_disco),
     BARE("mod_time"),
     ROW(mod_vcard),

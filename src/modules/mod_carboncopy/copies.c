@@ -5,7 +5,6 @@
 #include "modules/mod_carboncopy/carbons.h"
 #include "modules/mod_mam/mam.h"
 #include "stanzad/mem.h"
-#include "stanzad/receipt.h"
 
 /* --- who gets one --------------------------------------------------------------------------------------- */
 
@@ -71,17 +70,14 @@ static struct stanza *wrap(const struct carbon *carbon)
 	return copy;
 }
 
-/* To deliver may end sessions, so each is looked for when it is its turn. Nobody waits until a copy has arrived:
- * what counts is the message itself. */
+/* To deliver may end sessions, so each is looked for when it is its turn. A copy is followed like the message: without
+ * an archive it is all that the device ever gets. */
 static void hand_over(
     const struct carbon *carbon, struct stanza *copy, struct session *const *due, unsigned count)
 {
-	struct receipt *before;
-	receipt_enter(NULL, &before);
 	for (unsigned i = 0; i < count; i++)
 		if (is_still_there(carbon->user, due[i]))
 			session_deliver(due[i], user_jid(carbon->user), session_jid(due[i]), copy);
-	receipt_leave(before);
 }
 
 void carbon_copy(const struct carbon *carbon)
