@@ -279,6 +279,7 @@ static const struct hook_entry hooks[] = {
     HOOK_ENTRY(user_unload, on_unload, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_send, on_send, HOOK_LATE, NULL),
     HOOK_ENTRY(user_inbound, on_inbound, HOOK_LATE, NULL),
+    HOOK_ENTRY(message_undelivered, mam_job_on_undelivered, HOOK_EARLY, NULL),
     HOOK_ENTRY(message_undelivered, on_undelivered, HOOK_NORMAL, NULL),
     HOOK_ENTRY(message_offline, mam_job_on_refused, HOOK_FIRST, NULL),
     {.used = true,
