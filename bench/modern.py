@@ -7,6 +7,7 @@ Rows of an archive can be put into each server's database while it does not run:
 import contextlib
 import os
 import sqlite3
+import subprocess
 
 import packages
 import servers
@@ -99,9 +100,15 @@ class Prosody(Archived, servers.Prosody):
         super().configure(certificate)
 
     def create_accounts(self, accounts):
+        """Its tables come with the first message."""
         super().create_accounts(accounts)
-        self.start()    # it makes its tables when it starts
-        self.stop()
+        self.start()
+        try:
+            subprocess.run([os.path.join(self.build, "bench", "xmppload"), "--work", "chat", "--users", "2",
+                            "--port", str(self.port), "--seconds", "0.1", "--warmup", "0"],
+                           check=True, capture_output=True)
+        finally:
+            self.stop()
 
 
 KINDS = {kind.name: kind for kind in (Stanzad, Ejabberd, Prosody)}

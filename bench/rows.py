@@ -109,7 +109,7 @@ ROWS = (
         (Metric("10000 phones back after a restart", "s", lambda result: result["seconds"]),
          Metric("  the same: CPU, start included", "us CPU", cpu),
          Metric("  the same: resumed; others logged in anew", "phones", lambda result: result["resumed"])),
-        ("--work", "resume", "--users", "10000", "--concurrency", "10000"),
+        ("--work", "resume", "--users", "10000", "--concurrency", "1000"),
         quick=("--users", "2000"), setting="modern", restart=True, rounds=1, accounts_only=True),
 )
 
