@@ -78,6 +78,8 @@ struct session_about {
 	const char *connection; /* ejabberd's words: c2s, c2s_tls, ... */
 	int64_t since_us;       /* real time of the bind */
 	bool tls;
+	/* Of the client's <user-agent/> (XEP-0388), as long as the session; empty: it did not say. */
+	struct str client_id;
 };
 /* What there is to know about the connection. */
 void session_about(const struct session *session, struct session_about *about_r);

@@ -90,6 +90,12 @@ void mgmt_unref(struct mgmt *mgmt)
 	free(mgmt);
 }
 
+void mgmt_know_client(struct mgmt *mgmt)
+{
+	const char *id = mgmt->c2s->client_id;
+	snprintf(mgmt->client_id, sizeof(mgmt->client_id), "%s", id ? id : "");
+}
+
 struct mgmt *mgmt_start(struct c2s *c2s, const char *ns, bool resumable, uint64_t wanted_s)
 {
 	struct mgmt *mgmt = mgmt_new(c2s->host, session_jid(c2s->session));
@@ -101,6 +107,7 @@ struct mgmt *mgmt_start(struct c2s *c2s, const char *ns, bool resumable, uint64_
 	mgmt->resumable = resumable && wait_ms;
 	mgmt->resume_ms = wait_ms;
 	mgmt->since_us = c2s->since_us;
+	mgmt_know_client(mgmt);
 	mgmt->unwritten = mgmt->resumable;
 	mgmt->slot = mgmt_ledger_take(mgmt->id);
 	c2s->mgmt = mgmt;
@@ -251,6 +258,7 @@ static void on_about(void *stream, struct session_about *about_r)
 	    .connection = mgmt->tls ? "c2s_tls" : "c2s",
 	    .since_us = mgmt->since_us,
 	    .tls = mgmt->tls,
+	    .client_id = str_of(mgmt->client_id),
 	};
 }
 

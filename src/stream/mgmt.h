@@ -77,6 +77,7 @@ struct mgmt {
 	unsigned rerouting; /* pieces of the queue that are on their way elsewhere */
 	/* Of the connection, for when there is none. */
 	char address[64];
+	char client_id[40]; /* session_about */
 	unsigned port;
 	bool tls;
 	int64_t since_us, active_us;
@@ -95,6 +96,8 @@ void mgmt_ref(struct mgmt *mgmt);
 void mgmt_unref(struct mgmt *mgmt);
 /* Begins between a session and its stream; the numbers are 0. wanted_s: the client's max, 0: none. */
 struct mgmt *mgmt_start(struct c2s *c2s, const char *ns, bool resumable, uint64_t wanted_s);
+/* Who the client of the present stream says it is, for session_about. */
+void mgmt_know_client(struct mgmt *mgmt);
 /* The stream lets go of the session. */
 void mgmt_detach(struct mgmt *mgmt);
 /* The client is away from now on: the session waits for it. */

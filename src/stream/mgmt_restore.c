@@ -133,6 +133,7 @@ static void restore_state(struct restored *restored, struct mgmt *mgmt)
 		mgmt->ns = NS_SM_OLD;
 	if (xml_attr(tree->root, "interested").ptr)
 		session_set_interested(mgmt->session);
+	snprintf(mgmt->client_id, sizeof(mgmt->client_id), "%.*s", STR_FMT(xml_attr_s(tree->root, "client")));
 	hook_run_session_restore(mgmt->host, &(struct hook_session_restore){mgmt->session, tree->root});
 	restore_presence(mgmt, tree->root);
 	xml_tree_unref(&tree);

@@ -87,6 +87,8 @@ static void write_state(struct mgmt *mgmt, struct strbuf *out)
 	if (session_interested(mgmt->session))
 		xml_put_attr(&state, "interested", STR("1"));
 	xml_put_attr(&state, "ns", str_of(mgmt->ns));
+	if (mgmt->client_id[0])
+		xml_put_attr(&state, "client", str_of(mgmt->client_id));
 	write_presence(&state, mgmt->session);
 	hook_run_session_save(mgmt->host, &event);
 	xml_close(&state);

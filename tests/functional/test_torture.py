@@ -123,8 +123,12 @@ def collect(server, user):
     client = Client(server, user, "late").login()
     client.presence()
     got = []
-    wait.until(lambda: server.ask("get_offline_count", user, "localhost").strip() == "0", "all is handed over")
-    got = [each.findtext(BODY).split()[1] for each in client.settle() if each.find(BODY) is not None]
+
+    def all_is_handed_over():
+        left = server.ask("get_offline_count", user, "localhost").strip()
+        got.extend(each.findtext(BODY).split()[1] for each in client.settle() if each.find(BODY) is not None)
+        return left == "0"
+    wait.until(all_is_handed_over, "all is handed over")
     client.close()
     return got
 

@@ -3,8 +3,8 @@
 
 #include "modules/forward.h"
 #include "modules/mod_carboncopy/carbons.h"
+#include "modules/mod_mam/mam.h"
 #include "stanzad/mem.h"
-#include "stanzad/receipt.h"
 
 /* --- who gets one --------------------------------------------------------------------------------------- */
 
@@ -70,17 +70,14 @@ static struct stanza *wrap(const struct carbon *carbon)
 	return copy;
 }
 
-/* To deliver may end sessions, so each is looked for when it is its turn. Nobody waits until a copy has arrived:
- * what counts is the message itself. */
+/* To deliver may end sessions, so each is looked for when it is its turn. A copy is followed like the message: without
+ * an archive it is all that the device ever gets. */
 static void hand_over(
     const struct carbon *carbon, struct stanza *copy, struct session *const *due, unsigned count)
 {
-	struct receipt *before;
-	receipt_enter(NULL, &before);
 	for (unsigned i = 0; i < count; i++)
 		if (is_still_there(carbon->user, due[i]))
 			session_deliver(due[i], user_jid(carbon->user), session_jid(due[i]), copy);
-	receipt_leave(before);
 }
 
 void carbon_copy(const struct carbon *carbon)
@@ -141,10 +138,8 @@ static void copy_sent(struct hook_stanza *event, struct session *sender)
 		carbon_copy(&carbon);
 }
 
-enum hook_verdict carbon_on_send(struct module_instance *instance, struct hook_stanza *event)
+static void copy_and_reflect(struct hook_stanza *event)
 {
-	if (event->stanza->kind != STANZA_MESSAGE || event->explain)
-		return HOOK_PASS;
 	struct session *sender =
 	    event->session ? event->session : user_session(event->user, jid_resource(event->from));
 	if (carbon_has_other(event->user, NULL, CARBON_ALL))
@@ -152,6 +147,16 @@ enum hook_verdict carbon_on_send(struct module_instance *instance, struct hook_s
 	if (carbon_has_other(event->user, sender, CARBON_COPIES) &&
 	    carbon_is_eligible(event->user, event->from, event->to, event->stanza, CARBON_SENT))
 		copy_sent(event, sender);
+}
+
+enum hook_verdict carbon_on_send(struct module_instance *instance, struct hook_stanza *event)
+{
+	if (event->stanza->kind != STANZA_MESSAGE || event->explain)
+		return HOOK_PASS;
+	struct hook_stanza archived = *event;
+	archived.stanza = mam_sent_copy(event->user, event->stanza);
+	copy_and_reflect(&archived);
+	stanza_unref(&archived.stanza);
 	return HOOK_PASS;
 }
 

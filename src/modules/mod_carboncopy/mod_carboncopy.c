@@ -194,7 +194,7 @@ static const struct module_iq iqs[] = {
 };
 
 static const struct hook_entry hooks[] = {
-    HOOK_ENTRY(user_send, carbon_on_send, HOOK_LATE, NULL),
+    HOOK_ENTRY(user_send, carbon_on_send, HOOK_LATE, "mod_mam"),
     HOOK_ENTRY(message_delivered, carbon_on_delivered, HOOK_NORMAL, NULL),
     HOOK_ENTRY(message_undelivered, carbon_on_undelivered, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_receive, carbon_on_receive, HOOK_FIRST, NULL),
