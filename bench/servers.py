@@ -25,7 +25,6 @@ DOMAIN = "localhost"
 PASSWORD = "secret"
 ITERATIONS = 4096
 START_SECONDS_MAX = 120
-SETTLE_SECONDS_MAX = 600
 
 
 class ServerError(Exception):
@@ -143,22 +142,6 @@ class Server:
                 raise ServerError("%s does not answer; see %s" % (self.name, self.path("output.log")))
             time.sleep(0.001)
         return (time.monotonic() - begun) * 1000
-
-    def settle(self):
-        """Waits until it has little to do: less than a tenth of a processor for a second."""
-        deadline = time.monotonic() + SETTLE_SECONDS_MAX
-        ticks = self.ticks()
-        while time.monotonic() < deadline:
-            time.sleep(1)
-            before, ticks = ticks, self.ticks()
-            if ticks - before < os.sysconf("SC_CLK_TCK") / 10:
-                return
-        raise ServerError("%s does not come to rest" % self.name)
-
-    def ticks(self):
-        with open("/proc/%d/stat" % self.process.pid) as stat:
-            fields = stat.read().rpartition(")")[2].split()
-        return int(fields[11]) + int(fields[12])
 
     def kill(self):
         """No chance to write anything down."""
