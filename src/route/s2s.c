@@ -21,6 +21,9 @@
 #define OPENING_MAX 256    /* streams that one worker opens at a time */
 #define ITEM_WAIT_MS 60000 /* how long a stanza may wait for a stream */
 #define REST_FIRST_MS 1000 /* after the first failure; doubled each time up to s2s_max_retry_delay */
+#define HOLD_MS 60000      /* how long a broken stream is tried to be resumed, or replaced */
+#define PAUSE_FIRST_MS 500 /* between attempts at that; doubled each time */
+#define PAUSE_MOST_MS 5000
 #define TEXT_SIZE 200
 
 struct s2s_link {
@@ -33,6 +36,12 @@ struct s2s_link {
 	bool full;     /* the stream takes nothing for now */
 	uint64_t since_ms, rest_ms;
 	struct timer timer; /* the first item expires; the rest is over */
+	/* After a break. */
+	struct s2s_remains *remains; /* NULL */
+	bool awaited;                /* the other server resumes it */
+	uint64_t trouble_ms;         /* since when nothing gets through; 0: something did */
+	uint64_t pause_ms;
+	struct timer pause; /* S2S_LINK_HELD */
 	enum stanza_condition condition;
 	char text[TEXT_SIZE]; /* why the last attempt failed */
 	char key[];           /* "local remote" */
@@ -45,6 +54,12 @@ static struct manager {
 } managers[256];
 
 static const struct s2s_opener *opener;
+static bool stopped; /* atomic */
+
+static bool is_stopped(void)
+{
+	return __atomic_load_n(&stopped, __ATOMIC_RELAXED);
+}
 
 static struct manager *manager(void)
 {
@@ -162,10 +177,35 @@ static struct s2s_link *link_new(struct str local, struct str remote)
 	return link;
 }
 
+/* What was sent once has its time anew: it must not be bounced for having waited for an acknowledgement. */
+static void put_back(struct s2s_link *link, struct s2s_queue *unsent)
+{
+	for (struct s2s_item *item = unsent->first; item; item = item->next) {
+		if (!item->again)
+			item->expires_ms = clock_mono_ms() + HOLD_MS;
+		item->again = true;
+	}
+	queue_join(&link->queue, unsent);
+}
+
+/* What is left of the broken stream is not resumed. */
+static void link_lose(struct s2s_link *link)
+{
+	struct s2s_queue unsent = {0};
+	struct s2s_remains *remains = link->remains;
+	link->remains = NULL;
+	if (!remains)
+		return;
+	remains->give_up(remains, &unsent);
+	put_back(link, &unsent);
+}
+
 static void link_free(struct s2s_link *link)
 {
 	struct s2s_item *item;
+	link_lose(link);
 	timer_stop(&link->timer);
+	timer_stop(&link->pause);
 	while ((item = s2s_queue_take(&link->queue)))
 		s2s_item_free(item);
 	map_remove(&manager()->links, link_key(link));
@@ -178,6 +218,7 @@ static void set_state(struct s2s_link *link, enum s2s_link_state state)
 	manager()->opening += state == S2S_LINK_OPENING;
 	link->state = state;
 	link->since_ms = clock_mono_ms();
+	timer_stop(&link->pause);
 }
 
 /* --- opening -------------------------------------------------------------------------------------------- */
@@ -276,9 +317,44 @@ static void link_take(struct s2s_link *link, struct s2s_item *item)
 	s2s_queue_add(&link->queue, item);
 	if (link->state == S2S_LINK_OPEN)
 		link_flush(link);
-	else if (link->state == S2S_LINK_OPENING && link->queue.count == 1)
+	else if (link->state != S2S_LINK_NEW && link->queue.count == 1)
 		watch_expiry(link);
 }
+
+/* --- holding -------------------------------------------------------------------------------------------- */
+
+static bool has_patience(const struct s2s_link *link)
+{
+	return !is_stopped() && clock_mono_ms() - link->trouble_ms < HOLD_MS;
+}
+
+/* Jittered, so that not everybody comes back to a server at the same moment. */
+static uint64_t pause_for(struct s2s_link *link)
+{
+	link->pause_ms = link->pause_ms ? link->pause_ms * 2 : PAUSE_FIRST_MS;
+	if (link->pause_ms > PAUSE_MOST_MS)
+		link->pause_ms = PAUSE_MOST_MS;
+	return link->pause_ms / 2 + rand_u64() % (link->pause_ms / 2 + 1);
+}
+
+static void on_pause_over(struct timer *timer)
+{
+	struct s2s_link *link = list_entry(timer, struct s2s_link, pause);
+	if (link->awaited)
+		link_lose(link);
+	link->awaited = false;
+	link_open(link);
+}
+
+/* Everything waits. */
+static void link_hold(struct s2s_link *link, uint64_t ms)
+{
+	set_state(link, S2S_LINK_HELD);
+	timer_start(&link->pause, ms, on_pause_over);
+	watch_expiry(link);
+}
+
+/* --- what becomes of streams ---------------------------------------------------------------------------- */
 
 void s2s_link_opened(struct s2s_link *link, const struct s2s_stream_ops *ops, void *stream)
 {
@@ -294,9 +370,15 @@ void s2s_link_opened(struct s2s_link *link, const struct s2s_stream_ops *ops, vo
 
 void s2s_link_failed(struct s2s_link *link, enum stanza_condition condition, const char *text)
 {
+	link->opening = NULL;
+	if (link->remains && condition == SE_remote_server_timeout && has_patience(link)) {
+		link_hold(link, pause_for(link));
+		return;
+	}
+	link_lose(link);
 	struct s2s_queue all = link->queue;
 	link->queue = (struct s2s_queue){0};
-	link->opening = NULL;
+	link->trouble_ms = 0;
 	link->condition = condition;
 	snprintf(link->text, sizeof(link->text), "%s", text);
 	LOG_INFO("s2s.failed", LOG_STR("local", link->local), LOG_STR("remote", link->remote),
@@ -311,17 +393,98 @@ void s2s_link_drained(struct s2s_link *link)
 	link_flush(link);
 }
 
-void s2s_link_ended(struct s2s_link *link, struct s2s_queue *unsent)
+/* --- after a break -------------------------------------------------------------------------------------- */
+
+static void link_go_on(struct s2s_link *link)
 {
-	link->ops = NULL;
-	link->stream = NULL;
-	queue_join(&link->queue, unsent);
-	if (link->queue.count && opener) {
+	if ((link->queue.count || link->remains) && opener) {
 		link_open(link);
 		return;
 	}
 	set_state(link, S2S_LINK_RESTING);
 	link_free(link);
+}
+
+/* The first break since something got through. */
+static bool is_first_break(struct s2s_link *link)
+{
+	if (link->trouble_ms)
+		return false;
+	link->trouble_ms = clock_mono_ms();
+	link->pause_ms = 0;
+	return true;
+}
+
+/* It ends each time before anything gets through, whatever is to blame. */
+static void link_despair(struct s2s_link *link, struct s2s_queue *unsent)
+{
+	link->trouble_ms = 0;
+	queue_bounce(unsent, SE_remote_server_timeout, "the stream ended each time that it was sent");
+}
+
+static void link_left(struct s2s_link *link)
+{
+	link->ops = NULL;
+	link->stream = NULL;
+}
+
+void s2s_link_ended(struct s2s_link *link, struct s2s_queue *unsent)
+{
+	bool broke = unsent->count > 0, first = broke && is_first_break(link);
+	link_left(link);
+	if (broke && !first && !has_patience(link))
+		link_despair(link, unsent);
+	put_back(link, unsent);
+	if (broke && !first && link->queue.count && has_patience(link))
+		link_hold(link, pause_for(link));
+	else
+		link_go_on(link);
+}
+
+void s2s_link_broken(struct s2s_link *link, struct s2s_remains *remains, enum s2s_resumer resumer)
+{
+	bool first = is_first_break(link);
+	struct s2s_queue unsent = {0};
+	link_left(link);
+	link->remains = remains;
+	link->awaited = resumer == S2S_THEY_RESUME;
+	if (!has_patience(link)) {
+		link->remains = NULL;
+		remains->give_up(remains, &unsent);
+		link_despair(link, &unsent);
+	} else if (link->awaited || !first) {
+		link_hold(link, link->awaited ? HOLD_MS : pause_for(link));
+		return;
+	}
+	link_go_on(link);
+}
+
+struct s2s_remains *s2s_link_take_remains(struct s2s_link *link)
+{
+	struct s2s_remains *remains = link->remains;
+	link->remains = NULL;
+	link->awaited = false;
+	return remains;
+}
+
+void s2s_link_put_back(struct s2s_link *link, struct s2s_queue *unsent)
+{
+	put_back(link, unsent);
+}
+
+void s2s_link_got_through(struct s2s_link *link)
+{
+	link->trouble_ms = 0;
+}
+
+void s2s_not_resumed(struct str local, struct str remote)
+{
+	struct s2s_link *link = s2s_home(local, remote) == worker_self() ? link_find(local, remote) : NULL;
+	if (!link || link->state != S2S_LINK_HELD || !link->awaited)
+		return;
+	link->awaited = false;
+	link_lose(link);
+	link_go_on(link);
 }
 
 /* --- arriving ------------------------------------------------------------------------------------------- */
@@ -437,7 +600,7 @@ struct s2s_link *s2s_offer(
 	if (s2s_home(local, remote) != worker_self())
 		return NULL;
 	struct s2s_link *link = link_find(local, remote);
-	if (link && link->state == S2S_LINK_OPEN)
+	if (link && (link->state == S2S_LINK_OPEN || link->remains))
 		return NULL;
 	if (!link)
 		link = link_new(local, remote);
@@ -452,32 +615,70 @@ void s2s_links_each(void (*each)(void *arg, const struct s2s_link_about *about),
 	const struct s2s_link *link;
 	uint32_t position = 0;
 	while ((link = map_next(&manager()->links, &position, NULL))) {
+		size_t sent = link->remains ? link->remains->count(link->remains) : 0;
 		struct s2s_link_about about = {link->local, link->remote, link->state, link->ops,
-		    link->stream, link->queue.count, link->since_ms, link->text};
+		    link->stream, link->queue.count + sent, link->since_ms, link->text};
 		each(arg, &about);
 	}
 }
 
-unsigned s2s_links_close(struct str remote, const char *stream_condition, const char *text)
+/* Those to remote (empty: all); what is done with them may bring new ones. */
+static struct s2s_link **links_to(struct str remote, unsigned *count_r)
 {
 	struct map *links = &manager()->links;
 	struct s2s_link **list = mem_zalloc((links->count + 1) * sizeof(*list));
 	struct s2s_link *link;
-	unsigned count = 0, open = 0;
 	uint32_t position = 0;
+	*count_r = 0;
 	while ((link = map_next(links, &position, NULL)))
-		if (link->state != S2S_LINK_OPENING && (!remote.len || str_eq(link->remote, remote)))
-			list[count++] = link;
+		if (!remote.len || str_eq(link->remote, remote))
+			list[(*count_r)++] = link;
+	return list;
+}
+
+unsigned s2s_links_close(struct str remote, const char *stream_condition, const char *text)
+{
+	unsigned count, open = 0;
+	struct s2s_link **list = links_to(remote, &count);
 	for (unsigned i = 0; i < count; i++) {
 		if (list[i]->state == S2S_LINK_OPEN) {
 			list[i]->ops->close(list[i]->stream, stream_condition, text);
 			open++;
-		} else {
+		} else if (list[i]->state == S2S_LINK_HELD) {
+			on_pause_over(&list[i]->pause);
+		} else if (list[i]->state == S2S_LINK_RESTING) {
 			link_free(list[i]);
 		}
 	}
 	free(list);
 	return open;
+}
+
+static void stop_here(void *unused)
+{
+	unsigned count;
+	struct s2s_link **list = links_to(STR(""), &count);
+	for (unsigned i = 0; i < count; i++) {
+		struct s2s_link *link = list[i];
+		if (link->state == S2S_LINK_OPEN)
+			continue;
+		if (link->opening)
+			opener->cancel(link->opening);
+		s2s_link_failed(link, SE_remote_server_timeout, "the server is being shut down");
+	}
+	free(list);
+	(void)unused;
+}
+
+static void on_stopped(void *unused)
+{
+	(void)unused;
+}
+
+void s2s_stop(void)
+{
+	__atomic_store_n(&stopped, true, __ATOMIC_RELAXED);
+	workers_each(stop_here, on_stopped, NULL);
 }
 
 void s2s_fini(void *unused)

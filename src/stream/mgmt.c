@@ -63,6 +63,7 @@ struct mgmt *mgmt_new(struct host *host, const struct jid *full)
 	mgmt->jid = jid_dup_heap(full);
 	mgmt->slot = MGMT_NO_SLOT;
 	mgmt->ns = NS_SM;
+	mgmt->in.ops = &mgmt_inbound_ops;
 	list_add_before(all_here(), &mgmt->link);
 	return mgmt;
 }
@@ -80,9 +81,8 @@ void mgmt_unref(struct mgmt *mgmt)
 	assert(!mgmt->session && !mgmt->c2s && !mgmt->out.unacked.first);
 	timer_stop(&mgmt->timer);
 	timer_stop(&mgmt->out.spool_timer);
-	timer_stop(&mgmt->in.answer_timer);
+	inbound_fini(&mgmt->in);
 	list_remove(&mgmt->link);
-	free(mgmt->in.replay);
 	free((char *)mgmt->jid.text);
 	mgmt->magic = 0;
 	free(mgmt);

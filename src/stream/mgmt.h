@@ -14,6 +14,7 @@
 #include "loop/timer.h"
 #include "route/session.h"
 #include "stream/backlog.h"
+#include "stream/inbound.h"
 
 #define MGMT_ID_LEN 26 /* 130 random bits */
 #define NS_SM "urn:xmpp:sm:3"
@@ -37,18 +38,6 @@ struct mgmt_out {
 	struct timer spool_timer;
 };
 
-struct mgmt_in {
-	uint64_t received, handled; /* numbers */
-	struct inbound *first, *last; /* received and not handled; oldest first */
-	uint64_t *replay; /* after a resumption: what the client sends again of what is being handled; NULL */
-	size_t replay_count, replay_next;
-	uint64_t replay_base; /* the number before the first of them */
-	unsigned pending;
-	bool asked;          /* <r/> came and was not answered in full */
-	uint64_t asked_for;  /* what was received then */
-	struct timer answer_timer; /* when it is answered all the same */
-};
-
 struct mgmt {
 	uint32_t magic;
 	unsigned refs; /* the session, each inbound stanza, each storage operation */
@@ -66,7 +55,7 @@ struct mgmt {
 	uint64_t resume_ms; /* how long it waits for its client */
 	unsigned slot;      /* in the ledger */
 	struct mgmt_out out;
-	struct mgmt_in in;
+	struct inbound in;
 	struct timer timer; /* away: the end of waiting; otherwise: <a/> must come */
 	unsigned rerouting; /* pieces of the queue that are on their way elsewhere */
 	/* Of the connection, for when there is none. */
@@ -134,6 +123,7 @@ bool mgmt_receipt_is_own(const struct mgmt *mgmt);
 
 /* --- mgmt_in.c ------------------------------------------------------------------------------------------ */
 
+extern const struct inbound_ops mgmt_inbound_ops;
 /* A stanza from the client: counted, then given to c2s_stanza. */
 void mgmt_receive(struct mgmt *mgmt, struct stanza *stanza);
 /* <r/> */
