@@ -137,5 +137,7 @@ void s2s_links_each(void (*each)(void *arg, const struct s2s_link_about *about),
 unsigned s2s_links_close(struct str remote, const char *stream_condition, const char *text);
 /* The server ends: what waits goes back, no stream is opened or waited for any more. On worker 0. */
 void s2s_stop(void);
+/* Any thread. */
+bool s2s_is_stopped(void);
 /* Frees everything of the calling worker; nothing is bounced any more. After the streams are gone. */
 void s2s_fini(void *unused);
