@@ -113,7 +113,8 @@ static void on_expiry(struct timer *timer);
 void s2s_link_watch(struct s2s_link *link)
 {
 	uint64_t now = clock_mono_ms();
-	if (!link->queue.first)
+	/* Nothing comes back before what was sent earlier. */
+	if (!link->queue.first || link->remains)
 		timer_stop(&link->timer);
 	else
 		timer_start(&link->timer,
