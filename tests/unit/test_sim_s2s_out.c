@@ -13,6 +13,7 @@
 #include "sim.h"
 #include "stream/dialback.h"
 #include "stream/peer.h"
+#include "stream/s2s_out.h"
 #include "stream/s2s_stream.h"
 
 #define HEADER                                                                                               \
@@ -100,7 +101,7 @@ static void begin(const char *more)
 	    "outgoing_s2s_port: %u\ns2s_allow_literal_addresses: true\ns2s_use_starttls: optional\n"
 	    "s2s_timeout: 600 s\nmodules: {mod_s2s_dialback: {}}\n%s",
 	    other_listens(), more);
-	s2s_streams_init();
+	s2s_set_opener(&s2s_out_opener);
 	sim_start("", rest);
 	alice = sim_login("alice@sim.example/desk");
 }
