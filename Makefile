@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 prefix ?= $(PREFIX)
 
-.PHONY: all run check install bench fuzz clean
+.PHONY: all run check install torture bench fuzz clean
 
 all: build/build.ninja
 	@ninja -C build stanzad stanzactl
@@ -29,6 +29,12 @@ install: build/build.ninja
 	@meson configure build --prefix=$(abspath $(prefix))
 	@ninja -C build
 	@DESTDIR=$(DESTDIR) meson install -C build --no-rebuild --quiet
+
+# Kills a server with -9 again and again under load, and checks the books.
+torture: all
+	@tools/dependencies check
+	@STANZAD_BUILD=$(abspath build) STANZAD_TEST_CRASHES=$(or $(CRASHES),300) \
+		tests/functional/run -s -k test_torture
 
 bench: all
 	@ninja -C build bench-programs

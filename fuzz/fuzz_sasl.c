@@ -4,7 +4,7 @@
  * allowed, o offered names known, d downgrade protection, u unknown user, e back end fails, w wrong
  * password); each further line is a response, "-" none at all. In responses '%' stands for the nonce of the
  * server and '~' for NUL. Whatever comes: one result at a time, no output with a failure, a prepared user
- * name, and no success of SCRAM, as nobody has the keys.
+ * name, and no success of SCRAM or with a token, as nobody has the keys.
  */
 #include "auth/auth.h"
 #include "auth/sasl.h"
@@ -47,7 +47,7 @@ static void check_result(const struct sasl *sasl, enum sasl_result result, const
 	struct str prepared;
 
 	fuzz_check(result == SASL_CHALLENGE || result == SASL_SUCCESS || output->len == 0);
-	fuzz_check(utf8_valid(strbuf_view(output)));
+	fuzz_check(sasl_by_token(sasl) || utf8_valid(strbuf_view(output)));
 	if (result == SASL_FAILURE) {
 		fuzz_check(sasl_condition_text(sasl_condition(sasl)) != NULL);
 	} else if (result != SASL_CHALLENGE) {
@@ -57,7 +57,7 @@ static void check_result(const struct sasl *sasl, enum sasl_result result, const
 	if (result == SASL_WANT_PASSWORD)
 		fuzz_check(sasl_password(sasl).len > 0);
 	if (result == SASL_SUCCESS)
-		fuzz_check(!str_starts(str_of(sasl_mechanism(sasl)), "SCRAM-"));
+		fuzz_check(!str_starts(str_of(sasl_mechanism(sasl)), "SCRAM-") && !sasl_by_token(sasl));
 	arena_fini(&arena);
 }
 
@@ -74,6 +74,11 @@ static enum sasl_result serve(
 			    &credentials.scram[sasl_hash(sasl)], sasl_hash(sasl), STR("h"), STR("u"));
 		result = sasl_credentials(
 		    sasl, has_flag(flags, 'u') ? NULL : &credentials, has_flag(flags, 'e'), output);
+		check_result(sasl, result, output);
+	} else if (result == SASL_WANT_TOKENS) {
+		const struct sasl_token tokens[] = {{STR("nobody knows this"), false}, {STR("nor this"), true}};
+
+		result = sasl_tokens(sasl, tokens, has_flag(flags, 'u') ? 0 : 2, has_flag(flags, 'e'), output);
 		check_result(sasl, result, output);
 	} else if (result == SASL_WANT_PASSWORD) {
 		result = sasl_password_checked(sasl, has_flag(flags, 'w') ? AUTH_DENIED : AUTH_OK, output);
@@ -112,7 +117,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 
 	mechanism = str_cut(mechanism, ' ', &flags);
 	context = context_of(flags);
-	sasl = sasl_new(mechanism, &context);
+	sasl = str_starts(mechanism, "HT-") ? sasl_new_token(mechanism, &context)
+					 : sasl_new(mechanism, &context);
 	while (sasl && rest.len && result == SASL_CHALLENGE) {
 		line = str_cut(rest, '\n', &rest);
 		strbuf_reset(&input);

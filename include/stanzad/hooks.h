@@ -87,6 +87,8 @@ struct hook_c2s_auth_result {
 	bool success;
 	const struct sockaddr *address;
 	bool disconnect; /* set: the stream is closed with policy-violation */
+	/* Of the <user-agent/> of XEP-0388, a UUID and two short texts; empty: not given. */
+	struct str client_id, client_software, client_device;
 };
 
 struct hook_c2s_connect {
@@ -200,6 +202,24 @@ struct hook_message_delivered {
 	int priority;
 };
 
+/* Run by the module that kept it in message_offline, when it is durable. */
+struct hook_message_kept {
+	struct user *user;
+	const struct jid *from, *to;
+	struct stanza *stanza;
+};
+
+/*
+ * A session ended, or was not resumed, before its client had the message: it is about to be delivered anew, as if it
+ * came now. HOOK_STOP: it is not, the devices of the user have it by other ways.
+ */
+struct hook_message_undelivered {
+	struct user *user;
+	const struct jid *from, *to;
+	struct stanza *stanza;
+	uint64_t delivered_ms; /* clock_mono_ms, when the session got it */
+};
+
 struct hook_session_waits {
 	struct session *session;
 	const struct jid *from, *to;
@@ -219,7 +239,7 @@ struct hook_session_restore {
 
 struct hook_bind2_features {
 	struct host *host;
-	const struct jid *user; /* bare */
+	const struct jid *user; /* bare, as the stream header names it, not to be trusted; NULL: it does not */
 	struct xml_writer *features; /* inside <inline/>: <feature var='...'/> */
 };
 struct hook_bind2_request {

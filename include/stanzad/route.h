@@ -34,6 +34,13 @@ void route_post(const struct jid *from, const struct jid *to, struct stanza *sta
 void route_error(
     const struct jid *from, const struct jid *to, struct stanza *original, const struct stanza_error *error);
 
+/*
+ * For what is written for each stanza that comes from somebody, before it is. When storage cannot keep up, whoever
+ * makes it write is slowed down, since what waits for it is in memory. False: and who cannot be slowed down makes
+ * it write no more. On a worker.
+ */
+bool storage_has_room(const struct jid *from);
+
 /* Calls each for every domain directly or further below the host, but not below another one, that a service or
  * component serves at present. */
 struct host;

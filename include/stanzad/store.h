@@ -99,6 +99,41 @@ int64_t db_last_id(struct db *db);
  */
 bool db_multihost(const struct db *db);
 
+/* --- the words of archived messages --------------------------------------------------------------------- */
+
+/*
+ * One index for the texts of the table archive, made when it is first wanted. It holds no texts: they are found in
+ * the table by the key that they were put in with, a number that also orders them. Tags are words that are looked
+ * for as they are: whose text it is. The mark is the id of the last row of the archive that was put in; what puts
+ * texts in keeps it. Inside run() all of these.
+ */
+enum db_text_state {
+	DB_TEXT_NEVER,  /* this database has none, or update_sql_schema forbids to make it */
+	DB_TEXT_CAN_BE, /* db_text_make would make it */
+	DB_TEXT_THERE,
+};
+int db_text_state(struct db *db, enum db_text_state *state_r, struct err *err);
+/* In a write. The mark is 0. Harmless when it is there. */
+int db_text_make(struct db *db, struct err *err);
+int db_text_mark(struct db *db, int64_t *id_r, struct err *err);
+int db_text_set_mark(struct db *db, int64_t id, struct err *err);
+/* In a write. tags: letters and digits, with spaces between them. What is taken out must be exactly what was put in.
+ */
+int db_text_put(struct db *db, int64_t key, struct str tags, struct str text, struct err *err);
+int db_text_remove(struct db *db, int64_t key, struct str tags, struct str text, struct err *err);
+
+struct db_text_range {
+	int64_t from, to; /* keys, both inclusive */
+	bool backwards;   /* the largest first */
+};
+/*
+ * The keys, in order, of the texts that have all of the tags and all of the words, as rows with one column: for
+ * db_next and db_end. words is what a person wrote: capitals and accents do not matter, a word that ends in * stands
+ * for all that begin so, words in quotation marks stand side by side. When there is no word in it, nothing is found.
+ */
+struct db_rows *db_text_find(struct db *db, struct str tags, struct str words, const struct db_text_range *range,
+    struct err *err);
+
 /* --- tables of a module's own --------------------------------------------------------------------------- */
 
 /*

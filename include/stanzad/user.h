@@ -51,6 +51,8 @@ int session_priority(const struct session *session); /* -128..127; 0 while not a
 /* Asked for its roster: gets roster pushes (RFC 6121 2.1.6). */
 bool session_interested(const struct session *session);
 void session_set_interested(struct session *session);
+/* XEP-0409: while it is available it gets the messages that are for the user, whatever its priority. */
+void session_set_takes_all(struct session *session, bool takes_all);
 /* Hands a stanza to this very session, behind the hooks privacy_check and user_receive. */
 void session_deliver(
     struct session *session, const struct jid *from, const struct jid *to, struct stanza *stanza);
@@ -76,6 +78,8 @@ struct session_about {
 	const char *connection; /* ejabberd's words: c2s, c2s_tls, ... */
 	int64_t since_us;       /* real time of the bind */
 	bool tls;
+	/* Of the client's <user-agent/> (XEP-0388), as long as the session; empty: it did not say. */
+	struct str client_id;
 };
 /* What there is to know about the connection. */
 void session_about(const struct session *session, struct session_about *about_r);

@@ -18,6 +18,26 @@ void auth_methods(struct str host, struct auth_methods *methods_r)
 		policy.chain[i]->methods(&policy, methods_r);
 }
 
+void auth_methods_unhidden(struct str host, struct auth_methods *methods_r)
+{
+	struct auth_policy policy;
+
+	*methods_r = (struct auth_methods){0};
+	auth_policy_current(host, &policy);
+	policy.hide_plain = false;
+	memset(policy.hide_scram, 0, sizeof(policy.hide_scram));
+	for (unsigned i = 0; i < policy.chain_len; i++)
+		policy.chain[i]->methods(&policy, methods_r);
+}
+
+void auth_stored_keys(struct str host, bool stored_r[AUTH_HASHES])
+{
+	struct auth_policy policy;
+
+	auth_policy_current(host, &policy);
+	memcpy(stored_r, policy.store_scram, sizeof(policy.store_scram));
+}
+
 bool auth_waits(struct str host)
 {
 	struct auth_policy policy;
@@ -418,6 +438,20 @@ static enum auth_outcome with_password(enum auth_outcome (*chain)(const struct a
 enum auth_outcome auth_set_password(struct str host, struct str user, struct str password, struct err *err)
 {
 	return with_password(chain_set, host, user, password, err);
+}
+
+enum auth_outcome auth_add_keys(struct str host, struct str user, const struct auth_credentials *known,
+    enum auth_hash hash, const struct scram_keys *keys, struct err *err)
+{
+	enum auth_outcome outcome = AUTH_NOT_ALLOWED;
+	struct auth_policy policy;
+
+	begin(host, &policy, err);
+	for (unsigned i = 0; i < policy.chain_len && outcome != AUTH_OK; i++)
+		if (policy.chain[i]->add_keys)
+			outcome =
+			    worse(outcome, policy.chain[i]->add_keys(&policy, user, known, hash, keys, err));
+	return explain(outcome, &policy, user, err);
 }
 
 static int check_name(struct str user, struct err *err)

@@ -23,6 +23,10 @@ struct auth_methods {
 };
 /* For the current configuration; host is a served domain. Any thread. */
 void auth_methods(struct str host, struct auth_methods *methods_r);
+/* The same without regard to auth_password_types_hidden_in_sasl1. */
+void auth_methods_unhidden(struct str host, struct auth_methods *methods_r);
+/* Which keys are kept of new passwords. */
+void auth_stored_keys(struct str host, bool stored_r[AUTH_HASHES]);
 /*
  * Does one of the host's back ends wait for something that may be slow or silent, such as a program, and may
  * it refuse what an administrator wants? Then ask with auth_submit where you can: it holds nobody else up.
@@ -68,6 +72,12 @@ enum auth_outcome auth_get_credentials(
 /* AUTH_NOT_ALLOWED also when the password is empty, too long or has characters that OpaqueString (RFC 8265)
  * forbids. */
 enum auth_outcome auth_set_password(struct str host, struct str user, struct str password, struct err *err);
+/*
+ * Adds keys of another hash to what is stored about a password (XEP-0480). known is what was found before: when the
+ * password has been changed since, nothing is done and the outcome is AUTH_DENIED.
+ */
+enum auth_outcome auth_add_keys(struct str host, struct str user, const struct auth_credentials *known,
+    enum auth_hash hash, const struct scram_keys *keys, struct err *err);
 /* AUTH_EXISTS when the account is there; of two at once, one gets AUTH_OK and one AUTH_EXISTS.
  * AUTH_NOT_ALLOWED as above, and when the name is not a prepared local part. */
 enum auth_outcome auth_register(struct str host, struct str user, struct str password, struct err *err);

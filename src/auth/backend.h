@@ -30,6 +30,10 @@ struct auth_backend {
 	enum auth_outcome (*exists)(const struct auth_policy *policy, struct str user, struct err *err);
 	enum auth_outcome (*set_password)(
 	    const struct auth_policy *policy, struct str user, struct str password, struct err *err);
+	/* As auth_add_keys. */
+	enum auth_outcome (*add_keys)(const struct auth_policy *policy, struct str user,
+	    const struct auth_credentials *known, enum auth_hash hash, const struct scram_keys *keys,
+	    struct err *err);
 	enum auth_outcome (*create)(
 	    const struct auth_policy *policy, struct str user, struct str password, struct err *err);
 	enum auth_outcome (*remove)(const struct auth_policy *policy, struct str user, struct err *err);

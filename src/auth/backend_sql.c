@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Accounts in the table users of the store: auth_method internal, mnesia and sql. */
+#include <openssl/crypto.h>
 #include <stdlib.h>
 
 #include "auth/backend.h"
@@ -16,8 +17,8 @@ struct lookup {
 	const struct auth_policy *policy;
 	struct str user;
 	struct auth_credentials *credentials;
+	const struct auth_credentials *known;
 	const struct password_rows *rows;
-	bool create;
 	enum auth_outcome outcome;
 };
 
@@ -238,6 +239,59 @@ static enum auth_outcome set_password(
 	return write_rows(policy, user, password, run_replace, err);
 }
 
+static bool same_plain(const char *a, const char *b)
+{
+	return a && b ? str_eq_consttime(str_of(a), str_of(b)) : a == b;
+}
+
+/* Of the same password: what is stored now was known before. Keys may be known that are not stored, made of the plain
+ * password. */
+static bool is_same_password(const struct auth_credentials *stored, const struct auth_credentials *known)
+{
+	bool same = same_plain(stored->plain, known->plain);
+
+	for (unsigned hash = 0; hash < AUTH_HASHES; hash++)
+		if (stored->scram[hash].present)
+			same &= known->scram[hash].present &&
+				CRYPTO_memcmp(stored->scram[hash].stored_key, known->scram[hash].stored_key,
+				    auth_hash_size(hash)) == 0;
+	return same;
+}
+
+static int run_add(void *arg, struct db *db, struct err *err)
+{
+	struct lookup *lookup = arg;
+	struct auth_credentials stored = {0};
+	int result;
+
+	lookup->credentials = &stored;
+	result = run_credentials(lookup, db, err);
+	if (result >= 0 && lookup->outcome == AUTH_OK && !is_same_password(&stored, lookup->known))
+		lookup->outcome = AUTH_DENIED;
+	auth_credentials_fini(&stored);
+	if (result < 0 || lookup->outcome != AUTH_OK)
+		return result;
+	if (DB_EXEC(db, err, "DELETE FROM users WHERE {host=} username = ? AND type = ?",
+		DB_P_TEXT(lookup->policy->host), DB_P_TEXT(lookup->user),
+		DB_P_INT(lookup->rows->rows[0].type)) < 0)
+		return -1;
+	return insert_rows(lookup, db, err);
+}
+
+static enum auth_outcome add_keys(const struct auth_policy *policy, struct str user,
+    const struct auth_credentials *known, enum auth_hash hash, const struct scram_keys *keys, struct err *err)
+{
+	struct lookup lookup = {.policy = policy, .user = user, .known = known};
+	struct password_rows rows;
+	enum auth_outcome outcome;
+
+	password_rows_of_keys(&rows, hash, keys);
+	lookup.rows = &rows;
+	outcome = call(STORE_WRITE, run_add, &lookup, err);
+	password_rows_fini(&rows);
+	return outcome;
+}
+
 /* Another server on the same database may have been faster: then the insertion fails and the account is
  * there. */
 static enum auth_outcome create(
@@ -365,6 +419,7 @@ const struct auth_backend auth_backend_sql = {
     .check_password = check_password,
     .exists = exists,
     .set_password = set_password,
+    .add_keys = add_keys,
     .create = create,
     .remove = remove_user,
     .list = list,

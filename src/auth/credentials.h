@@ -36,6 +36,9 @@ const char *auth_hash_text(enum auth_hash hash);
 /* Derives keys from a prepared password: PBKDF2 with iterations rounds; slow, never on a worker. */
 void scram_keys_derive(struct scram_keys *keys, enum auth_hash hash, struct str password, const void *salt,
     unsigned salt_len, unsigned iterations);
+/* The same from RFC 5802's SaltedPassword, auth_hash_size bytes, which a client made. Fast. */
+void scram_keys_from_salted(struct scram_keys *keys, enum auth_hash hash, const unsigned char *salted,
+    const void *salt, unsigned salt_len, unsigned iterations);
 /* New keys with a random salt; as slow. */
 void scram_keys_new(struct scram_keys *keys, enum auth_hash hash, struct str password);
 /* Does the prepared password belong to the keys? As slow as deriving; the time does not depend on the answer.

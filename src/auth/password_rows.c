@@ -94,18 +94,24 @@ static struct str add_base64(struct strbuf *text, const void *bytes, size_t len)
 	return (struct str){NULL, text->len - start};
 }
 
-static void add_keys(struct password_rows *rows, enum auth_hash hash, struct str password)
+static void add_row(struct password_rows *rows, enum auth_hash hash, const struct scram_keys *keys)
 {
 	struct password_row *row = &rows->rows[rows->count++];
 	unsigned size = auth_hash_size(hash);
+
+	row->type = PASSWORD_TYPE_SCRAM + (int)hash;
+	row->password = add_base64(&rows->text, keys->stored_key, size);
+	row->serverkey = add_base64(&rows->text, keys->server_key, size);
+	row->salt = add_base64(&rows->text, keys->salt, keys->salt_len);
+	row->iterations = keys->iterations;
+}
+
+static void add_keys(struct password_rows *rows, enum auth_hash hash, struct str password)
+{
 	struct scram_keys keys;
 
 	scram_keys_new(&keys, hash, password);
-	row->type = PASSWORD_TYPE_SCRAM + (int)hash;
-	row->password = add_base64(&rows->text, keys.stored_key, size);
-	row->serverkey = add_base64(&rows->text, keys.server_key, size);
-	row->salt = add_base64(&rows->text, keys.salt, keys.salt_len);
-	row->iterations = keys.iterations;
+	add_row(rows, hash, &keys);
 	OPENSSL_cleanse(&keys, sizeof(keys));
 }
 
@@ -115,10 +121,31 @@ static void point(struct str *part, const char **next)
 	*next += part->len;
 }
 
+static void point_all(struct password_rows *rows)
+{
+	const char *next = rows->text.ptr;
+
+	for (unsigned i = 0; i < rows->count; i++) {
+		point(&rows->rows[i].password, &next);
+		point(&rows->rows[i].serverkey, &next);
+		point(&rows->rows[i].salt, &next);
+	}
+}
+
+void password_rows_of_keys(
+    struct password_rows *rows_r, enum auth_hash hash, const struct scram_keys *keys)
+{
+	struct password_rows rows = {0};
+
+	strbuf_reserve(&rows.text, 300);
+	add_row(&rows, hash, keys);
+	point_all(&rows);
+	*rows_r = rows;
+}
+
 void password_rows_make(struct password_rows *rows_r, const struct auth_policy *policy, struct str password)
 {
 	struct password_rows rows = {0};
-	const char *next;
 
 	/* All of it at once: a buffer that grew would leave a copy of the password behind. */
 	strbuf_reserve(&rows.text, password.len + AUTH_HASHES * 300);
@@ -130,12 +157,7 @@ void password_rows_make(struct password_rows *rows_r, const struct auth_policy *
 	for (unsigned hash = 0; hash < AUTH_HASHES; hash++)
 		if (policy->store_scram[hash])
 			add_keys(&rows, hash, password);
-	next = rows.text.ptr;
-	for (unsigned i = 0; i < rows.count; i++) {
-		point(&rows.rows[i].password, &next);
-		point(&rows.rows[i].serverkey, &next);
-		point(&rows.rows[i].salt, &next);
-	}
+	point_all(&rows);
 	*rows_r = rows;
 }
 

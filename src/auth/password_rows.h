@@ -29,5 +29,8 @@ struct password_rows {
 
 /* The rows that the policy wants for a new password. Slow: derives keys. */
 void password_rows_make(struct password_rows *rows_r, const struct auth_policy *policy, struct str password);
+/* One row, of keys that are there. */
+void password_rows_of_keys(
+    struct password_rows *rows_r, enum auth_hash hash, const struct scram_keys *keys);
 /* Overwrites them. */
 void password_rows_fini(struct password_rows *rows);

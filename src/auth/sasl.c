@@ -66,6 +66,23 @@ void sasl_offer(const struct sasl_context *context, const struct str *disabled, 
 	*names_r = NULL;
 }
 
+void sasl_offer_tokens(const struct sasl_context *context, const struct str *disabled, size_t disabled_count,
+    const char **names_r)
+{
+	for (size_t i = 0; i < SASL_HT; i++)
+		if (sasl_ht[i].usable(&sasl_ht[i], context) &&
+		    !is_disabled(sasl_ht[i].name, disabled, disabled_count))
+			*names_r++ = sasl_ht[i].name;
+	*names_r = NULL;
+}
+
+const char *sasl_offered_token(const char *const *names, struct str mechanism)
+{
+	while (*names && !str_is(mechanism, *names))
+		names++;
+	return *names;
+}
+
 static int order_names(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -133,6 +150,21 @@ struct sasl *sasl_new(struct str mechanism, const struct sasl_context *context)
 	return sasl;
 }
 
+struct sasl *sasl_new_token(struct str mechanism, const struct sasl_context *context)
+{
+	struct sasl *sasl;
+
+	for (size_t i = 0; i < SASL_HT; i++) {
+		if (!str_is(mechanism, sasl_ht[i].name) || !sasl_ht[i].usable(&sasl_ht[i], context))
+			continue;
+		sasl = mem_zalloc(sasl_ht[i].size);
+		sasl->mechanism = &sasl_ht[i];
+		sasl->context = *context;
+		return sasl;
+	}
+	return NULL;
+}
+
 enum sasl_condition sasl_refusal(struct str mechanism, const struct sasl_context *context)
 {
 	const struct sasl_mechanism *found = find_mechanism(mechanism);
@@ -187,6 +219,9 @@ static enum sasl_result expect(struct sasl *sasl, enum sasl_result result)
 	case SASL_WANT_PASSWORD:
 		sasl->expects = SASL_IN_PASSWORD;
 		break;
+	case SASL_WANT_TOKENS:
+		sasl->expects = SASL_IN_TOKENS;
+		break;
 	default:
 		sasl->expects = SASL_ENDED;
 		wipe(&sasl->password);
@@ -227,6 +262,26 @@ enum sasl_result sasl_password_checked(struct sasl *sasl, enum auth_outcome outc
 	return expect(
 	    sasl, sasl_fail(sasl,
 		      outcome == AUTH_UNAVAILABLE ? SASL_TEMPORARY_AUTH_FAILURE : SASL_NOT_AUTHORIZED, NULL));
+}
+
+enum sasl_result sasl_tokens(struct sasl *sasl, const struct sasl_token *tokens, size_t count,
+    bool unavailable, struct strbuf *output)
+{
+	if (sasl->expects != SASL_IN_TOKENS)
+		return sasl_fail(sasl, SASL_MALFORMED_REQUEST, NULL);
+	if (unavailable)
+		return expect(sasl, sasl_fail(sasl, SASL_TEMPORARY_AUTH_FAILURE, NULL));
+	return expect(sasl, sasl->mechanism->tokens(sasl, tokens, count, output));
+}
+
+unsigned sasl_token_used(const struct sasl *sasl)
+{
+	return sasl->token;
+}
+
+bool sasl_by_token(const struct sasl *sasl)
+{
+	return sasl->mechanism->tokens != NULL;
 }
 
 struct str sasl_user(const struct sasl *sasl)

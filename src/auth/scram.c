@@ -7,20 +7,28 @@
 #include "auth/secret.h"
 #include "base/rand.h"
 
-void scram_keys_derive(struct scram_keys *keys, enum auth_hash hash, struct str password, const void *salt,
-    unsigned salt_len, unsigned iterations)
+void scram_keys_from_salted(struct scram_keys *keys, enum auth_hash hash, const unsigned char *salted,
+    const void *salt, unsigned salt_len, unsigned iterations)
 {
-	unsigned char salted[DIGEST_SIZE_MAX], client_key[DIGEST_SIZE_MAX];
+	unsigned char client_key[DIGEST_SIZE_MAX];
 	unsigned size = auth_hash_size(hash);
 
 	*keys = (struct scram_keys){.present = true, .salt_len = salt_len, .iterations = iterations};
 	memcpy(keys->salt, salt, salt_len);
-	pbkdf2(hash, password, salt, salt_len, iterations, salted);
 	hmac_bytes(hash, salted, size, "Client Key", 10, client_key);
 	digest_bytes(hash, client_key, size, keys->stored_key);
 	hmac_bytes(hash, salted, size, "Server Key", 10, keys->server_key);
-	OPENSSL_cleanse(salted, sizeof(salted));
 	OPENSSL_cleanse(client_key, sizeof(client_key));
+}
+
+void scram_keys_derive(struct scram_keys *keys, enum auth_hash hash, struct str password, const void *salt,
+    unsigned salt_len, unsigned iterations)
+{
+	unsigned char salted[DIGEST_SIZE_MAX];
+
+	pbkdf2(hash, password, salt, salt_len, iterations, salted);
+	scram_keys_from_salted(keys, hash, salted, salt, salt_len, iterations);
+	OPENSSL_cleanse(salted, sizeof(salted));
 }
 
 void scram_keys_new(struct scram_keys *keys, enum auth_hash hash, struct str password)

@@ -164,6 +164,10 @@ TABLE(mod_shared_roster_ldap, BOOL("ldap_auth_check", "true"), TEXT("ldap_gfilte
     TEXT("ldap_userdesc", NULL), TEXT("ldap_userjidattr", NULL), TEXT("ldap_useruid", NULL), LDAP, CACHE);
 TABLE(mod_sip, BOOL("always_record_route", "true"), TIME("flow_timeout_tcp", "2 minutes"),
     TIME("flow_timeout_udp", "29 s"), ANY("record_route"), ANY("routes"), ANY("via"));
+TABLE(mod_stream_mgmt, TIME("ack_timeout", "1 minute"), TIME("cache_life_time", "48 hours"),
+    COUNT("cache_size", NULL),
+    COUNT("max_ack_queue", "5000"), TIME("max_resume_timeout", NULL), QUEUE,
+    WORDS("resend_on_timeout", "false", "false|true|if_offline"), TIME("resume_timeout", "5 minutes"));
 TABLE(mod_stun_disco, ACCESS("access", "local"), TIME("credentials_lifetime", "12 hours"),
     BOOL("offer_local_services", "true"), TEXT("secret", NULL), ANY("services"));
 TABLE(mod_vcard, BOOL("allow_return_all", "false"), MAP("append_module_config"), HOSTS,
@@ -243,6 +247,7 @@ const struct registered known_modules[] = {
     BARE("mod_sic"),
     ROW(mod_sip),
     BARE("mod_stats"),
+    ROW(mod_stream_mgmt),
     ROW(mod_stun_disco),
     BARE("mod_time"),
     ROW(mod_vcard),

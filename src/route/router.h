@@ -31,9 +31,6 @@ void envelope_leave(const struct envelope_before *before);
 void local_deliver(struct host *host, const struct jid *from, const struct jid *to, struct stanza *stanza);
 /* session manager: to a user of a host of ours, on the user's home worker. */
 void sm_deliver(struct host *host, const struct jid *from, const struct jid *to, struct stanza *stanza);
-/* When storage cannot keep up, whoever makes it write is slowed down: what waits for it is in memory. False: and who
- * cannot be slowed down makes it write no more. */
-bool storage_has_room(const struct jid *from);
 /* S2S manager: to a domain that is not served here. */
 void s2s_deliver(const struct jid *from, const struct jid *to, struct stanza *stanza);
 /* A registered local route for the domain; false when there is none. On the recipient's home worker. */

@@ -20,6 +20,38 @@ static void bounce(
 
 /* --- messages: RFC 6121 8.5, table in 8.5.4 ------------------------------------------------------------- */
 
+void session_set_takes_all(struct session *session, bool takes_all)
+{
+	session->takes_all = takes_all;
+}
+
+#define NO_PRIORITY (INT8_MAX + 1) /* sessions that take all, and no other */
+
+static bool takes_all(const struct session *session)
+{
+	return session->takes_all && session->presence;
+}
+
+static bool anybody_takes_all(const struct user *user)
+{
+	for (const struct session *session = user->sessions; session; session = session->next)
+		if (takes_all(session))
+			return true;
+	return false;
+}
+
+static bool names_one(const struct stanza *stanza)
+{
+	return xml_child(stanza->root, "im-ng", "urn:xmpp:im-ng:0") != NULL;
+}
+
+/* XEP-0409 4: for the sessions that take all, though it is addressed to one resource. */
+static bool is_for_all(const struct user *user, const struct stanza *stanza)
+{
+	return anybody_takes_all(user) && stanza->type != MESSAGE_GROUPCHAT &&
+	       stanza->type != MESSAGE_HEADLINE && !names_one(stanza);
+}
+
 static int best_priority(const struct user *user)
 {
 	int best = -1;
@@ -50,7 +82,7 @@ static void deliver_from_priority(
 	event.error.condition = SE_service_unavailable;
 	for (struct session *session = user->sessions; session; session = next) {
 		next = session->next;
-		if (!session->presence || session->priority < least)
+		if (!session->presence || (session->priority < least && !session->takes_all))
 			continue;
 		event.session = session;
 		enum hook_verdict verdict = privacy_check(&event);
@@ -103,9 +135,13 @@ static void message_to_bare(
     struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	int best = best_priority(user);
+	bool all = anybody_takes_all(user);
 	switch (stanza->type) {
 	case MESSAGE_GROUPCHAT:
-		bounce(from, to, stanza, SE_service_unavailable);
+		if (all)
+			deliver_from_priority(user, NO_PRIORITY, from, to, stanza);
+		else
+			bounce(from, to, stanza, SE_service_unavailable);
 		break;
 	case MESSAGE_HEADLINE:
 		TRACE(STAGE_CHOSEN, "a headline goes to every resource of non-negative priority");
@@ -115,12 +151,13 @@ static void message_to_bare(
 		TRACE(STAGE_DROPPED, "an error to a bare JID is ignored");
 		break;
 	default:
-		if (best < 0) {
+		if (best < 0 && !all) {
 			message_offline(user, from, to, stanza);
 			break;
 		}
-		TRACE(STAGE_CHOSEN, "the resources of the highest priority, %d", best);
-		deliver_from_priority(user, best, from, to, stanza);
+		TRACE(STAGE_CHOSEN, "the resources of the highest priority, %d%s", best,
+		    all ? ", and those that take all" : "");
+		deliver_from_priority(user, best < 0 ? NO_PRIORITY : best, from, to, stanza);
 	}
 }
 
@@ -128,6 +165,18 @@ static void message_to_bare(
 static void message_to_absent(
     struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
+	if (is_for_all(user, stanza)) {
+		TRACE(STAGE_CHOSEN, "nobody has this resource: the message goes to those that take all");
+		if (stanza->type == STANZA_ERROR)
+			deliver_from_priority(user, NO_PRIORITY, from, to, stanza);
+		else
+			message_to_bare(user, from, to, stanza);
+		return;
+	}
+	if (stanza->type == MESSAGE_CHAT && names_one(stanza)) {
+		bounce(from, to, stanza, SE_service_unavailable);
+		return;
+	}
 	switch (stanza->type) {
 	case MESSAGE_CHAT:
 		TRACE(STAGE_CHOSEN, "nobody has this resource: a chat message goes to the bare JID");
@@ -142,12 +191,25 @@ static void message_to_absent(
 	}
 }
 
+static void message_to_others(struct user *user, const struct jid *from, const struct jid *to,
+    struct stanza *stanza)
+{
+	struct session *next;
+	for (struct session *session = user->sessions; session; session = next) {
+		next = session->next;
+		if (takes_all(session) && !str_eq(jid_resource(&session->jid), jid_resource(to)))
+			session_deliver(session, from, to, stanza);
+	}
+}
+
 static void sm_message(struct user *user, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
 	struct session *session = to->resource_len ? user_session(user, jid_resource(to)) : NULL;
 	if (session) {
 		TRACE(STAGE_CHOSEN, "the resource that is addressed");
 		session_deliver(session, from, to, stanza);
+		if (is_for_all(user, stanza))
+			message_to_others(user, from, to, stanza);
 		if ((session = user_session(user, jid_resource(to))))
 			tell_delivered(user, from, to, stanza, session, 0);
 	} else if (!user_exists(user) && stanza->type != MESSAGE_HEADLINE) {
@@ -351,13 +413,24 @@ struct undelivered {
 };
 
 /* RFC 6121 8.5.2.1.1: a message to the bare JID went to all resources of the highest priority. */
-static bool others_have_it(const struct user *user, const struct undelivered *undelivered)
+static bool has_it(const struct session *session, const struct undelivered *undelivered, bool for_all)
 {
+	bool bare = !undelivered->envelope->to.resource_len;
+	if (!session->presence || session->bound_ms >= undelivered->delivered_ms)
+		return false;
+	return (bare && session->priority >= undelivered->priority) || (for_all && session->takes_all);
+}
+
+static bool others_have_it(struct user *user, const struct undelivered *undelivered)
+{
+	const struct envelope *envelope = undelivered->envelope;
+	bool for_all = !envelope->to.resource_len || is_for_all(user, envelope->stanza);
+	struct hook_message_undelivered event = {
+	    user, &envelope->from, &envelope->to, envelope->stanza, undelivered->delivered_ms};
 	for (const struct session *session = user->sessions; session; session = session->next)
-		if (session->presence && session->priority >= undelivered->priority &&
-		    session->bound_ms < undelivered->delivered_ms)
+		if (has_it(session, undelivered, for_all))
 			return true;
-	return false;
+	return hook_run_message_undelivered(user->host, &event) == HOOK_STOP;
 }
 
 static void on_undelivered(struct user_waiter *waiter, struct user *user)
@@ -370,7 +443,7 @@ static void on_undelivered(struct user_waiter *waiter, struct user *user)
 		bounce(&envelope->from, &envelope->to, envelope->stanza, SE_internal_server_error);
 	else if (envelope->stanza->kind == STANZA_IQ)
 		bounce(&envelope->from, &envelope->to, envelope->stanza, SE_service_unavailable);
-	else if (envelope->to.resource_len || !others_have_it(user, undelivered))
+	else if (!others_have_it(user, undelivered))
 		sm_message(user, &envelope->from, &envelope->to, envelope->stanza);
 	envelope_free(envelope);
 	free(undelivered);

@@ -30,7 +30,7 @@ static void log_upgrade(const struct upgrade *upgrade)
 	strbuf_fini(&lines);
 }
 
-static int upgrade_if_allowed(const struct upgrade *upgrade, struct db *db, struct err *err)
+static int upgrade_if_allowed(struct upgrade *upgrade, struct db *db, struct err *err)
 {
 	if (!db_multihost(db) && store.settings.hosts > 1)
 		return err_set(err,
@@ -39,6 +39,8 @@ static int upgrade_if_allowed(const struct upgrade *upgrade, struct db *db, stru
 		    store.settings.hosts);
 	if (upgrade_alters(upgrade) && !store.settings.may_upgrade)
 		return err_set(err, "its schema is older than this server and update_sql_schema is false");
+	if (!store.settings.may_upgrade)
+		upgrade_forgo_indexes(upgrade);
 	if (upgrade_empty(upgrade))
 		return 0;
 	if (upgrade_run(upgrade, db, err) < 0)

@@ -88,15 +88,16 @@ const struct schema_table schema_tables[] = {
     {"sr_user", "mod_shared_roster_sql", true, COLUMNS({"jid", KEY}, {"grp", KEY}, CREATED),
 	INDEXES({UNIQUE, "{host,} jid, grp"}, {INDEX, "{host,} grp"})},
 
-    /* Messages. archive.timestamp: microseconds since 1970, and the id of the archived message. */
+    /* Messages. archive.timestamp: microseconds since 1970, and the id of the archived message. Two indexes have the
+     * timestamp behind the peer, where ejabberd has the peer alone: a page of what was said with somebody. */
     {"spool", "mod_offline_sql", true, COLUMNS({"username", KEY}, {"xml", LONG}, {"seq", SERIAL}, CREATED),
 	INDEXES({INDEX, "{host,} username"})},
     {"archive", "mod_mam_sql", true,
 	COLUMNS({"username", KEY}, {"timestamp", UBIG}, {"peer", KEY}, {"bare_peer", KEY}, {"xml", LONG},
 	    {"txt", LONG, .nullable = true}, {"id", SERIAL}, {"kind", TEXT10, .nullable = true},
 	    {"nick", KEY, .nullable = true}, {"origin_id", KEY, "''"}, CREATED),
-	INDEXES({INDEX, "{host,} username, timestamp"}, {INDEX, "{host,} username, peer"},
-	    {INDEX, "{host,} username, bare_peer"}, {INDEX, "{host,} timestamp"},
+	INDEXES({INDEX, "{host,} username, timestamp"}, {INDEX, "{host,} username, peer, timestamp"},
+	    {INDEX, "{host,} username, bare_peer, timestamp"}, {INDEX, "{host,} timestamp"},
 	    {INDEX, "{host,} username, origin_id"}, {FULLTEXT, "txt"})},
     {"archive_prefs", "mod_mam_sql", true,
 	COLUMNS({"username", KEY}, {"def", TEXT}, {"always", TEXT}, {"never", TEXT}, CREATED),

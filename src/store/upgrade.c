@@ -9,9 +9,19 @@
 #include "store/marks.h"
 #include "store/schema.h"
 
-/* A change of a table that is there: needed when it lacks the column. SQL: several statements, with marks. */
+/* They serve as the indexes that ejabberd has of the same columns without the time. */
+#define ARCHIVE_PEER_INDEX                                                                                   \
+	"CREATE INDEX i_archive_username_bare_peer_timestamp ON archive ({host,} username, bare_peer, "      \
+	"timestamp); "
+#define ARCHIVE_FULL_PEER_INDEX                                                                              \
+	"CREATE INDEX i_archive_username_peer_timestamp ON archive ({host,} username, peer, timestamp); "
+
+/* A change of a table that is there: needed when it lacks the column, or wanted when it lacks the index. SQL:
+ * several statements, with marks. */
 static const struct step {
-	const char *table, *column, *owner;
+	const char *table;
+	const char *column, *owner; /* with the version of the owner */
+	const char *index;          /* without it all is right, but slower */
 	int version;
 	const char *summary;
 	struct {
@@ -75,6 +85,26 @@ static const struct step {
 	.sql[DIALECT_PGSQL] = {"ALTER TABLE invite_token ADD COLUMN account_name text NOT NULL DEFAULT '';"},
 	.sql[DIALECT_MYSQL] = {"ALTER TABLE invite_token ADD COLUMN account_name text NOT NULL;"},
     },
+    {
+	.table = "archive",
+	.index = "i_archive_username_bare_peer_timestamp",
+	.summary = "finds what was said with somebody, in order of time",
+	.sql[DIALECT_SQLITE] = {ARCHIVE_PEER_INDEX "DROP INDEX IF EXISTS i_archive_username_bare_peer; "
+						   "DROP INDEX IF EXISTS i_archive_sh_username_bare_peer;"},
+	.sql[DIALECT_PGSQL] = {ARCHIVE_PEER_INDEX "DROP INDEX IF EXISTS i_archive_username_bare_peer; "
+						  "DROP INDEX IF EXISTS i_archive_sh_username_bare_peer;"},
+	.sql[DIALECT_MYSQL] = {ARCHIVE_PEER_INDEX},
+    },
+    {
+	.table = "archive",
+	.index = "i_archive_username_peer_timestamp",
+	.summary = "finds what was said with a resource of somebody, in order of time",
+	.sql[DIALECT_SQLITE] = {ARCHIVE_FULL_PEER_INDEX "DROP INDEX IF EXISTS i_archive_username_peer; "
+							"DROP INDEX IF EXISTS i_archive_sh_username_peer;"},
+	.sql[DIALECT_PGSQL] = {ARCHIVE_FULL_PEER_INDEX "DROP INDEX IF EXISTS i_archive_username_peer; "
+						       "DROP INDEX IF EXISTS i_archive_sh_username_peer;"},
+	.sql[DIALECT_MYSQL] = {ARCHIVE_FULL_PEER_INDEX},
+    },
 };
 
 enum { STEP_COUNT = sizeof(steps) / sizeof(steps[0]) };
@@ -88,14 +118,22 @@ const char *const upgrade_columns_sql[DIALECT_COUNT] = {
 		      "WHERE table_schema = database()",
 };
 
+static const char *const indexes_sql[DIALECT_COUNT] = {
+    [DIALECT_SQLITE] = "SELECT name FROM sqlite_master WHERE type = 'index'",
+    [DIALECT_PGSQL] = "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()",
+    [DIALECT_MYSQL] = "SELECT DISTINCT index_name FROM information_schema.statistics "
+		      "WHERE table_schema = database()",
+};
+
 struct upgrade {
 	struct arena arena;
 	struct map found;     /* "TABLE" and "TABLE.COLUMN" */
+	struct map indexes;   /* their names */
 	struct map versions;  /* owner -> its version, as text */
 	bool multihost, made; /* made: some of our tables are there */
 	unsigned tables_missing;
 	bool step_needed[STEP_COUNT];
-	unsigned steps_needed;
+	unsigned steps_needed, indexes_wanted;
 	bool record;
 };
 
@@ -126,6 +164,17 @@ static int find_columns(struct upgrade *upgrade, struct db *db, struct err *err)
 		map_put(&upgrade->found, str_of(both), both);
 		upgrade->made = true;
 	}
+	db_end(&rows);
+	return rc;
+}
+
+static int find_indexes(struct upgrade *upgrade, struct db *db, struct err *err)
+{
+	struct db_rows *rows = db_query_params(db, indexes_sql[db_dialect(db)], NULL, 0, err);
+	int rc;
+
+	while ((rc = db_next(rows, err)) > 0)
+		remember(upgrade, &upgrade->indexes, db_text(rows, 0), db_text(rows, 0));
 	db_end(&rows);
 	return rc;
 }
@@ -184,14 +233,22 @@ static int find_variant(struct upgrade *upgrade, enum schema_variant wanted, str
 	return 0;
 }
 
+static bool lacks(const struct upgrade *upgrade, const struct step *step)
+{
+	if (!has(upgrade, step->table, NULL))
+		return false;
+	return step->index ? !map_get(&upgrade->indexes, str_of(step->index))
+			   : !has(upgrade, step->table, step->column);
+}
+
 static void find_work(struct upgrade *upgrade)
 {
 	for (const struct schema_table *table = schema_tables; table->name; table++)
 		upgrade->tables_missing += !has(upgrade, table->name, NULL);
 	for (int i = 0; i < STEP_COUNT; i++) {
-		upgrade->step_needed[i] =
-		    has(upgrade, steps[i].table, NULL) && !has(upgrade, steps[i].table, steps[i].column);
-		upgrade->steps_needed += upgrade->step_needed[i];
+		upgrade->step_needed[i] = lacks(upgrade, &steps[i]);
+		*(steps[i].index ? &upgrade->indexes_wanted : &upgrade->steps_needed) +=
+		    upgrade->step_needed[i];
 	}
 	for (const struct schema_owner *owner = schema_owners; owner->name; owner++)
 		upgrade->record |= version_of(upgrade, owner->name) < owner->version;
@@ -201,8 +258,8 @@ int upgrade_plan(struct db *db, enum schema_variant wanted, struct upgrade **upg
 {
 	struct upgrade *upgrade = mem_zalloc(sizeof(*upgrade));
 
-	if (find_columns(upgrade, db, err) < 0 || find_versions(upgrade, db, err) < 0 ||
-	    find_variant(upgrade, wanted, err) < 0) {
+	if (find_columns(upgrade, db, err) < 0 || find_indexes(upgrade, db, err) < 0 ||
+	    find_versions(upgrade, db, err) < 0 || find_variant(upgrade, wanted, err) < 0) {
 		upgrade_free(&upgrade);
 		return -1;
 	}
@@ -217,6 +274,7 @@ void upgrade_free(struct upgrade **upgrade)
 	if (!*upgrade)
 		return;
 	map_fini(&(*upgrade)->found);
+	map_fini(&(*upgrade)->indexes);
 	map_fini(&(*upgrade)->versions);
 	arena_fini(&(*upgrade)->arena);
 	free(*upgrade);
@@ -225,12 +283,20 @@ void upgrade_free(struct upgrade **upgrade)
 
 bool upgrade_empty(const struct upgrade *upgrade)
 {
-	return !upgrade->tables_missing && !upgrade->steps_needed && !upgrade->record;
+	return !upgrade->tables_missing && !upgrade->steps_needed && !upgrade->indexes_wanted &&
+	       !upgrade->record;
 }
 
 bool upgrade_alters(const struct upgrade *upgrade)
 {
 	return upgrade->made && (upgrade->tables_missing || upgrade->steps_needed);
+}
+
+void upgrade_forgo_indexes(struct upgrade *upgrade)
+{
+	for (int i = 0; i < STEP_COUNT; i++)
+		upgrade->step_needed[i] &= !steps[i].index;
+	upgrade->indexes_wanted = 0;
 }
 
 void upgrade_explain(const struct upgrade *upgrade, struct strbuf *out)
@@ -298,7 +364,9 @@ static int run_step(void *arg, struct db *db, struct err *err)
 		marks_rewrite(step->sql[dialect].after, work->upgrade->multihost, &sql, &marks, err);
 	int rc = db_script(db, sql.ptr, err);
 	strbuf_fini(&sql);
-	return rc < 0 ? rc : upgrade_record(db, step->owner, step->version, err);
+	if (rc < 0 || step->index)
+		return rc;
+	return upgrade_record(db, step->owner, step->version, err);
 }
 
 static int run_record(void *arg, struct db *db, struct err *err)

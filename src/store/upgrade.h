@@ -20,8 +20,11 @@ int upgrade_plan(struct db *db, enum schema_variant wanted, struct upgrade **upg
 void upgrade_free(struct upgrade **upgrade);
 /* Nothing to be done. */
 bool upgrade_empty(const struct upgrade *upgrade);
-/* A database with our tables in it has to be changed; recording version numbers does not count. */
+/* A database with our tables in it has to be changed; recording version numbers does not count, nor does an index
+ * that would be good to have. */
 bool upgrade_alters(const struct upgrade *upgrade);
+/* Tables that are there stay without such indexes. */
+void upgrade_forgo_indexes(struct upgrade *upgrade);
 /* One line for each thing to do. */
 void upgrade_explain(const struct upgrade *upgrade, struct strbuf *out);
 /* Each change is a transaction: after a failure the next start goes on from there. */

@@ -96,7 +96,9 @@ void c2s_setup_free(struct c2s_setup **setup_ptr)
 	sasl_free(&setup->sasl);
 	auth_credentials_fini(&setup->auth.credentials);
 	strbuf_fini(&setup->mechanisms);
+	strbuf_fini(&setup->mechanisms2);
 	strbuf_fini(&setup->bindings);
+	c2s_sasl2_free(&setup->sasl2);
 	stanza_unref(&setup->bind_iq);
 	arena_fini(&setup->arena);
 	free(setup);
@@ -112,6 +114,7 @@ static void c2s_free(struct c2s *c2s)
 	c2s_setup_free(&c2s->setup);
 	conf_unref(&c2s->conf);
 	free((char *)c2s->jid.text);
+	free(c2s->client_id);
 	c2s->magic = 0;
 	free(c2s);
 }
@@ -248,7 +251,7 @@ static void not_a_stanza(struct c2s *c2s, const struct xml *elem)
 static void on_element(struct c2s *c2s, struct xml_tree *tree)
 {
 	c2s->active_us = clock_real_us();
-	if (c2s->state != C2S_SESSION && c2s_auth_element(c2s, tree->root)) {
+	if (c2s->state != C2S_SESSION && c2s_auth_element(c2s, tree)) {
 		xml_tree_unref(&tree);
 		return;
 	}

@@ -8,9 +8,11 @@
 #include "route/host_private.h"
 #include "stanzad/log.h"
 #include "stream/c2s_private.h"
+#include "stream/c2s_sasl2.h"
 
 #define AUTH_FAILURES_MAX 5 /* RFC 6120 6.4.5: at least 2, not more than 5 */
 #define CERTIFICATE_JIDS_MAX 16
+#define NS_SASL "urn:ietf:params:xml:ns:xmpp-sasl"
 
 _Static_assert((int)SASL_TLS_EXPORTER == (int)CONN_TLS_EXPORTER &&
 		   (int)SASL_TLS_SERVER_END_POINT == (int)CONN_TLS_SERVER_END_POINT &&
@@ -82,11 +84,16 @@ void c2s_auth_offer(struct c2s *c2s, const char **names_r)
 		if (c2s_binding_offered(c2s, (enum sasl_binding)i))
 			bindings[count++] = sasl_binding_text((enum sasl_binding)i);
 	bindings[count] = NULL;
+	c2s_sasl2_methods(c2s, &setup->methods2);
+	setup->context.methods = &setup->methods2;
+	sasl_offer(&setup->context, disabled->strings, disabled->string_count, setup->offer2);
+	setup->context.methods = &setup->methods;
 	strbuf_reset(&setup->mechanisms);
+	strbuf_reset(&setup->mechanisms2);
 	strbuf_reset(&setup->bindings);
 	sasl_join_names(names_r, &setup->mechanisms);
+	sasl_join_names(setup->offer2, &setup->mechanisms2);
 	sasl_join_names(bindings, &setup->bindings);
-	setup->context.offered_mechanisms = strbuf_view(&setup->mechanisms);
 	setup->context.offered_bindings = strbuf_view(&setup->bindings);
 }
 
@@ -113,10 +120,15 @@ static void starttls(struct c2s *c2s)
 
 /* --- SASL: RFC 6120 6 ----------------------------------------------------------------------------------- */
 
+static const char *protocol_ns(const struct c2s *c2s)
+{
+	return c2s->setup->sasl2 ? "urn:xmpp:sasl:2" : NS_SASL;
+}
+
 static void send_sasl(struct c2s *c2s, const char *name, struct str data)
 {
 	struct strbuf out = {0};
-	strbuf_printf(&out, "<%s xmlns='urn:ietf:params:xml:ns:xmpp-sasl'", name);
+	strbuf_printf(&out, "<%s xmlns='%s'", name, protocol_ns(c2s));
 	if (data.len) {
 		strbuf_char(&out, '>');
 		base64_encode(&out, data.ptr, data.len);
@@ -131,8 +143,8 @@ static void send_sasl(struct c2s *c2s, const char *name, struct str data)
 static void send_failure(struct c2s *c2s, enum sasl_condition condition, const char *text)
 {
 	struct xml_writer writer = {.default_ns = NS_CLIENT};
-	xml_open(&writer, "failure", "urn:ietf:params:xml:ns:xmpp-sasl");
-	xml_put_element(&writer, sasl_condition_text(condition), NULL, STR_NULL);
+	xml_open(&writer, "failure", protocol_ns(c2s));
+	xml_put_element(&writer, sasl_condition_text(condition), NS_SASL, STR_NULL);
 	if (text) {
 		xml_open(&writer, "text", NULL);
 		xml_put_attr(&writer, "xml:lang", STR("en"));
@@ -148,11 +160,15 @@ static void send_failure(struct c2s *c2s, enum sasl_condition condition, const c
 static bool report(struct c2s *c2s, bool success, const char *reason)
 {
 	struct sasl *sasl = c2s->setup->sasl;
+	const struct c2s_sasl2 *sasl2 = c2s->setup->sasl2;
 	struct hook_c2s_auth_result event = {
 	    .user = sasl ? sasl_user(sasl) : STR_NULL,
 	    .mechanism = sasl ? sasl_mechanism(sasl) : "",
 	    .success = success,
 	    .address = conn_peer(c2s->conn),
+	    .client_id = sasl2 ? str_of(sasl2->client_id) : STR_NULL,
+	    .client_software = sasl2 ? sasl2->software : STR_NULL,
+	    .client_device = sasl2 ? sasl2->device : STR_NULL,
 	};
 	LOG_INFO(success ? "c2s.authenticated" : "c2s.auth_failed", LOG_STR("user", event.user),
 	    LOG_STR("host", host_name(c2s->host)), LOG_CSTR("mechanism", event.mechanism),
@@ -162,17 +178,35 @@ static bool report(struct c2s *c2s, bool success, const char *reason)
 	return event.disconnect;
 }
 
-static void auth_failed(struct c2s *c2s, enum sasl_condition condition, const char *text)
+static void forget_jid(struct c2s *c2s)
+{
+	free((char *)c2s->jid.text);
+	c2s->jid = (struct jid){0};
+}
+
+void c2s_auth_failed(struct c2s *c2s, enum sasl_condition condition, const char *text)
 {
 	bool disconnect = report(c2s, false, sasl_condition_text(condition));
 	sasl_free(&c2s->setup->sasl);
 	send_failure(c2s, condition, text);
+	c2s_sasl2_free(&c2s->setup->sasl2);
+	forget_jid(c2s);
 	c2s->state = C2S_NEGOTIATING;
 	if (disconnect)
 		c2s_fail(c2s, STREAM_policy_violation,
 		    "too many failed attempts from this address; try again later");
 	else if (++c2s->setup->failures >= AUTH_FAILURES_MAX)
 		c2s_fail(c2s, STREAM_policy_violation, "too many failed attempts to authenticate");
+}
+
+void c2s_auth_accepted(struct c2s *c2s)
+{
+	struct c2s_setup *setup = c2s->setup;
+	report(c2s, true, NULL);
+	setup->anonymous = strcmp(sasl_mechanism(setup->sasl), "ANONYMOUS") == 0;
+	setup->authenticated = true;
+	c2s_limit_size(c2s, false);
+	sasl_free(&setup->sasl);
 }
 
 static void auth_succeeded(struct c2s *c2s, struct str data)
@@ -183,17 +217,17 @@ static void auth_succeeded(struct c2s *c2s, struct str data)
 	struct err err;
 	if (jid_make(sasl_user(setup->sasl), host_name(c2s->host), STR_NULL, &arena, &jid, &err) < 0) {
 		arena_fini(&arena);
-		auth_failed(c2s, SASL_NOT_AUTHORIZED, NULL);
+		c2s_auth_failed(c2s, SASL_NOT_AUTHORIZED, NULL);
 		return;
 	}
-	free((char *)c2s->jid.text);
+	forget_jid(c2s);
 	c2s->jid = jid_dup_heap(&jid);
 	arena_fini(&arena);
-	report(c2s, true, NULL);
-	setup->anonymous = strcmp(sasl_mechanism(setup->sasl), "ANONYMOUS") == 0;
-	setup->authenticated = true;
-	c2s_limit_size(c2s, false);
-	sasl_free(&setup->sasl);
+	if (setup->sasl2) {
+		c2s_sasl2_exchanged(c2s, data);
+		return;
+	}
+	c2s_auth_accepted(c2s);
 	send_sasl(c2s, "success", data);
 	c2s_restart(c2s);
 }
@@ -218,7 +252,7 @@ static void ask(struct c2s *c2s, bool password)
 	auth_submit(&setup->auth);
 }
 
-static void proceed(struct c2s *c2s, enum sasl_result result, struct strbuf *output)
+void c2s_auth_proceed(struct c2s *c2s, enum sasl_result result, struct strbuf *output)
 {
 	struct sasl *sasl = c2s->setup->sasl;
 	switch (result) {
@@ -232,11 +266,14 @@ static void proceed(struct c2s *c2s, enum sasl_result result, struct strbuf *out
 	case SASL_WANT_PASSWORD:
 		ask(c2s, true);
 		break;
+	case SASL_WANT_TOKENS:
+		c2s_fast_ask(c2s);
+		break;
 	case SASL_SUCCESS:
 		auth_succeeded(c2s, strbuf_view(output));
 		break;
 	case SASL_FAILURE:
-		auth_failed(c2s, sasl_condition(sasl), sasl_failure_text(sasl));
+		c2s_auth_failed(c2s, sasl_condition(sasl), sasl_failure_text(sasl));
 		break;
 	}
 }
@@ -258,31 +295,35 @@ static void on_auth_done(struct auth_request *request)
 	else
 		result = sasl_credentials(setup->sasl,
 		    request->outcome == AUTH_OK ? &request->credentials : NULL, unavailable, &output);
-	proceed(c2s, result, &output);
+	c2s_auth_proceed(c2s, result, &output);
 	strbuf_fini(&output);
 }
 
-/* The data of <auth/> or <response/>; < 0: not base64. "=" is data of length 0 (RFC 6120 6.4.2). */
-static int sasl_data(const struct xml *elem, struct strbuf *data, bool *has_r)
+/* The data of an element; < 0: not base64. By RFC 6120 6.4.2 "=" is data of length 0, and an empty element has none;
+ * by XEP-0388 2.2 an empty element has data of length 0. */
+static int sasl_data(const struct c2s *c2s, const struct xml *elem, struct strbuf *data, bool *has_r)
 {
 	struct strbuf joined = {0};
-	struct str text = str_trim(xml_text(elem, &joined));
-	*has_r = text.len > 0;
-	int rc = str_is(text, "=") ? 0 : base64_decode(data, text);
+	struct str text = elem ? str_trim(xml_text(elem, &joined)) : STR_NULL;
+	bool sasl2 = c2s->setup->sasl2;
+	*has_r = sasl2 ? elem != NULL : text.len > 0;
+	int rc = !sasl2 && str_is(text, "=") ? 0 : base64_decode(data, text);
+	if (joined.ptr)
+		OPENSSL_cleanse(joined.ptr, joined.cap);
 	strbuf_fini(&joined);
 	return rc;
 }
 
-static void step(struct c2s *c2s, const struct xml *elem)
+void c2s_auth_step(struct c2s *c2s, const struct xml *elem)
 {
 	struct strbuf input = {0}, output = {0};
 	bool has_input;
-	if (sasl_data(elem, &input, &has_input) < 0) {
-		auth_failed(c2s, SASL_INCORRECT_ENCODING, NULL);
+	if (sasl_data(c2s, elem, &input, &has_input) < 0) {
+		c2s_auth_failed(c2s, SASL_INCORRECT_ENCODING, NULL);
 	} else {
 		enum sasl_result result =
 		    sasl_step(c2s->setup->sasl, strbuf_view(&input), has_input, &output);
-		proceed(c2s, result, &output);
+		c2s_auth_proceed(c2s, result, &output);
 	}
 	if (input.ptr)
 		OPENSSL_cleanse(input.ptr, input.cap);
@@ -299,26 +340,45 @@ static void derive_bindings(struct c2s *c2s)
 		    conn_channel_binding(c2s->conn, (enum conn_binding)i, setup->binding_bytes[i]);
 }
 
-static void start(struct c2s *c2s, const struct xml *elem)
+static void new_exchange(struct c2s *c2s, struct str mechanism)
 {
 	struct c2s_setup *setup = c2s->setup;
-	struct str mechanism = xml_attr(elem, "mechanism");
-	sasl_free(&setup->sasl);
-	if (!c2s->secure && conf_listener_get(c2s->listener, "starttls_required")->boolean) {
-		auth_failed(c2s, SASL_ENCRYPTION_REQUIRED, NULL);
-		return;
+	struct sasl_context *context = &setup->context;
+	const char *names[SASL_NAMES_MAX];
+	context->methods = setup->sasl2 ? &setup->methods2 : &setup->methods;
+	context->offered_mechanisms = strbuf_view(setup->sasl2 ? &setup->mechanisms2 : &setup->mechanisms);
+	if (setup->sasl2) {
+		c2s_fast_offer(c2s, names);
+		if (sasl_offered_token(names, mechanism)) {
+			setup->sasl = sasl_new_token(mechanism, context);
+			return;
+		}
 	}
-	if (c2s->secure && str_ends(mechanism, "-PLUS"))
-		derive_bindings(c2s);
-	setup->sasl = sasl_new(mechanism, &setup->context);
-	if (!setup->sasl)
-		auth_failed(c2s, sasl_refusal(mechanism, &setup->context), NULL);
-	else
-		step(c2s, elem);
+	setup->sasl = sasl_new(mechanism, context);
 }
 
-bool c2s_auth_element(struct c2s *c2s, const struct xml *elem)
+void c2s_auth_begin(struct c2s *c2s, struct str mechanism, const struct xml *data)
 {
+	struct c2s_setup *setup = c2s->setup;
+	sasl_free(&setup->sasl);
+	if (!c2s->secure && conf_listener_get(c2s->listener, "starttls_required")->boolean) {
+		c2s_auth_failed(c2s, SASL_ENCRYPTION_REQUIRED, NULL);
+		return;
+	}
+	if (c2s->secure && (str_ends(mechanism, "-PLUS") || str_starts(mechanism, "HT-")))
+		derive_bindings(c2s);
+	new_exchange(c2s, mechanism);
+	if (!setup->sasl)
+		c2s_auth_failed(c2s, sasl_refusal(mechanism, &setup->context), NULL);
+	else
+		c2s_auth_step(c2s, data);
+}
+
+bool c2s_auth_element(struct c2s *c2s, struct xml_tree *tree)
+{
+	const struct xml *elem = tree->root;
+	if (c2s_sasl2_element(c2s, tree))
+		return true;
 	if (c2s->setup && c2s->setup->authenticated)
 		return false;
 	if (elem->ns_token == XNS_TLS && elem->name_token == XN_starttls && c2s->state == C2S_NEGOTIATING) {
@@ -328,12 +388,12 @@ bool c2s_auth_element(struct c2s *c2s, const struct xml *elem)
 	if (elem->ns_token != XNS_SASL)
 		return false;
 	if (elem->name_token == XN_auth && (c2s->state == C2S_NEGOTIATING || c2s->state == C2S_SASL))
-		start(c2s, elem);
+		c2s_auth_begin(c2s, xml_attr(elem, "mechanism"), elem);
 	else if (elem->name_token == XN_response && c2s->state == C2S_SASL)
-		step(c2s, elem);
+		c2s_auth_step(c2s, elem);
 	else if (elem->name_token == XN_abort)
-		auth_failed(c2s, SASL_ABORTED, NULL);
+		c2s_auth_failed(c2s, SASL_ABORTED, NULL);
 	else
-		auth_failed(c2s, SASL_MALFORMED_REQUEST, NULL);
+		c2s_auth_failed(c2s, SASL_MALFORMED_REQUEST, NULL);
 	return true;
 }

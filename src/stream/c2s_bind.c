@@ -28,7 +28,6 @@ static void bind_answer(struct c2s *c2s, const struct jid *jid)
 
 void c2s_session_settle(struct c2s *c2s)
 {
-	c2s->since_us = clock_real_us();
 	timer_stop(&c2s->timer);
 	struct access_subject subject = {session_jid(c2s->session), conn_peer(c2s->conn)};
 	const struct option_value *shaper = conf_listener_get(c2s->listener, "shaper");
@@ -37,13 +36,12 @@ void c2s_session_settle(struct c2s *c2s)
 	c2s_setup_free(&c2s->setup);
 }
 
-static void session_begins(struct c2s *c2s, struct session *session)
+void c2s_session_begins(struct c2s *c2s, struct session *session)
 {
 	c2s->session = session;
+	c2s->since_us = clock_real_us();
 	LOG_INFO("c2s.bound", LOG_STR("session", jid_full(session_jid(session))),
 	    LOG_STR("address", conn_peer_text(c2s->conn)));
-	bind_answer(c2s, session_jid(session));
-	c2s_session_settle(c2s);
 }
 
 static void bind_refused(struct c2s *c2s, enum session_bind_result result)
@@ -77,11 +75,14 @@ static void on_bound(struct session_bind *bind, enum session_bind_result result,
 		return;
 	}
 	c2s_resume(c2s, result == SESSION_BOUND ? C2S_SESSION : C2S_AUTHENTICATED);
-	if (result == SESSION_BOUND)
-		session_begins(c2s, session);
-	else
+	if (result == SESSION_BOUND) {
+		c2s_session_begins(c2s, session);
+		bind_answer(c2s, session_jid(session));
+		c2s_session_settle(c2s);
+	} else {
 		bind_refused(c2s, result);
-	stanza_unref(c2s->setup ? &c2s->setup->bind_iq : &(struct stanza *){NULL});
+		stanza_unref(&c2s->setup->bind_iq);
+	}
 }
 
 static void on_moved(void *owner)

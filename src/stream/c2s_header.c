@@ -66,13 +66,14 @@ static void put_mechanisms(struct c2s *c2s, struct xml_writer *features)
 {
 	const char *names[SASL_NAMES_MAX];
 	c2s_auth_offer(c2s, names);
-	if (!names[0])
-		return;
-	xml_open(features, "mechanisms", "urn:ietf:params:xml:ns:xmpp-sasl");
-	for (unsigned i = 0; names[i]; i++)
-		xml_put_element(features, "mechanism", NULL, str_of(names[i]));
-	xml_close(features);
-	if (!c2s->secure)
+	if (names[0]) {
+		xml_open(features, "mechanisms", "urn:ietf:params:xml:ns:xmpp-sasl");
+		for (unsigned i = 0; names[i]; i++)
+			xml_put_element(features, "mechanism", NULL, str_of(names[i]));
+		xml_close(features);
+	}
+	c2s_sasl2_features(c2s, features);
+	if (!c2s->secure || (!names[0] && !c2s->setup->offer2[0]))
 		return;
 	/* XEP-0440 */
 	xml_open(features, "sasl-channel-binding", "urn:xmpp:sasl-cb:0");
@@ -107,7 +108,7 @@ static void put_limits(struct c2s *c2s, struct xml_writer *features)
 	xml_close(features);
 }
 
-static void send_features(struct c2s *c2s)
+void c2s_features_send(struct c2s *c2s)
 {
 	struct xml_writer features = {.default_ns = NS_CLIENT};
 	bool authenticated = c2s->setup->authenticated;
@@ -116,9 +117,9 @@ static void send_features(struct c2s *c2s)
 	strbuf_cstr(&features.buf, "<stream:features>");
 	if (starttls && !authenticated)
 		put_starttls(c2s, &features);
-	if (authenticated)
+	if (authenticated && !c2s->session)
 		put_bind(&features);
-	else if (!tls_first)
+	else if (!authenticated && !tls_first)
 		put_mechanisms(c2s, &features);
 	put_limits(c2s, &features);
 	if (!tls_first) {
@@ -129,7 +130,8 @@ static void send_features(struct c2s *c2s)
 	strbuf_cstr(&features.buf, "</stream:features>");
 	c2s_send_writer(c2s, &features);
 	xml_writer_fini(&features);
-	c2s->state = authenticated ? C2S_AUTHENTICATED : C2S_NEGOTIATING;
+	if (!c2s->session)
+		c2s->state = authenticated ? C2S_AUTHENTICATED : C2S_NEGOTIATING;
 }
 
 /* --- the client's header: RFC 6120 4.7, 4.8 ------------------------------------------------------------- */
@@ -203,5 +205,6 @@ void c2s_header(struct c2s *c2s, const struct xml *root)
 		return;
 	}
 	header_answer(c2s, root);
-	send_features(c2s);
+	if (!c2s_sasl2_look_up(c2s, xml_attr_s(root, "from")))
+		c2s_features_send(c2s);
 }

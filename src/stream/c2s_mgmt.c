@@ -152,6 +152,7 @@ static void take_over(struct c2s *c2s, struct mgmt *mgmt)
 	mgmt->c2s = c2s;
 	c2s->mgmt = mgmt;
 	c2s->session = mgmt->session;
+	mgmt_know_client(mgmt);
 	mgmt->in.asked = false;
 }
 

@@ -49,6 +49,12 @@ struct c2s_setup {
 	struct sasl_context context;
 	struct sasl *sasl;
 	struct strbuf mechanisms, bindings; /* as offered, XEP-0474 */
+	struct strbuf mechanisms2;          /* the same by XEP-0388 */
+	const char *offer2[SASL_NAMES_MAX]; /* NULL-terminated */
+	struct auth_methods methods2;
+	struct c2s_sasl2 *sasl2; /* a log-in by XEP-0388 that is under way */
+	struct jid from;         /* whom the stream header names, bare, not to be trusted; text NULL: nobody */
+	bool looked_up;          /* auth holds what is known of that user */
 	unsigned char binding_bytes[SASL_BINDINGS][64];
 	struct auth_methods methods;
 	struct arena arena;
@@ -86,6 +92,7 @@ struct c2s {
 	const struct conf_listener *listener;
 	struct str lang; /* of the stream; interned */
 	struct jid jid;  /* heap: bare after authentication; the session has its own */
+	char *client_id; /* heap: of the <user-agent/> (XEP-0388); NULL: it did not say */
 	struct xml_limits limits;
 	struct timer timer; /* negotiation; in a session, the next look at a client that does not read */
 	struct timer slow_timer;
@@ -132,15 +139,38 @@ void c2s_arrived(struct c2s *c2s);
 void c2s_header(struct c2s *c2s, const struct xml *root);
 /* Our header, if it did not go out yet. */
 void c2s_header_send(struct c2s *c2s);
+/* The features of the present state; it goes on from them. */
+void c2s_features_send(struct c2s *c2s);
 
 /* --- c2s_auth.c ---- */
 /* The names that may be offered now, for features; fills setup->context. */
 void c2s_auth_offer(struct c2s *c2s, const char **names_r);
 bool c2s_binding_offered(const struct c2s *c2s, enum sasl_binding binding);
-/* True when it was <starttls/>, <auth/>, <response/> or <abort/>. */
-bool c2s_auth_element(struct c2s *c2s, const struct xml *elem);
+/* True when it was <starttls/>, <auth/>, <response/> or <abort/>, or something of XEP-0388. */
+bool c2s_auth_element(struct c2s *c2s, struct xml_tree *tree);
+/* The parts that both protocols have in common; which one it is, setup->sasl2 tells. data NULL: there is
+ * none. */
+void c2s_auth_begin(struct c2s *c2s, struct str mechanism, const struct xml *data);
+void c2s_auth_step(struct c2s *c2s, const struct xml *data);
+void c2s_auth_proceed(struct c2s *c2s, enum sasl_result result, struct strbuf *output);
+/* <failure/>; the log-in is over, and the stream may be. */
+void c2s_auth_failed(struct c2s *c2s, enum sasl_condition condition, const char *text);
+/* The client is who it says: reported, and the stream is authenticated. setup->sasl is gone. */
+void c2s_auth_accepted(struct c2s *c2s);
+
+/* --- c2s_sasl2.c, and what is behind it: c2s_sasl2.h ---- */
+void c2s_sasl2_free(struct c2s_sasl2 **sasl2);
+/* The stream header says from='...' (may be empty). True: the user is looked up first, and c2s_features_send
+ * follows. */
+bool c2s_sasl2_look_up(struct c2s *c2s, struct str from);
+/* <authentication/>, when there is something to offer. */
+void c2s_sasl2_features(struct c2s *c2s, struct xml_writer *features);
+/* True when it was something of XEP-0388, or came within its exchange. */
+bool c2s_sasl2_element(struct c2s *c2s, struct xml_tree *tree);
 
 /* --- c2s_bind.c ---- */
+/* The stream has a session from now on; c2s_session_settle follows when the client was told. */
+void c2s_session_begins(struct c2s *c2s, struct session *session);
 /* Takes a stanza before there is a session. */
 void c2s_presession_stanza(struct c2s *c2s, struct stanza *stanza);
 

@@ -102,6 +102,7 @@ static void on_about(void *stream, struct session_about *about_r)
 	    .connection = c2s->secure ? "c2s_tls" : "c2s",
 	    .since_us = c2s->since_us,
 	    .tls = c2s->secure,
+	    .client_id = str_of(c2s->client_id),
 	};
 }
 

@@ -33,11 +33,10 @@ const struct conf_module *mgmt_options(const struct host *host)
 	return conf_module_find(conf_current(), host_name(host), "mod_stream_mgmt");
 }
 
-int64_t mgmt_option(const struct mgmt *mgmt, const char *name)
+static uint64_t limit_of(const struct conf_module *options, const char *name)
 {
-	const struct conf_module *options = mgmt_options(mgmt->host);
-	/* The module may have gone while there are sessions of its time. */
-	return options ? conf_module_get(options, name)->integer : 60000;
+	int64_t value = conf_module_get(options, name)->integer;
+	return value == OPTION_INFINITE ? UINT64_MAX : (uint64_t)value;
 }
 
 /* For how long, by what the client wants (0: nothing special) and what the options allow. */
@@ -64,6 +63,9 @@ struct mgmt *mgmt_new(struct host *host, const struct jid *full)
 	mgmt->slot = MGMT_NO_SLOT;
 	mgmt->ns = NS_SM;
 	mgmt->in.ops = &mgmt_inbound_ops;
+	const struct conf_module *options = mgmt_options(host);
+	mgmt->ack_ms = options ? limit_of(options, "ack_timeout") : 0;
+	mgmt->queue_max = options ? limit_of(options, "max_ack_queue") : 0;
 	list_add_before(all_here(), &mgmt->link);
 	return mgmt;
 }
@@ -88,6 +90,12 @@ void mgmt_unref(struct mgmt *mgmt)
 	free(mgmt);
 }
 
+void mgmt_know_client(struct mgmt *mgmt)
+{
+	const char *id = mgmt->c2s->client_id;
+	snprintf(mgmt->client_id, sizeof(mgmt->client_id), "%s", id ? id : "");
+}
+
 struct mgmt *mgmt_start(struct c2s *c2s, const char *ns, bool resumable, uint64_t wanted_s)
 {
 	struct mgmt *mgmt = mgmt_new(c2s->host, session_jid(c2s->session));
@@ -99,6 +107,7 @@ struct mgmt *mgmt_start(struct c2s *c2s, const char *ns, bool resumable, uint64_
 	mgmt->resumable = resumable && wait_ms;
 	mgmt->resume_ms = wait_ms;
 	mgmt->since_us = c2s->since_us;
+	mgmt_know_client(mgmt);
 	mgmt->unwritten = mgmt->resumable;
 	mgmt->slot = mgmt_ledger_take(mgmt->id);
 	c2s->mgmt = mgmt;
@@ -219,8 +228,7 @@ static bool on_deliver(void *stream, const struct jid *from, const struct jid *t
 	struct mgmt *mgmt = stream;
 	if (mgmt->c2s && !c2s_has_room(mgmt->c2s, from))
 		return false;
-	int64_t most = mgmt_option(mgmt, "max_ack_queue");
-	if (most != OPTION_INFINITE && mgmt->out.count >= (uint64_t)most) {
+	if (mgmt->out.count >= mgmt->queue_max) {
 		mgmt->out.full = true;
 		return false;
 	}
@@ -250,6 +258,7 @@ static void on_about(void *stream, struct session_about *about_r)
 	    .connection = mgmt->tls ? "c2s_tls" : "c2s",
 	    .since_us = mgmt->since_us,
 	    .tls = mgmt->tls,
+	    .client_id = str_of(mgmt->client_id),
 	};
 }
 

@@ -16,6 +16,8 @@
 #include "stream/backlog.h"
 #include "stream/inbound.h"
 
+/* Numbers of stanzas that came after a restart and before the client: beyond all that it can acknowledge. */
+#define MGMT_EPOCH (UINT64_C(1) << 32)
 #define MGMT_ID_LEN 26 /* 130 random bits */
 #define NS_SM "urn:xmpp:sm:3"
 #define NS_SM_OLD "urn:xmpp:sm:2"
@@ -29,9 +31,11 @@ struct mgmt_out {
 	size_t count;
 	struct unsent *unseen; /* of these, the first that came while the client was away; NULL */
 	uint64_t sent, acked; /* numbers */
+	uint64_t noted;       /* acked, as the ledger has it */
 	bool asked;           /* <r/> is out */
 	bool full;            /* something was refused */
-	bool restored; /* of before a restart: what was sent beyond 'sent' is not known, nor what is unseen numbered */
+	bool restored; /* of before a restart: nobody knows yet which number comes next */
+	bool held;     /* nothing is written to the client until storage has the new numbers */
 	uint64_t spooled;     /* the highest number that is in storage, or on its way there */
 	uint64_t forgotten;   /* up to that number nothing is in storage any more */
 	struct deferred ask;
@@ -53,6 +57,8 @@ struct mgmt {
 	bool unwritten; /* its own row is not durable yet: nothing is acknowledged before that */
 	struct deferred store;
 	uint64_t resume_ms; /* how long it waits for its client */
+	uint64_t ack_ms;    /* how long an <a/> may take; UINT64_MAX: for ever */
+	size_t queue_max;   /* of what is not acknowledged */
 	unsigned slot;      /* in the ledger */
 	struct mgmt_out out;
 	struct inbound in;
@@ -60,6 +66,7 @@ struct mgmt {
 	unsigned rerouting; /* pieces of the queue that are on their way elsewhere */
 	/* Of the connection, for when there is none. */
 	char address[64];
+	char client_id[40]; /* session_about */
 	unsigned port;
 	bool tls;
 	int64_t since_us, active_us;
@@ -71,7 +78,6 @@ extern const struct session_ops mgmt_session_ops;
 
 /* The module's options on a host; NULL: stream management is not there. */
 const struct conf_module *mgmt_options(const struct host *host);
-int64_t mgmt_option(const struct mgmt *mgmt, const char *name);
 
 /* One reference, on the list of this worker; without a session and an id. */
 struct mgmt *mgmt_new(struct host *host, const struct jid *full);
@@ -79,6 +85,8 @@ void mgmt_ref(struct mgmt *mgmt);
 void mgmt_unref(struct mgmt *mgmt);
 /* Begins between a session and its stream; the numbers are 0. wanted_s: the client's max, 0: none. */
 struct mgmt *mgmt_start(struct c2s *c2s, const char *ns, bool resumable, uint64_t wanted_s);
+/* Who the client of the present stream says it is, for session_about. */
+void mgmt_know_client(struct mgmt *mgmt);
 /* The stream lets go of the session. */
 void mgmt_detach(struct mgmt *mgmt);
 /* The client is away from now on: the session waits for it. */
@@ -120,6 +128,11 @@ void mgmt_reroute(struct mgmt *mgmt);
 bool mgmt_matters(const struct stanza *stanza);
 /* An address that names this very session's stanza as its cause does not wait for itself. */
 bool mgmt_receipt_is_own(const struct mgmt *mgmt);
+
+/* The numbers go into the ledger. */
+void mgmt_note(struct mgmt *mgmt);
+/* Storage has the numbers as they are after a restart. */
+void mgmt_renumbered(struct mgmt *mgmt);
 
 /* --- mgmt_in.c ------------------------------------------------------------------------------------------ */
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stream/c2s_private.h"
 #include "stream/mgmt.h"
-#include "stream/mgmt_ledger.h"
 
 /* Stanzas of one client that are being handled: above it nothing is read from it for a while. */
 #define PENDING_MAX 2000
@@ -24,8 +23,7 @@ static void release(struct inbound *in)
 
 static void advanced(struct inbound *in)
 {
-	const struct mgmt *mgmt = mgmt_of(in);
-	mgmt_ledger_write(mgmt->slot, &(struct mgmt_numbers){in->handled, mgmt->out.acked});
+	mgmt_note(mgmt_of(in));
 }
 
 static bool answer(struct inbound *in)

@@ -31,6 +31,13 @@ static int64_t real_us_of(const struct unsent *unsent)
 	return clock_real_us() - (int64_t)(clock_mono_ms() - unsent->queued_ms) * 1000;
 }
 
+void mgmt_note(struct mgmt *mgmt)
+{
+	if (!mgmt->out.held)
+		mgmt->out.noted = mgmt->out.acked;
+	mgmt_ledger_write(mgmt->slot, &(struct mgmt_numbers){mgmt->in.handled, mgmt->out.noted});
+}
+
 /* --- asking for acknowledgements ------------------------------------------------------------------------ */
 
 static void on_ack_timeout(struct timer *timer)
@@ -49,7 +56,8 @@ static void on_ask(struct deferred *deferred)
 		c2s_send(mgmt->c2s, strbuf_view(&text));
 		strbuf_fini(&text);
 		out->asked = true;
-		timer_start(&mgmt->timer, (uint64_t)mgmt_option(mgmt, "ack_timeout"), on_ack_timeout);
+		if (mgmt->ack_ms != UINT64_MAX)
+			timer_start(&mgmt->timer, mgmt->ack_ms, on_ack_timeout);
 	}
 	mgmt_unref(mgmt);
 }
@@ -156,7 +164,7 @@ static void keep_for_later(
 {
 	if (mgmt_matters(stanza))
 		spool_in(mgmt, 0);
-	if (mgmt->session)
+	if (mgmt->session && !mgmt->c2s)
 		tell_waits(mgmt, from, to, stanza);
 }
 
@@ -171,7 +179,7 @@ void mgmt_send(struct mgmt *mgmt, const struct jid *from, const struct jid *to, 
 	out->count++;
 	if (unsent->receipt && (!is_kept(unsent) || mgmt_receipt_is_own(mgmt)))
 		receipt_drop(&unsent->receipt);
-	if (!mgmt->c2s) {
+	if (!mgmt->c2s || out->held) {
 		if (!out->unseen)
 			out->unseen = unsent;
 		keep_for_later(mgmt, from, to, stanza);
@@ -213,13 +221,25 @@ static void renumber(struct mgmt *mgmt)
 	mgmt_store_queue(mgmt, list, count, true);
 }
 
-/* The first h after a restart of the server. */
+void mgmt_renumbered(struct mgmt *mgmt)
+{
+	mgmt->out.held = false;
+	mgmt_note(mgmt);
+	if (mgmt->c2s)
+		mgmt_send_again(mgmt);
+}
+
+/*
+ * The first h after a restart of the server. Until storage knows what it means for the numbers of the rest, neither
+ * the ledger nor the client learns of it: a crash in between must find old numbers with old acknowledgements.
+ */
 static enum mgmt_ack acked_restored(struct mgmt *mgmt, uint32_t more)
 {
 	struct mgmt_out *out = &mgmt->out;
 	if (more > INT32_MAX)
 		return MGMT_ACK_OLD;
 	out->restored = false;
+	out->held = true;
 	out->acked += more;
 	while (out->unacked.first && out->unacked.first != out->unseen &&
 	       out->unacked.first->end <= out->acked) {
@@ -228,7 +248,6 @@ static enum mgmt_ack acked_restored(struct mgmt *mgmt, uint32_t more)
 		out->count--;
 	}
 	renumber(mgmt);
-	mgmt_ledger_write(mgmt->slot, &(struct mgmt_numbers){mgmt->in.handled, out->acked});
 	return MGMT_ACKED;
 }
 
@@ -247,7 +266,7 @@ enum mgmt_ack mgmt_acked(struct mgmt *mgmt, uint32_t h)
 		timer_stop(&mgmt->timer);
 	mgmt_ref(mgmt);
 	if (more)
-		mgmt_ledger_write(mgmt->slot, &(struct mgmt_numbers){mgmt->in.handled, out->acked});
+		mgmt_note(mgmt);
 	release(out, out->acked);
 	if (out->forgotten < out->acked && before < out->spooled)
 		spool_in(mgmt, SPOOL_AGAIN_MS);
@@ -264,6 +283,8 @@ enum mgmt_ack mgmt_acked(struct mgmt *mgmt, uint32_t h)
 void mgmt_send_again(struct mgmt *mgmt)
 {
 	struct str host = host_name(mgmt->host);
+	if (mgmt->out.held)
+		return;
 	mgmt->out.unseen = NULL;
 	for (struct unsent *each = mgmt->out.unacked.first; each; each = each->next) {
 		struct stanza *stanza = stanza_with_delay(each->stanza, host, real_us_of(each));

@@ -90,13 +90,14 @@ static bool set_numbers(struct restored *restored, struct mgmt *mgmt)
 	bool known = !restored->orphan && mgmt_ledger_retake(restored->slot, mgmt->id, &numbers);
 	mgmt->slot = known ? restored->slot : MGMT_NO_SLOT;
 	mgmt->in.received = mgmt->in.handled = numbers.handled;
-	mgmt->out.acked = mgmt->out.sent = numbers.acked;
+	mgmt->out.acked = mgmt->out.noted = mgmt->out.sent = numbers.acked;
 	for (const struct row *row = restored->rows; row; row = row->next) {
 		if (row->number > numbers.acked)
 			put_back(mgmt, row);
 		if (row->number > mgmt->out.sent)
 			mgmt->out.sent = row->number;
 	}
+	mgmt->out.sent += MGMT_EPOCH;
 	mgmt->out.spooled = mgmt->out.sent;
 	mgmt->out.restored = true;
 	return known;
@@ -132,6 +133,7 @@ static void restore_state(struct restored *restored, struct mgmt *mgmt)
 		mgmt->ns = NS_SM_OLD;
 	if (xml_attr(tree->root, "interested").ptr)
 		session_set_interested(mgmt->session);
+	snprintf(mgmt->client_id, sizeof(mgmt->client_id), "%.*s", STR_FMT(xml_attr_s(tree->root, "client")));
 	hook_run_session_restore(mgmt->host, &(struct hook_session_restore){mgmt->session, tree->root});
 	restore_presence(mgmt, tree->root);
 	xml_tree_unref(&tree);

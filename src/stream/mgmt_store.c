@@ -87,6 +87,8 @@ static void write_state(struct mgmt *mgmt, struct strbuf *out)
 	if (session_interested(mgmt->session))
 		xml_put_attr(&state, "interested", STR("1"));
 	xml_put_attr(&state, "ns", str_of(mgmt->ns));
+	if (mgmt->client_id[0])
+		xml_put_attr(&state, "client", str_of(mgmt->client_id));
 	write_presence(&state, mgmt->session);
 	hook_run_session_save(mgmt->host, &event);
 	xml_close(&state);
@@ -191,6 +193,8 @@ static void give_back(struct mgmt_op *op)
 static void on_queue_done(struct store_op *store_op, int result, const struct err *err)
 {
 	struct mgmt_op *op = list_entry(store_op, struct mgmt_op, op);
+	if (op->anew)
+		mgmt_renumbered(op->mgmt);
 	if (result < 0)
 		give_back(op);
 	on_done(store_op, result, err);

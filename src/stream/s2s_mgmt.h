@@ -33,7 +33,7 @@ struct s2s_mgmt {
 	uint64_t acked;        /* number */
 	bool asked;            /* <r/> is out */
 	char *id;              /* that it can be resumed with; heap; NULL: it cannot */
-	bool lost;             /* what was not acknowledged was given back: the count of what came is all that is left */
+	bool lost;             /* what was not acknowledged was given back: only the count of what came is left */
 	/* Of streams that came in. */
 	unsigned slot;             /* in the ledger */
 	struct str local, remote;  /* the pair that resumes it; heap */

@@ -42,17 +42,17 @@ static void test_all_defaults(void)
 {
 	struct strbuf text = {0};
 	struct conf *conf;
-	int port = 1000;
+	int port = 1000, modules = 0;
 
 	strbuf_cstr(&text, "hosts: [localhost]\nmodules:\n");
-	for (const struct registered *module = known_modules; module->name; module++)
+	for (const struct registered *module = known_modules; module->name; module++, modules++)
 		strbuf_printf(&text, "  %s: {}\n", module->name);
 	strbuf_cstr(&text, "listen:\n");
 	for (const struct registered *listener = known_listeners; listener->name; listener++)
 		strbuf_printf(&text, "  - {port: %d, module: %s}\n", port++, listener->name);
 	conf = must_load(text.ptr);
 	if (conf) {
-		is_int(conf_module_count(conf, STR("localhost")), 70);
+		is_int(conf_module_count(conf, STR("localhost")), modules);
 		is_int(conf_listener_count(conf), 8);
 	}
 	conf_unref(&conf);

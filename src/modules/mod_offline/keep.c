@@ -94,6 +94,8 @@ static void keep_done(struct store_op *op, int result, const struct err *err)
 		    LOG_CSTR("reason", err->text));
 	if (result == KEPT) {
 		offline_counted(keep->user, OFFLINE_METRIC_KEPT);
+		hook_run_message_kept(user_host(keep->user),
+		    &(struct hook_message_kept){keep->user, &keep->from, &keep->to, keep->stanza});
 	} else {
 		if (offline && offline->count > 0)
 			offline->count--;

@@ -52,6 +52,11 @@ void offline_set_count(struct offline *offline, int64_t count)
 	offline->epoch = __atomic_load_n(&epoch, __ATOMIC_ACQUIRE);
 }
 
+void offline_unmark(struct offline *offline)
+{
+	offline->marked = 0;
+}
+
 bool offline_is_flexible(const struct user *user)
 {
 	for (struct session *session = user_first_session(user); session; session = session_next(session))
@@ -126,6 +131,12 @@ static int64_t limit_of(struct module_instance *instance, const struct user *use
 	return module_number(instance, "access_max_user_messages", &subject, LIMIT_FALLBACK);
 }
 
+static bool is_archived(struct module_instance *instance, const struct hook_stanza *event)
+{
+	return module_option(instance, "use_mam_for_storage")->boolean && !event->explain &&
+	       offline_archived_has(event->user, event->stanza);
+}
+
 static enum hook_verdict keep(struct module_instance *instance, struct hook_stanza *event)
 {
 	struct offline *offline = offline_of(event->user);
@@ -133,8 +144,12 @@ static enum hook_verdict keep(struct module_instance *instance, struct hook_stan
 	if (limit != OPTION_INFINITE && offline_count(offline) >= limit)
 		return hook_bounce(
 		    event, SE_resource_constraint, "too many messages wait for this user already");
+	if (is_archived(instance, event))
+		return hook_drop(event, "it is in the archive until the user is there");
 	if (!event->explain)
 		offline_keep(event->user, event->from, event->to, event->stanza, limit);
+	if (!event->explain && module_option(instance, "use_mam_for_storage")->boolean)
+		offline_archived_mark(event->user, event->stanza);
 	return hook_drop(event, "kept until the user is there");
 }
 
@@ -185,6 +200,7 @@ static enum hook_verdict on_removed(struct module_instance *instance, struct hoo
 static enum hook_verdict on_gone(struct module_instance *instance, struct hook_user *event)
 {
 	offline_set_count(offline_of(event->user), 0);
+	offline_unmark(offline_of(event->user));
 	return HOOK_PASS;
 }
 
@@ -203,7 +219,7 @@ static const struct option options[] = {
     {"bounce_groupchat", OPTION_BOOL, "false",
 	"Answer messages of type `groupchat` that are not kept with an error instead of dropping them."},
     {"use_mam_for_storage", OPTION_BOOL, "false",
-	"Take what was missed from the archive instead of keeping it apart.", .flags = OPTION_LATER},
+	"Take what was missed from the archive of `mod_mam` instead of keeping it apart."},
     {"db_type", OPTION_ENUM, NULL, "Messages are kept in the database of the server.", "internal|mnesia|sql",
 	.flags = OPTION_IGNORED},
     {"use_cache", OPTION_BOOL, NULL, "The number of messages is in memory as long as the user is.",

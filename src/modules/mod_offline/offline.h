@@ -6,7 +6,9 @@
  * A message that nobody is there for becomes a row of the table spool (keep.c). When a session becomes
  * available, a pump hands the rows to it, a batch at a time, in order; a row is deleted in the transaction
  * that reads the next batch, so what was not handed over is never deleted (pump.c). A client that looks
- * through its messages itself, by XEP-0013, gets them as it asks (retrieval.c).
+ * through its messages itself, by XEP-0013, gets them as it asks (retrieval.c). With use_mam_for_storage only
+ * the first message that is missed has a row; where the rest begins in the archive can be told from it
+ * (archived.c).
  */
 #pragma once
 
@@ -26,6 +28,7 @@ struct offline {
 	unsigned epoch;             /* count is right as long as nobody else deletes: offline_epoch */
 	unsigned kept_since;        /* messages kept since the pump's latest read was submitted */
 	struct offline_pump *pumps; /* that are handing messages over */
+	int64_t marked;             /* the archive has what was missed behind this id; 0: no row says so */
 	bool homeless;              /* no account: an anonymous log-in; nothing is kept */
 	bool handing;               /* a kept message is being delivered right now */
 	bool refused;               /* ... and the session's queue was full */
@@ -33,6 +36,8 @@ struct offline {
 
 /* The rows of its metrics. */
 enum { OFFLINE_METRIC_KEPT, OFFLINE_METRIC_DELIVERED };
+/* Rows of many users went away, or some of this one: no row may be relied on. */
+void offline_unmark(struct offline *offline);
 /* Counts one, where the user is. */
 void offline_counted(const struct user *user, unsigned metric);
 
@@ -78,6 +83,30 @@ void offline_message_fini(struct offline_message *message);
 void offline_node(char *out, int64_t seq);
 /* False when it is none of ours. */
 bool offline_node_parse(struct str node, int64_t *seq_r);
+
+/* --- archived.c: what has no row, since it is in the archive --- */
+struct offline_archived {
+	bool used;           /* use_mam_for_storage was set when the pump started */
+	int64_t marker;      /* the row that tells where it begins; 0: none was found */
+	int64_t after, upto; /* archive ids: dealt with; the latest when the pump started */
+	int64_t *rows;       /* archive ids of messages that have rows beside the marker */
+	size_t row_count;
+};
+/* Whether the message need not be written: the archive has it behind what the marker is. It is counted then. */
+bool offline_archived_has(struct user *user, const struct stanza *stanza);
+/* When it has an id in the archive, and a row is made for it. */
+void offline_archived_mark(struct user *user, const struct stanza *stanza);
+void offline_archived_start(struct offline_archived *archived, struct user *user);
+void offline_archived_fini(struct offline_archived *archived);
+/* A row was handed over: true when it is the marker, and stays until the rest is. */
+bool offline_archived_keeps(
+    struct offline_archived *archived, const struct jid *user, int64_t seq, const struct stanza *stanza);
+/* On a storage thread: the next messages that came in and have no row, as rows with the archive's id for seq; the
+ * first of them becomes the marker. Without any the marker is deleted. Returns how many there are. */
+int offline_archived_read(struct offline_archived *archived, const struct jid *user, struct db *db,
+    struct arena *arena, struct offline_row *rows, size_t room, struct err *err);
+/* Adds the id in the archive, which it would have if it came now. */
+void offline_archived_stamp(struct offline_message *message, const struct jid *user, int64_t id);
 
 /* --- pump.c --- */
 /* Hands what waits to a session, when one is available with non-negative priority and nobody does so already.

@@ -29,9 +29,11 @@ struct offline_pump {
 	size_t row_count;
 	int64_t *taken; /* rows that the session has; deleted with the next read */
 	size_t taken_count;
+	struct offline_archived archived;
 	struct offline_held held;
 	struct module_timer *timer; /* NULL until it is needed */
 	bool reading; /* storage has op */
+	bool rest;    /* the rows are done; what is in the archive comes */
 	bool orphan;  /* the module left the user's host: it ends when storage is done */
 };
 
@@ -100,6 +102,12 @@ static int pump_run(struct store_op *op, struct db *db, struct err *err)
 	pump->rows = arena_zalloc(&pump->arena, BATCH_ROWS * sizeof(*pump->rows));
 	if (delete_taken(pump, db, err) < 0)
 		return -1;
+	if (pump->rest) {
+		int count = offline_archived_read(&pump->archived, user_jid(pump->user), db, &pump->arena,
+		    pump->rows, BATCH_ROWS, err);
+		pump->row_count = count > 0 ? (size_t)count : 0;
+		return count < 0 ? -1 : PUMP_READ;
+	}
 	return pump->wanted ? read_wanted(pump, db, err) : read_next(pump, db, err);
 }
 
@@ -129,6 +137,7 @@ static void pump_unlink(struct offline_pump *pump, struct offline *offline)
 static void pump_free(struct offline_pump *pump)
 {
 	module_timer_free(&pump->timer);
+	offline_archived_fini(&pump->archived);
 	free((char *)pump->to.text);
 	free(pump->wanted);
 	free(pump->taken);
@@ -171,9 +180,9 @@ static void pump_submit(struct offline_pump *pump)
 	struct offline *offline = offline_of(pump->user);
 	arena_fini(&pump->arena);
 	pump->row_count = 0;
-	if (!pump->iq)
+	if (!pump->iq && !pump->rest)
 		offline->kept_since = 0;
-	pump->op.kind = pump->taken_count ? STORE_WRITE : STORE_READ;
+	pump->op.kind = pump->taken_count || pump->rest ? STORE_WRITE : STORE_READ;
 	pump->op.key = jid_bare(user_jid(pump->user));
 	pump->op.run = pump_run;
 	pump->op.done = pump_done;
@@ -234,24 +243,35 @@ static bool hand_over(struct offline_pump *pump, struct session *session, struct
 	return !offline->refused;
 }
 
-enum { ROW_TAKEN, ROW_LEFT, ROW_REFUSED };
+enum { ROW_TAKEN, ROW_MARKER, ROW_LEFT, ROW_REFUSED };
+
+static int deal_with_message(
+    struct offline_pump *pump, struct session *session, int64_t seq, struct offline_message *message)
+{
+	const struct jid *user = user_jid(pump->user);
+	if (pump->rest)
+		offline_archived_stamp(message, user, seq);
+	if (!message->expired) {
+		if (pump->iq)
+			add_item(message, seq);
+		if (!hand_over(pump, session, message))
+			return ROW_REFUSED;
+		if (!pump->iq)
+			offline_counted(pump->user, OFFLINE_METRIC_DELIVERED);
+	}
+	bool marker = !pump->rest && offline_archived_keeps(&pump->archived, user, seq, message->stanza);
+	return marker ? ROW_MARKER : ROW_TAKEN;
+}
 
 static int deal_with(struct offline_pump *pump, struct session *session, const struct offline_row *row)
 {
 	struct offline_message message;
 	struct err err = {0};
-	int outcome = ROW_TAKEN;
-	if (offline_message_read(row, &message, &err) < 0) {
+	int outcome = ROW_LEFT;
+	if (offline_message_read(row, &message, &err) < 0)
 		log_unreadable(pump, row->seq, &err);
-		outcome = ROW_LEFT;
-	} else if (!message.expired) {
-		if (pump->iq)
-			add_item(&message, row->seq);
-		if (!hand_over(pump, session, &message))
-			outcome = ROW_REFUSED;
-		else if (!pump->iq)
-			offline_counted(pump->user, OFFLINE_METRIC_DELIVERED);
-	}
+	else
+		outcome = deal_with_message(pump, session, row->seq, &message);
 	offline_message_fini(&message);
 	return outcome;
 }
@@ -266,6 +286,19 @@ static void take(struct offline_pump *pump, int64_t seq)
 		offline->count--;
 }
 
+static void dealt_with(struct offline_pump *pump, int64_t seq, int outcome)
+{
+	if (pump->rest) {
+		pump->archived.after = seq;
+		return;
+	}
+	if (outcome == ROW_TAKEN)
+		take(pump, seq);
+	else if (outcome == ROW_LEFT)
+		pump->left++;
+	pump->after = seq;
+}
+
 /* How many rows of the batch are dealt with. */
 static size_t hand_batch(struct offline_pump *pump)
 {
@@ -275,11 +308,7 @@ static size_t hand_batch(struct offline_pump *pump)
 		int outcome = deal_with(pump, session, &pump->rows[i]);
 		if (outcome == ROW_REFUSED)
 			break;
-		if (outcome == ROW_TAKEN)
-			take(pump, pump->rows[i].seq);
-		else
-			pump->left++;
-		pump->after = pump->rows[i].seq;
+		dealt_with(pump, pump->rows[i].seq, outcome);
 	}
 	return i;
 }
@@ -303,6 +332,8 @@ static void finish(struct offline_pump *pump, int result)
 	pump->held = (struct offline_held){0};
 	pump_unlink(pump, offline_of(user));
 	pump_free(pump);
+	if (!iq)
+		offline_unmark(offline_of(user));
 	if (iq)
 		answer(iq, result);
 	/* From here on nothing is held back any more. */
@@ -324,7 +355,9 @@ static void abandoned(struct offline_pump *pump)
 static void all_read(struct offline_pump *pump)
 {
 	struct offline *offline = offline_of(pump->user);
-	if (!pump->iq && offline->kept_since) {
+	bool kept = !pump->iq && offline->kept_since, rest = pump->archived.marker && !pump->rest;
+	if (kept || rest) {
+		pump->rest = !kept;
 		pump_submit(pump);
 		return;
 	}
@@ -395,8 +428,11 @@ void offline_flood(struct user *user)
 	struct session *session = user_first_session(user);
 	while (session && (!session_presence(session) || session_priority(session) < 0))
 		session = session_next(session);
-	if (session)
-		pump_submit(pump_new(user, session_jid(session)));
+	if (!session)
+		return;
+	struct offline_pump *pump = pump_new(user, session_jid(session));
+	offline_archived_start(&pump->archived, user);
+	pump_submit(pump);
 }
 
 void offline_show(struct user *user, struct iq *later, int64_t *wanted, size_t wanted_count)

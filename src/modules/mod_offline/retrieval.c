@@ -222,6 +222,8 @@ enum iq_verdict offline_on_iq(struct iq *iq)
 		return iq_refuse(iq, SE_bad_request,
 		    get ? "get holds <fetch/> or items to view" : "set holds <purge/> or items to remove");
 	now_flexible(iq->user, iq->from);
+	if (!get)
+		offline_unmark(offline_of(iq->user));
 	if (get)
 		offline_show(iq->user, iq_later(iq), wanted, count);
 	else

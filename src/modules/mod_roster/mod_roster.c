@@ -6,6 +6,7 @@
 #include "modules/mod_roster/roster_iq.h"
 #include "modules/mod_roster/roster_save.h"
 #include "modules/mod_roster/roster_store.h"
+#include "modules/mod_roster/roster_view.h"
 #include "modules/mod_roster/subscription_flow.h"
 #include "modules/storage_options.h"
 
@@ -14,6 +15,38 @@
 const struct roster_item *roster_find(const struct user *user, struct str contact_bare)
 {
 	return roster_get(roster_of(user), contact_bare);
+}
+
+void roster_each(struct user *user,
+    void (*each)(void *arg, const struct jid *contact, const struct roster_item *item), void *arg)
+{
+	struct roster_walk walk = {0};
+	struct roster_view view;
+	roster_view_open(user, &view);
+	while (roster_walk_next(view.roster, &walk))
+		if (walk.item->listed)
+			each(arg, &walk.jid, walk.item);
+	roster_walk_fini(&walk);
+	roster_view_close(&view);
+}
+
+struct group_search {
+	struct str group;
+	bool found;
+};
+
+static void search_group(void *arg, const struct jid *contact, const struct roster_item *item)
+{
+	struct group_search *search = arg;
+	for (uint32_t i = 0; !search->found && i < item->group_count; i++)
+		search->found = str_eq(item->groups[i], search->group);
+}
+
+bool roster_has_group(struct user *user, struct str group)
+{
+	struct group_search search = {.group = group};
+	roster_each(user, search_group, &search);
+	return search.found;
 }
 
 static enum hook_verdict on_subscription(

@@ -60,6 +60,18 @@ static void directed_remove(struct session *session, const struct jid *to)
 		free(map_remove(directed, jid_full(to)));
 }
 
+void roster_each_directed(
+    const struct session *session, void (*each)(void *arg, const struct jid *to), void *arg)
+{
+	const struct map *directed = session_slot(session, &mod_roster);
+	uint32_t position = 0;
+	const char *text;
+	while (directed && (text = map_next(directed, &position, NULL))) {
+		struct jid to = jid_of_prepared(str_of(text));
+		each(arg, &to);
+	}
+}
+
 /* was_available: those who may see presence were told with everybody else. */
 static void directed_end(struct session *session, bool was_available, struct stanza *unavailable)
 {

@@ -27,7 +27,7 @@ static const struct option options[] = {
 	.flags = OPTION_INFINITY},
     {"cache_size", OPTION_INT, NULL, "Of how many such sessions that is remembered.",
 	.flags = OPTION_INFINITY},
-    {"queue_type", OPTION_ENUM, NULL, "What is not acknowledged is in memory, and in the database when that takes long.",
+    {"queue_type", OPTION_ENUM, NULL, "Without effect: memory first, the database when it takes long.",
 	"ram|file", .flags = OPTION_IGNORED},
     {0},
 };

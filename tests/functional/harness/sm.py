@@ -17,9 +17,12 @@ class Managed(Client):
     def _next_event(self, timeout):
         while True:
             kind, element = super()._next_event(timeout)
-            if kind != "stanza" or not self.managed or id(element) in self.seen:
+            if kind != "stanza" or id(element) in self.seen:
                 return kind, element
             self.seen[id(element)] = element
+            if not self.managed:
+                self.managed = element.tag in (f"{{{SM}}}enabled", f"{{{SM}}}resumed")
+                return kind, element
             if element.tag == f"{{{SM}}}r":
                 self.requests += 1
                 if self.acknowledges:
@@ -45,10 +48,11 @@ class Managed(Client):
         self.send(f"<a xmlns='{SM}' h='{self.received if h is None else h}'/>")
 
     def manage(self, resume=True, attributes=""):
+        self.received = 0
         self.send(f"<enable xmlns='{SM}' {'resume=%r' % 'true' if resume else ''} {attributes}/>")
         reply = self.take(lambda each: each.tag.startswith(f"{{{SM}}}"))
         assert reply.tag == f"{{{SM}}}enabled", show(reply)
-        self.id, self.managed, self.received, self.sent, self.acked = reply.get("id"), True, 0, 0, 0
+        self.id, self.sent, self.acked = reply.get("id"), 0, 0
         return reply
 
     def handled(self):
@@ -79,5 +83,5 @@ class Managed(Client):
         self.send(f"<resume xmlns='{SM}' h='{self.received if h is None else h}' previd='{id or self.id}'/>")
         reply = self.take(lambda each: each.tag.startswith(f"{{{SM}}}"))
         if reply.tag == f"{{{SM}}}resumed":
-            self.managed, self.sent = True, int(reply.get("h"))
+            self.sent = int(reply.get("h"))
         return reply

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "modules/mod_mam/mam.h"
+#include "stanzad/clock.h"
+#include "stanzad/list.h"
+#include "stanzad/log.h"
+#include "stanzad/mem.h"
+
+struct mam_row {
+	struct store_op op;
+	struct user *user;           /* held */
+	struct stanza *stanza;       /* without the <stanza-id/> of this archive */
+	const struct stanza *live;   /* what is delivered; only compared */
+	struct jid from, to;
+	int64_t id;
+	bool outgoing;
+	bool owed; /* the sender hears of it only when this fails */
+	char text[];
+};
+
+struct mam_user *mam_user_of(const struct user *user)
+{
+	return user_slot(user, &mod_mam);
+}
+
+/* --- on a storage thread ---------------------------------------------------------------------- */
+
+static int retract(const struct mam_row *row, struct db *db, struct str retracted, struct err *err)
+{
+	const struct jid *jid = user_jid(row->user);
+	struct mam_retraction retraction = {
+	    .host = jid_domain(jid),
+	    .user = jid_local(jid),
+	    .from = &row->from,
+	    .peer = jid_bare(row->outgoing ? &row->to : &row->from),
+	    .id = retracted,
+	    .by = row->stanza->id,
+	    .at = row->id,
+	};
+	return mam_retract(db, &retraction, err);
+}
+
+static int insert(const struct mam_row *row, struct db *db, struct str xml, struct str text,
+    struct str origin_id, struct err *err)
+{
+	const struct jid *jid = user_jid(row->user), *peer = row->outgoing ? &row->to : &row->from;
+	int64_t rows = DB_EXEC(db, err,
+	    "INSERT INTO archive ({host,} username, timestamp, peer, bare_peer, xml, txt, kind, nick, origin_id) "
+	    "VALUES ({?,} ?, ?, ?, ?, ?, ?, 'chat', '', ?)",
+	    DB_P_TEXT(jid_domain(jid)), DB_P_TEXT(jid_local(jid)), DB_P_INT(row->id),
+	    DB_P_TEXT(jid_full(peer)), DB_P_TEXT(jid_bare(peer)), DB_P_TEXT(xml), DB_P_TEXT(text),
+	    DB_P_TEXT(origin_id));
+	return rows < 0 ? -1 : 0;
+}
+
+static int row_run(struct store_op *op, struct db *db, struct err *err)
+{
+	const struct mam_row *row = list_entry(op, struct mam_row, op);
+	struct mam_content content = mam_content_of(row->stanza);
+	struct strbuf xml = {0}, buf = {0};
+	strbuf_reserve(&xml, row->stanza->root->inner.len + row->stanza->tail.len + 512);
+	stanza_write(&xml, row->stanza, &row->from, &row->to);
+	struct str text = xml_child_text(row->stanza->root, "body", &buf);
+	int result = insert(row, db, strbuf_view(&xml), text, content.origin_id, err);
+	if (result == 0 && content.retracted.len)
+		result = retract(row, db, content.retracted, err);
+	strbuf_fini(&buf);
+	strbuf_fini(&xml);
+	return result;
+}
+
+int mam_read_range(struct db *db, const struct mam_range *range,
+    bool (*row)(void *arg, int64_t id, struct str xml), void *arg, struct err *err)
+{
+	struct db_rows *rows = DB_QUERY(db, err,
+	    "SELECT timestamp, xml FROM archive WHERE {host=} username = ? AND timestamp > ? AND timestamp <= ? "
+	    "ORDER BY timestamp",
+	    DB_P_TEXT(range->host), DB_P_TEXT(range->user), DB_P_INT(range->after), DB_P_INT(range->upto));
+	bool more = true;
+	int rc = 1;
+	while (more && (rc = db_next(rows, err)) > 0)
+		more = row(arg, db_int(rows, 0), db_text(rows, 1));
+	db_end(&rows);
+	return rc < 0 ? -1 : 0;
+}
+
+/* --- on the user's worker --------------------------------------------------------------------- */
+
+static void count(const struct user *user, unsigned metric)
+{
+	struct module_instance *instance = host_module(user_host(user), "mod_mam");
+	if (instance) /* NULL: the module left meanwhile */
+		metric_add(instance, metric, 1);
+}
+
+static void tell_sender(const struct mam_row *row)
+{
+	struct stanza_error error = {
+	    .condition = SE_service_unavailable, .text = "the message could not be archived"};
+	route_error(&row->from, &row->to, row->stanza, &error);
+}
+
+static void row_failed(const struct mam_row *row, const struct err *err)
+{
+	LOG_ERROR("mam.not_archived", LOG_STR("user", jid_bare(user_jid(row->user))),
+	    LOG_CSTR("reason", err->text));
+	count(row->user, MAM_METRIC_FAILED);
+	if (row->owed)
+		tell_sender(row);
+}
+
+static void row_done(struct store_op *op, int result, const struct err *err)
+{
+	struct mam_row *row = list_entry(op, struct mam_row, op);
+	struct mam_user *mam = mam_user_of(row->user);
+	if (mam && mam->latest == row)
+		mam->latest = NULL;
+	if (result < 0)
+		row_failed(row, err);
+	else
+		count(row->user, MAM_METRIC_ARCHIVED);
+	if (result > 0)
+		count(row->user, MAM_METRIC_RETRACTED);
+	user_release(row->user);
+	stanza_unref(&row->stanza);
+	free(row);
+}
+
+static struct mam_row *row_new(struct user *user, const struct jid *from, const struct jid *to)
+{
+	struct str from_text = jid_full(from), to_text = jid_full(to);
+	struct mam_row *row = mem_alloc(sizeof(*row) + from_text.len + to_text.len);
+	*row = (struct mam_row){.user = user, .from = *from, .to = *to};
+	memcpy(row->text, from_text.ptr, from_text.len);
+	memcpy(row->text + from_text.len, to_text.ptr, to_text.len);
+	row->from.text = row->text;
+	row->to.text = row->text + from_text.len;
+	return row;
+}
+
+/* The clock may have stepped back, and two messages may come within one microsecond. */
+int64_t mam_next_id(struct mam_user *mam)
+{
+	int64_t now = clock_real_us();
+	mam->last_id = now > mam->last_id ? now : mam->last_id + 1;
+	return mam->last_id;
+}
+
+void mam_archive(struct user *user, const struct jid *from, const struct jid *to, struct stanza *message,
+    int64_t id, const struct stanza *live)
+{
+	struct mam_user *mam = mam_user_of(user);
+	struct mam_row *row = row_new(user, from, to);
+	user_hold(user);
+	row->stanza = stanza_ref(message);
+	row->live = live;
+	row->id = id;
+	row->outgoing = !live;
+	if (live)
+		mam->latest = row;
+	row->op.kind = STORE_WRITE;
+	row->op.key = jid_bare(user_jid(user));
+	row->op.run = row_run;
+	row->op.done = row_done;
+	store_submit(&row->op);
+}
+
+bool mam_archive_owes(struct mam_user *mam, const struct stanza *live)
+{
+	if (!mam->latest || mam->latest->live != live)
+		return false;
+	mam->latest->owed = true;
+	return true;
+}
+
+struct stanza *mam_sent_copy(const struct user *user, struct stanza *message)
+{
+	const struct mam_user *mam = mam_user_of(user);
+	if (!mam || mam->sent.stanza != message)
+		return stanza_ref(message);
+	char stanza_id[MAM_STANZA_ID_MAX];
+	size_t len = mam_stanza_id_write(stanza_id, jid_bare(user_jid(user)), mam->sent.id);
+	return stanza_with_tail(message, (struct str){stanza_id, len});
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "modules/mod_mam/query.h"
+#include "stanzad/datetime.h"
+
+#define NS_FORWARD "urn:xmpp:forward:0"
+
+/* What was let in once is let out, whatever the limits are today. */
+static const struct xml_limits row_limits = {
+    .max_bytes = 64u * 1024 * 1024,
+    .max_depth = 255,
+    .max_attrs = 4096,
+    .max_elements = 1024 * 1024,
+};
+
+bool mam_row_stanza(const struct mam_archived *row, struct strbuf *out)
+{
+	struct err err;
+	struct xml_tree *tree = xml_parse(row->xml, NS_CLIENT, &row_limits, NULL, &err);
+	bool good = tree && xml_is(tree->root, "message", "jabber:client");
+	if (good)
+		xml_write(out, tree->root, STR(NS_FORWARD));
+	xml_tree_unref(&tree);
+	return good;
+}
+
+static void put_result(struct strbuf *out, const struct mam_query *query, const struct mam_archived *row)
+{
+	char id[MAM_ID_MAX];
+	mam_id_write(id, row->id);
+	strbuf_cstr(out, "<message><result xmlns='" NS_MAM "'");
+	if (query->queryid.ptr) {
+		strbuf_cstr(out, " queryid='");
+		xml_escape(out, query->queryid);
+		strbuf_char(out, '\'');
+	}
+	strbuf_printf(out, " id='%s'><forwarded xmlns='" NS_FORWARD "'>", id);
+	datetime_delay(out, STR(""), row->id, STR(""));
+	mam_row_stanza(row, out);
+	strbuf_cstr(out, "</forwarded></result></message>");
+}
+
+struct stanza *mam_result(const struct mam_query *query, const struct mam_archived *row)
+{
+	struct strbuf text = {0};
+	struct err err;
+	put_result(&text, query, row);
+	struct stanza *stanza = stanza_parse(strbuf_view(&text), &row_limits, &err);
+	if (!stanza) { /* the message is as deep as a stanza can be: three levels more are too many */
+		struct mam_archived bare = *row;
+		bare.xml = STR("");
+		strbuf_reset(&text);
+		put_result(&text, query, &bare);
+		stanza = stanza_parse(strbuf_view(&text), &row_limits, &err);
+	}
+	strbuf_fini(&text);
+	return stanza;
+}
