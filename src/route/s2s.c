@@ -163,13 +163,19 @@ void s2s_set_opener(const struct s2s_opener *opener)
 	s2s_opener = opener;
 }
 
+/* Both servers open one at the same time: if each took the other's and gave up its own, none would be left. */
+static bool is_ours_to_keep(const struct s2s_link *link)
+{
+	return link->state == S2S_LINK_OPENING && str_cmp(link->local, link->remote) < 0;
+}
+
 struct s2s_link *s2s_offer(
     struct str local, struct str remote, const struct s2s_stream_ops *ops, void *stream)
 {
 	if (s2s_home(local, remote) != worker_self())
 		return NULL;
 	struct s2s_link *link = s2s_link_find(local, remote);
-	if (link && (link->state == S2S_LINK_OPEN || link->remains))
+	if (link && (link->state == S2S_LINK_OPEN || link->remains || is_ours_to_keep(link)))
 		return NULL;
 	if (!link)
 		link = s2s_link_new(local, remote);

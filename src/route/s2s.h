@@ -104,7 +104,8 @@ void s2s_not_resumed(struct str local, struct str remote);
 /*
  * A stream that the other server opened and that may carry our stanzas, too (XEP-0288): becomes the stream of
  * the pair when there is none open, on the worker that is the pair's home. NULL: there is one, or one that can be
- * resumed, or this is not the home.
+ * resumed, or one that is being opened and goes on, or this is not the home. Of two that are opened at the same time
+ * the one of the domain that sorts first is used.
  */
 struct s2s_link *s2s_offer(
     struct str local, struct str remote, const struct s2s_stream_ops *ops, void *stream);

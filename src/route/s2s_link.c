@@ -304,7 +304,10 @@ void s2s_not_resumed(struct str local, struct str remote)
 		return;
 	link->awaited = false;
 	link_lose(link);
-	link_go_on(link);
+	if (link->queue.count) /* somebody may offer one in the same turn */
+		link_hold(link, 0);
+	else
+		link_go_on(link);
 }
 
 /* --- what the opener reports ---------------------------------------------------------------------------- */
