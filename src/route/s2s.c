@@ -19,7 +19,7 @@
 #define OPENING_MAX 256    /* streams that one worker opens at a time */
 #define ITEM_WAIT_MS 60000 /* how long a stanza may wait for a stream */
 
-/* --- one stanza ------------------------------------------------------------------------------------------ */
+/* --- one stanza ----------------------------------------------------------------------------------------- */
 
 static struct s2s_item *item_new(const struct jid *from, const struct jid *to, struct stanza *stanza)
 {

@@ -78,7 +78,7 @@ enum s2s_mgmt_result {
 /* <a/> and <r/> while there is a stream. It may fail the stream. */
 enum s2s_mgmt_result s2s_mgmt_element(struct s2s_mgmt *mgmt, const struct xml *elem);
 
-/* --- s2s_mgmt_table.c: those that others may resume ------------------------------------------------------ */
+/* --- s2s_mgmt_table.c: those that others may resume ----------------------------------------------------- */
 
 /* Gives it an id by which a stream of the pair can resume it. max_s: for as long as the other side wants; 0: it did not
  * say. False: that is not to be. */

@@ -18,8 +18,8 @@ def missing():
         return "root is needed to make network namespaces"
     if not all(shutil.which(each) for each in ("unshare", "nsenter", "ip")):
         return "unshare, nsenter or ip is not installed"
-    tried = subprocess.run(["unshare", "--net", "sh", "-c", "ip link set lo up && ip link add name one type veth peer name other"],
-                           capture_output=True, text=True, check=False)
+    script = "ip link set lo up && ip link add name one type veth peer name other"
+    tried = subprocess.run(["unshare", "--net", "sh", "-c", script], capture_output=True, text=True, check=False)
     return f"network namespaces cannot be made here: {tried.stderr.strip()}" if tried.returncode else None
 
 
