@@ -299,16 +299,16 @@ static void check_words(void)
 	is_int(catch_up(), MAM_TEXT_MORE);
 	is_int(catch_up(), MAM_TEXT_DONE);
 	is_int(catch_up(), MAM_TEXT_DONE);
-	page_is(WORDS("common") SET("<max>2</max>"), "10 20 index=0 count=600");
-	page_is(WORDS("common") SET("<max>2</max><after>20</after>"), "30 40 index=2 count=600");
-	page_is(WORDS("common") SET("<max>2</max><before/>"), "5990 6000 count=600");
+	page_is(WORDS("common") SET("<max>2</max>"), "10 20 index=0");
+	page_is(WORDS("common") SET("<max>2</max><after>20</after>"), "30 40");
+	page_is(WORDS("common") SET("<max>2</max><before/>"), "5990 6000");
 	page_is(WORDS("common") SET("<max>0</max>"), "count=600");
 	page_is(WORDS("m7 COMMON"), "70 complete index=0 count=1");
 	page_is(WORDS("common m7"), "70 complete index=0 count=1");
 	page_is(WORDS("&quot;common m7&quot;"), "complete count=0");
 	page_is(WORDS("&quot;m7 common&quot;"), "70 complete index=0 count=1");
-	page_is(WORDS("arger") SET("<max>1</max>"), "500 index=0 count=12");
-	page_is(WORDS("京都") SET("<max>1</max>"), "500 index=0 count=12");
+	page_is(WORDS("arger") SET("<max>1</max>"), "500 index=0");
+	page_is(WORDS("京都") SET("<max>1</max>"), "500 index=0");
 	page_is(WORDS("京東"), "complete count=0");
 	page_is(WORDS("m59*"), "590..5990 complete index=0 count=11");
 	page_is(WORDS("m7 nothing"), "complete count=0");
@@ -316,20 +316,20 @@ static void check_words(void)
 	page_is(WORDS("m7 &quot; * ( ) - — ^ : 。"), "70 complete index=0 count=1");
 	page_is(WORDS("! ? —"), "complete count=0");
 	page_is(FORM(FIELD(MAM_FIELD_FULLTEXT, "common") FIELD("with", "bob@y")) SET("<max>2</max>"),
-	    "30 60 index=0 count=200");
+	    "30 60 index=0");
 	page_is(FORM(FIELD("withtext", "common") FIELD("with", "bob@y/desk")) SET("<max>2</max>"),
-	    "150 300 index=0 count=40");
+	    "150 300 index=0");
 	page_is(FORM(FIELD(MAM_FIELD_FULLTEXT, "common") FIELD("include-groupchat", "false"))
 		    SET("<max>4</max>"),
-	    "10 20 30 50 index=0 count=450");
+	    "10 20 30 50 index=0");
 	page_is(FORM("<field var='ids'><value>70</value><value>80</value></field>" FIELD(
 		    MAM_FIELD_FULLTEXT, "m7")),
 	    "70 complete index=0 count=1");
 	is_int(db_transact(db, true, forget_run, NULL, &err), 0);
-	page_is(WORDS("arger") SET("<max>1</max>"), "1000 index=0 count=11");
+	page_is(WORDS("arger") SET("<max>1</max>"), "1000 index=0");
 	/* What another program deleted is not found, and what it wrote is. */
 	raw_sql("DELETE FROM archive WHERE username = 'ann' AND timestamp = 1000");
-	page_is(WORDS("arger") SET("<max>1</max>"), "1500 index=0 count=10");
+	page_is(WORDS("arger") SET("<max>1</max>"), "1500 index=0");
 }
 
 /* --- deleting ------------------------------------------------------------------------------------------- */

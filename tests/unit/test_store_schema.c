@@ -173,6 +173,41 @@ static void test_from_2301(void)
 	remove_dir();
 }
 
+static int64_t archive_indexes(const char *like)
+{
+	char sql[200];
+
+	snprintf(sql, sizeof(sql),
+	    "SELECT count(*) FROM sqlite_master WHERE type = 'index' AND tbl_name = 'archive' AND name LIKE '%s'",
+	    like);
+	return raw_int(sql);
+}
+
+/* An index that ejabberd does not have is made beside its tables, but only where these may be altered. */
+static void test_indexes(void)
+{
+	struct err err = {""};
+	struct store_settings settings;
+
+	fresh_dir();
+	is_int(test_open(VARIANT_ANY, &err), 0);
+	store_close();
+	is_int(archive_indexes("i_archive_username_%peer_timestamp"), 2);
+	raw_sql("DROP INDEX i_archive_username_peer_timestamp; DROP INDEX i_archive_username_bare_peer_timestamp; "
+		"CREATE INDEX i_archive_sh_username_peer ON archive (server_host, username, peer); "
+		"CREATE INDEX i_archive_sh_username_bare_peer ON archive (server_host, username, bare_peer)");
+	settings = test_settings(VARIANT_ANY);
+	settings.may_upgrade = false;
+	is_int(store_open_settings(&settings, &err), 0);
+	store_close();
+	is_int(archive_indexes("%peer_timestamp"), 0);
+	is_int(test_open(VARIANT_ANY, &err), 0);
+	store_close();
+	is_int(archive_indexes("%peer_timestamp"), 2);
+	is_int(archive_indexes("%peer"), 0);
+	remove_dir();
+}
+
 static void test_from_2301_multihost(void)
 {
 	struct err err = {""};
@@ -311,6 +346,7 @@ int main(void)
 	run(test_tables);
 	run(test_variants);
 	run(test_from_2301);
+	run(test_indexes);
 	run(test_from_2301_multihost);
 	run(test_upgrade_interrupted);
 	run(test_newer_refused);

@@ -110,6 +110,14 @@ static void row_failed(const struct mam_row *row, const struct err *err)
 		tell_sender(row);
 }
 
+static void row_kept(const struct mam_row *row)
+{
+	count(row->user, MAM_METRIC_ARCHIVED);
+	if (row->owed)
+		hook_run_message_kept(user_host(row->user),
+		    &(struct hook_message_kept){row->user, &row->from, &row->to, row->stanza});
+}
+
 static void row_done(struct store_op *op, int result, const struct err *err)
 {
 	struct mam_row *row = list_entry(op, struct mam_row, op);
@@ -119,7 +127,7 @@ static void row_done(struct store_op *op, int result, const struct err *err)
 	if (result < 0)
 		row_failed(row, err);
 	else
-		count(row->user, MAM_METRIC_ARCHIVED);
+		row_kept(row);
 	if (result > 0)
 		count(row->user, MAM_METRIC_RETRACTED);
 	user_release(row->user);

@@ -12,10 +12,10 @@ static void look_at_hint(struct mam_content *content, const struct xml *hint)
 
 static void look_at_id(struct mam_content *content, const struct xml *id)
 {
-	if (str_is(id->name, "origin-id"))
-		content->origin_id = xml_attr_s(id, "id");
-	else
+	if (!str_is(id->name, "origin-id"))
 		content->stanza_ids = true;
+	else if (!content->origin_id.len)
+		content->origin_id = xml_attr_s(id, "id");
 }
 
 static void look_at_other(struct mam_content *content, const struct xml *child)

@@ -112,11 +112,27 @@ int mam_text_ids(const struct mam_query *query, struct db *db, int64_t from, int
 	return rc < 0 ? -1 : 0;
 }
 
+/* Keys whose messages have gone meanwhile are among them; XEP-0059 2.7 allows that. */
+static int count_keys(const struct mam_query *query, struct db *db, int64_t from, int64_t to, int64_t most,
+    int64_t *count_r, struct err *err)
+{
+	struct db_rows *keys = find(query, db, from, to, err);
+	int64_t count = 0;
+	int rc = keys ? 1 : -1;
+	while (rc > 0 && count <= most && (rc = db_next(keys, err)) > 0)
+		count++;
+	db_end(&keys);
+	*count_r = count;
+	return rc < 0 ? -1 : 0;
+}
+
 int mam_text_count(const struct mam_query *query, struct db *db, int64_t from, int64_t to, int64_t most,
     int64_t *count_r, struct err *err)
 {
 	int64_t ids[MAM_COUNT_MOST + 1];
 	size_t count, room = most < MAM_COUNT_MOST ? (size_t)most + 1 : MAM_COUNT_MOST + 1;
+	if (!query->with_full && !query->no_groupchat)
+		return count_keys(query, db, from, to, most, count_r, err);
 	if (mam_text_ids(query, db, from, to, ids, room, &count, err) < 0)
 		return -1;
 	*count_r = count == room ? most + 1 : (int64_t)count;

@@ -62,7 +62,7 @@ void mam_jids_fini(struct mam_jids *jids);
 struct mam_content {
 	bool body;              /* or anything else that people want to find again */
 	bool store, no_store;   /* XEP-0334 */
-	struct str origin_id;   /* of <origin-id/>, or else of the message; may be empty */
+	struct str origin_id;   /* of the message, or else of <origin-id/>; may be empty */
 	struct str retracted;   /* the id in <retract/>; ptr NULL: there is none */
 	bool stanza_ids;        /* there are some */
 };

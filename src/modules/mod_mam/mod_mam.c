@@ -199,15 +199,16 @@ static const struct request {
 
 static enum iq_verdict on_iq(struct iq *iq)
 {
+	struct mam_user *mam = mam_user_of(iq->user);
 	const struct request *request = requests;
+	if (!mam)
+		return iq_refuse(iq, SE_service_unavailable, NULL);
+	mam->asked |= str_is(iq->payload->name, "query");
 	while (request->name && !str_is(iq->payload->name, request->name))
 		request++;
 	if (!request->name)
 		return iq_refuse(iq, SE_feature_not_implemented, NULL);
-	if (!mam_user_of(iq->user))
-		return iq_refuse(iq, SE_service_unavailable, NULL);
 	mam_prefs_activate(iq->instance, iq->user);
-	mam_user_of(iq->user)->asked |= str_is(iq->payload->name, "query");
 	return request->handler(iq);
 }
 
@@ -278,6 +279,7 @@ static const struct hook_entry hooks[] = {
     HOOK_ENTRY(user_unload, on_unload, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_send, on_send, HOOK_LATE, NULL),
     HOOK_ENTRY(user_inbound, on_inbound, HOOK_LATE, NULL),
+    HOOK_ENTRY(message_undelivered, mam_job_on_undelivered, HOOK_EARLY, NULL),
     HOOK_ENTRY(message_undelivered, on_undelivered, HOOK_NORMAL, NULL),
     HOOK_ENTRY(message_offline, mam_job_on_refused, HOOK_FIRST, NULL),
     {.used = true,

@@ -281,6 +281,13 @@ static int find_counts(const struct mam_query *query, struct db *db, struct mam_
 	struct range all = range_of_form(query);
 	int64_t most = query->max ? MAM_COUNT_MOST : MAM_COUNT_ALONE;
 	page->index = page->matches = RSM_UNKNOWN;
+	/* To count what has the words is to look at all that has one of them. */
+	if (query->words.len && query->max) {
+		bool whole = page->complete && !query->after && query->before == INT64_MAX;
+		page->matches = whole ? (int64_t)page->count : RSM_UNKNOWN;
+		page->index = page->count && !query->after && !query->backwards ? 0 : RSM_UNKNOWN;
+		return 0;
+	}
 	if (count_ids(query, db, all.from, all.to, most, &page->matches, err) < 0)
 		return -1;
 	return page->count ? find_index(query, db, page, err) : 0;

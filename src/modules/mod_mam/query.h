@@ -122,6 +122,8 @@ struct stanza *mam_result(const struct mam_query *query, const struct mam_archiv
 enum iq_verdict mam_job_start(struct iq *iq, const struct mam_query *query, struct arena *arena);
 /* Hooks of the module. */
 enum hook_verdict mam_job_on_refused(struct module_instance *instance, struct hook_message_offline *event);
+enum hook_verdict mam_job_on_undelivered(
+    struct module_instance *instance, struct hook_message_undelivered *event);
 enum hook_verdict mam_job_on_drained(struct module_instance *instance, struct hook_session_drained *event);
 enum hook_verdict mam_job_on_closed(struct module_instance *instance, struct hook_session_closed *event);
 

@@ -263,6 +263,14 @@ enum hook_verdict mam_job_on_refused(struct module_instance *instance, struct ho
 	return hook_drop(event, "it is sent again when there is room");
 }
 
+/* A result is for the session that asked, and whoever asks again gets it again. */
+enum hook_verdict mam_job_on_undelivered(
+    struct module_instance *instance, struct hook_message_undelivered *event)
+{
+	bool own = !event->from->resource_len && jid_bare_eq(event->from, user_jid(event->user));
+	return own && xml_child(event->stanza->root, "result", NS_MAM) ? HOOK_STOP : HOOK_PASS;
+}
+
 enum hook_verdict mam_job_on_drained(struct module_instance *instance, struct hook_session_drained *event)
 {
 	struct jobs *jobs = session_slot(event->session, &mod_mam);

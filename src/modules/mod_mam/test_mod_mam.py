@@ -7,6 +7,7 @@ import pytest
 
 from harness import ns, wait, yaml
 from harness.settings import Settings
+from harness.sm import Managed
 
 pytestmark = pytest.mark.only("stanzad")
 SETTINGS = Settings(modules={"mod_mam": {"default": "always"}})
@@ -92,7 +93,7 @@ class TestWhatIsArchived:
         sent, received = wait_rows(server, romeo, 1)[0], wait_rows(server, juliet, 1)[0]
         assert sent[1:3] == (juliet.bare, juliet.bare) and received[1:3] == (romeo.full, romeo.bare)
         for row in (sent, received):
-            assert row[4:] == ("one & two", "chat", "o1")
+            assert row[4:] == ("one & two", "chat", "m1")
             message = ET.fromstring(row[3])
             assert (message.get("from"), message.get("to")) == (romeo.full, juliet.bare)
             assert message.get("id") == "m1" and "stanza-id" not in row[3]
@@ -200,9 +201,9 @@ class TestOffline:
         romeo, juliet = cast.client("romeo").online(), cast.client("juliet")
         romeo.message(juliet.bare, "x")
         romeo.send(f"<message to='{juliet.bare}' type='chat'>{OMEMO}<no-store {HINTS}/></message>")
-        errors = messages(romeo)
-        assert [each.get("type") for each in errors] == ["error"]
-        assert errors[0].find("{eu.siacs.conversations.axolotl}encrypted") is not None
+        error = romeo.take(lambda each: each.tag.endswith("}message"))
+        assert error.get("type") == "error"
+        assert error.find("{eu.siacs.conversations.axolotl}encrypted") is not None
         assert len(wait_rows(server, juliet, 1)) == 1
 
 
@@ -501,3 +502,47 @@ def test_copies_carry_the_id(own_server, cast_for):
         copy = messages(client, romeo)[0].find(f".//{forwarded}")
         assert [(each.get("by"), each.get("id")) for each in copy.findall(STANZA_ID)] == [(client.bare, str(row[0]))]
     assert [own_ids(each, romeo) for each in messages(romeo)] == [[str(sent[1][0])]]
+
+
+def test_blocked(own_server, cast_for):
+    """XEP-0313 6.1: what is refused is in nobody's archive but the sender's, and what may not go out in none."""
+    modules = {"mod_mam": {"default": "always"}, "mod_privacy": {}, "mod_blocking": {}}
+    server = own_server(modules=modules).start()
+    cast = cast_for(server)
+    romeo, juliet = cast.client("romeo").online(), cast.client("juliet").online()
+    juliet.iq("set", f"<block xmlns='urn:xmpp:blocking'><item jid='{romeo.bare}'/></block>")
+    for to in (juliet.bare, juliet.full):
+        romeo.message(to, "refused")
+    juliet.message(romeo.bare, "not sent")
+    juliet.message("nobody@localhost", "the last one")
+    romeo.message("nobody@localhost", "the last one")
+    assert archived(server, juliet) == []
+    assert [row[4] for row in archived(server, romeo)] == ["refused", "refused"]
+
+
+def test_explained(server, romeo, juliet):
+    """Nothing that is only explained is archived."""
+    told = server.ask("explain", f"<message from='{romeo.full}' to='{juliet.bare}'><body>x</body></message>")
+    assert "mod_mam" in told
+    romeo.message(juliet.bare, "the last one")
+    assert archived(server, juliet) == archived(server, romeo) == []
+
+
+@pytest.mark.parametrize("assume, asked, kept", [(True, True, False), (True, False, True), (False, True, True)])
+def test_assumed(own_server, cast_for, assume, asked, kept):
+    """What a client did not acknowledge is not delivered anew to somebody who reads the archive."""
+    modules = {"mod_mam": {"default": "always", "assume_mam_usage": assume}, "mod_stream_mgmt": {}}
+    server = own_server(modules=modules).start()
+    cast = cast_for(server)
+    romeo, juliet = cast.client("romeo").online(), cast.client("juliet", kind=Managed).online()
+    if asked:
+        juliet.iq("set", f"<query xmlns='{MAM}'/>")
+    juliet.manage()
+    juliet.acknowledges = False
+    romeo.message(juliet.bare, "not acknowledged")
+    juliet.take(lambda each: each.tag.endswith("}message"))
+    juliet.close()
+    again = cast.client("juliet").login()
+    again.presence()
+    assert [each.findtext(BODY) for each in messages(again, romeo)] == ["not acknowledged"] * kept
+    assert len(rows(server, juliet)) == 1

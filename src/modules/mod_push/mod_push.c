@@ -4,7 +4,6 @@
 #include "modules/mod_push/push.h"
 #include "modules/storage_options.h"
 #include "stanzad/log.h"
-#include "stanzad/mem.h"
 
 #define NS_STATE "urn:x-stanzad:push"
 
@@ -18,149 +17,12 @@ static const struct metric metrics[] = {
     {0},
 };
 
-/* --- what is registered for a user ---------------------------------------------------------------------- */
-
-static int64_t cutoff_us; /* atomic: delete_old_push_sessions removed what is older */
-
-void push_forget_before(int64_t us)
-{
-	int64_t before = __atomic_load_n(&cutoff_us, __ATOMIC_ACQUIRE);
-	while (before < us &&
-	       !__atomic_compare_exchange_n(
-		   &cutoff_us, &before, us, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-		;
-}
-
-static void forget_old(struct push *push)
-{
-	int64_t cutoff = __atomic_load_n(&cutoff_us, __ATOMIC_ACQUIRE);
-	struct push_registration *next;
-	if (push->cutoff_us == cutoff)
-		return;
-	push->cutoff_us = cutoff;
-	for (struct push_registration *at = push->registrations; at; at = next) {
-		next = at->next;
-		if (at->since_us < cutoff)
-			push_drop(at);
-	}
-}
-
-struct push *push_of(struct user *user)
-{
-	struct push *push = user_slot(user, &mod_push);
-	if (push)
-		forget_old(push);
-	return push && push->registrations ? push : NULL;
-}
-
-struct push *push_needed(struct user *user)
-{
-	struct push *push = user_slot(user, &mod_push);
-	if (!push) {
-		push = mem_zalloc(sizeof(*push));
-		push->user = user;
-		push->cutoff_us = __atomic_load_n(&cutoff_us, __ATOMIC_ACQUIRE);
-		user_set_slot(user, &mod_push, push);
-	}
-	return push;
-}
-
-struct push_registration *push_find(struct push *push, const struct jid *service, struct str node)
-{
-	struct push_registration *at = push ? push->registrations : NULL;
-	while (at && !(jid_eq(&at->service, service) && str_is(node, at->node)))
-		at = at->next;
-	return at;
-}
-
-static __thread uint64_t last_id;
-
-struct push_registration *push_add(
-    struct push *push, const struct jid *service, struct str node, struct str options, int64_t since_us)
-{
-	struct push_registration *added = mem_zalloc(sizeof(*added));
-	struct push_registration **end = &push->registrations;
-	while (*end)
-		end = &(*end)->next;
-	*end = added;
-	push->count++;
-	added->push = push;
-	added->id = ++last_id;
-	added->service = jid_dup_heap(service);
-	added->node = str_dup(node);
-	added->options = options.len ? str_dup(options) : NULL;
-	added->since_us = since_us;
-	list_init(&added->line);
-	return added;
-}
-
-void push_drop(struct push_registration *registration)
-{
-	struct push_registration **at = &registration->push->registrations;
-	while (*at != registration)
-		at = &(*at)->next;
-	*at = registration->next;
-	registration->push->count--;
-	push_silence(registration);
-	free((char *)registration->service.text);
-	free(registration->node);
-	free(registration->options);
-	free(registration);
-}
-
-void push_remove(struct push_registration *registration, const char *reason)
-{
-	struct user *user = registration->push->user;
-	struct module_instance *instance = host_module(user_host(user), "mod_push");
-	LOG_INFO("push.removed", LOG_STR("user", jid_bare(user_jid(user))),
-	    LOG_STR("service", jid_full(&registration->service)), LOG_CSTR("reason", reason));
-	if (instance)
-		metric_add(instance, PUSH_METRIC_REMOVED, 1);
-	if (registration->session)
-		session_state_changed(registration->session);
-	push_delete_later(user_jid(user), jid_full(&registration->service), str_of(registration->node));
-	push_drop(registration);
-}
-
-void push_calm(struct push_registration *registration)
-{
-	registration->messages = 0;
-	push_silence(registration);
-}
-
-void push_set_pending(struct push *push, struct str contact, bool pending)
-{
-	char *known = map_get(&push->pending, contact);
-	if (pending && !known && push->pending.count < PUSH_CONTACTS_MAX) {
-		known = str_dup(contact);
-		map_put(&push->pending, str_of(known), known);
-	} else if (!pending && known) {
-		map_remove(&push->pending, contact);
-		free(known);
-	}
-}
-
-static void push_free(struct push *push)
-{
-	uint32_t position = 0;
-	char *contact;
-	while (push->registrations)
-		push_drop(push->registrations);
-	while ((contact = map_next(&push->pending, &position, NULL))) {
-		map_remove(&push->pending, str_of(contact));
-		free(contact);
-	}
-	map_fini(&push->pending);
-	user_set_slot(push->user, &mod_push, NULL);
-	free(push);
-}
-
 /* --- loading -------------------------------------------------------------------------------------------- */
 
 static enum hook_verdict on_load(struct module_instance *instance, struct hook_user_load_db *event)
 {
 	struct push_rows *rows = arena_zalloc(event->arena, sizeof(*rows));
-	rows->cutoff_us = __atomic_load_n(&cutoff_us, __ATOMIC_ACQUIRE);
+	rows->cutoff_us = push_cutoff_us();
 	if (push_read(event->db, event->host, event->user, event->arena, rows, event->err) < 0)
 		event->result = -1;
 	*event->loaded = rows;
@@ -207,8 +69,7 @@ static enum hook_verdict on_loaded(struct module_instance *instance, struct hook
 static enum hook_verdict on_unload(struct module_instance *instance, struct hook_user *event)
 {
 	struct push *push = user_slot(event->user, &mod_push);
-	if (push)
-		push_free(push);
+	push_free(&push);
 	return HOOK_PASS;
 }
 
@@ -268,10 +129,10 @@ static void tell(struct push *push, enum whom whom, const struct session *sessio
 static enum hook_verdict on_kept(struct module_instance *instance, struct hook_message_kept *event)
 {
 	struct push *push = push_of(event->user);
-	struct push_rules rules = rules_of(instance);
 	struct push_news news;
 	if (!push)
 		return HOOK_PASS;
+	struct push_rules rules = rules_of(instance);
 	push_judge(event->stanza, event->from, &rules, &news);
 	tell(push, ALL, NULL, &news);
 	return HOOK_PASS;
@@ -280,10 +141,10 @@ static enum hook_verdict on_kept(struct module_instance *instance, struct hook_m
 static enum hook_verdict on_waits(struct module_instance *instance, struct hook_session_waits *event)
 {
 	struct push *push = push_of(session_user(event->session));
-	struct push_rules rules = rules_of(instance);
 	struct push_news news;
 	if (!push || !push_is_enabled(event->session))
 		return HOOK_PASS;
+	struct push_rules rules = rules_of(instance);
 	push_judge(event->stanza, event->from, &rules, &news);
 	tell(push, OF_SESSION, event->session, &news);
 	return HOOK_PASS;
@@ -303,11 +164,11 @@ static bool is_archived(const struct user *user, const struct stanza *message)
 static enum hook_verdict on_delivered(struct module_instance *instance, struct hook_message_delivered *event)
 {
 	struct push *push = push_of(event->user);
-	struct push_rules rules = rules_of(instance);
 	struct push_news news;
-	rules.messages_only = true;
 	if (!push || !is_archived(event->user, event->stanza))
 		return HOOK_PASS;
+	struct push_rules rules = rules_of(instance);
+	rules.messages_only = true;
 	push_judge(event->stanza, event->from, &rules, &news);
 	tell(push, LEFT, NULL, &news);
 	return HOOK_PASS;

@@ -3,10 +3,10 @@
  * Push notifications: what is registered for a user, and the parts of the module. All of it belongs to the
  * user's home worker, but for push_store.c.
  *
- * A registration is a node of a push service (push_iq.c), a row of the table push_session (push_store.c). What
- * happens while its client is away is judged (push_worth.c) and told to the service, one notification at a time
- * for each registration, at a bounded rate, and with a bounded number of answers that a service owes
- * (push_send.c).
+ * A registration is a node of a push service (push.c), enabled and disabled by its client (push_iq.c), and a row of the
+ * table push_session (push_store.c). What happens while its client is away is judged (push_worth.c) and told to the
+ * service, one notification at a time for each registration, at a bounded rate, and with a bounded number of answers
+ * that a service owes (push_send.c).
  */
 #pragma once
 
@@ -70,11 +70,13 @@ struct push_news {
 	char *sender, *body; /* heap, or NULL; fini frees them */
 };
 
-/* --- mod_push.c --- */
+/* --- push.c --- */
 /* NULL when nothing is registered. Forgets what delete_old_push_sessions removed. */
 struct push *push_of(struct user *user);
 /* Made when there is none. */
 struct push *push_needed(struct user *user);
+/* Takes it out of the user's slot. *push may be NULL. */
+void push_free(struct push **push);
 struct push_registration *push_find(struct push *push, const struct jid *service, struct str node);
 /* Copies all it gets. options may be empty. */
 struct push_registration *push_add(
@@ -87,7 +89,11 @@ void push_remove(struct push_registration *registration, const char *reason);
 void push_calm(struct push_registration *registration);
 /* Any thread: what is older is not in storage any more. */
 void push_forget_before(int64_t us);
+/* The latest of these times. Any thread. */
+int64_t push_cutoff_us(void);
 void push_set_pending(struct push *push, struct str contact, bool pending);
+
+/* The rows of its metrics. */
 enum { PUSH_METRIC_SENT, PUSH_METRIC_FAILED, PUSH_METRIC_UNANSWERED, PUSH_METRIC_REMOVED };
 
 /* --- push_iq.c --- */

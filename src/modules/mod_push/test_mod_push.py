@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """mod_push: registrations, what is told to a push service, and services that refuse, are silent or are not there."""
+import dataclasses
 import sqlite3
 
 import pytest
 
-from harness import ns, wait
+from harness import ns, wait, yaml
 from harness.push import PUSH, PushService, disable, enable, sent
 from harness.settings import Settings
 
@@ -15,6 +16,11 @@ def settings(**options):
     return Settings(
         listeners={"component": {"module": "ejabberd_service", "password": "secret", "check_from": False}},
         modules={"mod_push": options})
+
+
+def settings_with_archive():
+    plain = settings()
+    return dataclasses.replace(plain, modules={**plain.modules, "mod_mam": {"default": "always"}})
 
 
 SETTINGS = settings()
@@ -411,3 +417,43 @@ class TestServices:
         romeo.ping()
         assert rows(server, juliet)
         push.accept(told)
+
+
+class TestArchive:
+    @pytest.fixture(params=["alone", "for mod_offline"])
+    def server(self, request, own_server):
+        server = own_server(settings_with_archive())
+        configuration = server.configuration()
+        if request.param == "alone":
+            del configuration["modules"]["mod_offline"]
+        else:
+            configuration["modules"]["mod_offline"]["use_mam_for_storage"] = True
+        server.config_text = yaml.dump(configuration) + "\n"
+        return server.start()
+
+    @pytest.fixture
+    def cast(self, cast_for, server):
+        return cast_for(server)
+
+    def test_kept_in_the_archive_alone(self, romeo, juliet, push):
+        romeo.message(juliet.bare)
+        assert push.take_one().summary["message-count"] == "1"
+
+    def test_another_device_got_it(self, cast, romeo, juliet, push):
+        """The phone reads it from the archive."""
+        laptop = cast.client("juliet", "laptop").online()
+        romeo.message(laptop.bare)
+        assert push.take_one().summary["message-count"] == "1"
+
+    def test_what_is_not_archived(self, cast, romeo, juliet, push):
+        laptop = cast.client("juliet", "laptop").online()
+        romeo.send(f"<message to='{laptop.bare}'><body>x</body><no-store xmlns='urn:xmpp:hints'/></message>")
+        push.nothing_new(romeo)
+
+    def test_connected_client(self, cast, romeo, push):
+        """It has it itself."""
+        phone = cast.client("juliet").online()
+        enable(phone, push.host, "node")
+        romeo.message(phone.bare)
+        romeo.message(phone.full)
+        push.nothing_new(romeo)
