@@ -163,7 +163,8 @@ static int configure(struct driver_connection *connection, enum driver_mode mode
 		return 0;
 	if (log_enable(connection, err) < 0)
 		return -1;
-	return script(connection, "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -65536", err);
+	return script(connection,
+	    "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -65536", err);
 }
 
 /* --- reading what is in memory only --------------------------------------------------------------------- */
