@@ -3,6 +3,11 @@
 
 from dataclasses import dataclass, field
 
+import modern
+
+
+SMALL, LARGE = 10_000, 1_000_000    # messages of an archive
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -12,6 +17,7 @@ class Metric:
     # stanzad may reach at most: these shares of the other servers' numbers, and this number
     shares: dict = field(default_factory=dict)
     limit: float = None
+    own: dict = field(default_factory=dict)     # and these multiples of its own number in other rows
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,12 @@ class Row:
     tls: bool = False
     mechanism: str = None           # None: the server's usual one
     fresh: bool = False             # the server is restarted before each run, not only before the row
-    across: bool = False            # half of the users are on a second server of the same kind
+    setting: str = "alone"          # "across": half of the users are on a second server of the same kind;
+                                    # "modern": with stream management and an archive
+    fill: int = 0                   # rows in the archive that is read, at the least
+    restart: bool = False           # the server is restarted in the middle
+    quick: tuple = ()               # more arguments where a first impression is wanted
+    rounds: int = None              # at most; None: as many as asked for
     accounts_only: bool = False     # makes no sense for a server without accounts
 
 
@@ -34,6 +45,10 @@ def p99(result):
     return result["latency_us"]["p99"]
 
 
+def p99_acked(result):
+    return result["acked_us"]["p99"]
+
+
 def session_bytes(result):
     return result["bytes_per_session"]
 
@@ -42,8 +57,22 @@ def start_ms(result):
     return result["start_ms"]
 
 
-def cpu_metric(title, **shares):
-    return Metric(title, "us CPU", cpu, shares)
+def cpu_metric(title, own=None, **shares):
+    return Metric(title, "us CPU", cpu, shares, own=own or {})
+
+
+def page_key(key, size):
+    return "%s-%dk" % (key, size // 1000)
+
+
+def page_rows(size):
+    """The last page of an archive, and pages in the middle of it."""
+    places = (("page", "last", ()), ("middle", "in the middle", ("--after", modern.middle(size))))
+    for key, where, arguments in places:
+        own = {page_key(key, SMALL): 1.25} if size > SMALL else {}
+        yield Row(page_key(key, size), (cpu_metric("page of 50 of %d messages, %s" % (size, where), own),),
+                  ("--work", "page", "--first", str(modern.READER), "--users", "1", *arguments),
+                  setting="modern", fill=size, accounts_only=True)
 
 
 ROWS = (
@@ -58,7 +87,7 @@ ROWS = (
                     Metric("  the same: p99 latency", "us", p99, {"ejabberd": 1})),
         ("--work", "open", "--users", "200", "--rate", "8000", "--burst", "8")),
     Row("across", (cpu_metric("chat between two servers, 200 clients, window 8"),),
-        ("--work", "chat", "--users", "200", "--window", "8"), across=True, accounts_only=True),
+        ("--work", "chat", "--users", "200", "--window", "8"), setting="across", accounts_only=True),
     Row("login", (cpu_metric("log-in SCRAM-SHA-1, TCP", ejabberd=1 / 8),),
         ("--work", "login", "--users", "2000"), accounts_only=True),
     Row("login-tls", (cpu_metric("log-in SCRAM-SHA-1, TLS 1.3", ejabberd=1 / 4),),
@@ -71,18 +100,41 @@ ROWS = (
         ("--work", "idle", "--users", "4000"), tls=True, fresh=True),
     Row("start", (Metric("start to first stream", "ms", start_ms, limit=100),),
         fresh=True, accounts_only=True),
+    Row("chat-archive",
+        (cpu_metric("chat, 200 clients, window 8, archive, acks", {"chat200": 3}, ejabberd=1 / 50),
+         Metric("  the same: p99 until acknowledged", "us", p99_acked)),
+        ("--work", "chat", "--users", "200", "--window", "8", "--sm", "--whole"), setting="modern", accounts_only=True),
+    *page_rows(SMALL), *page_rows(LARGE),
+    Row("resume",
+        (Metric("10000 phones back after a restart", "s", lambda result: result["seconds"]),
+         Metric("  the same: CPU, start included", "us CPU", cpu),
+         Metric("  the same: resumed; others logged in anew", "phones", lambda result: result["resumed"])),
+        ("--work", "resume", "--users", "10000", "--concurrency", "1000"),
+        quick=("--users", "2000"), setting="modern", restart=True, rounds=1, accounts_only=True),
 )
 
 KEYS = [row.key for row in ROWS]
 
 
-def limit_of(metric, values):
-    """What stanzad may reach, given each server's median; None if what it depends on was not measured."""
+@dataclass(frozen=True)
+class Outcome:
+    metric: Metric
+    values: dict            # {server: median}
+    limit: float = None     # what stanzad may reach
+
+
+def limit_of(metric, values, own):
+    """What stanzad may reach, given each server's median and its own first number of other rows; None if
+    something that it depends on was not measured."""
     limits = [] if metric.limit is None else [metric.limit]
     for server, share in metric.shares.items():
         if values.get(server) is None:
             return None
         limits.append(values[server] * share)
+    for key, factor in metric.own.items():
+        if own.get(key) is None:
+            return None
+        limits.append(own[key] * factor)
     return min(limits) if limits else None
 
 
@@ -91,4 +143,5 @@ def limit_words(metric):
     for server, share in metric.shares.items():
         times = "1/%d" % round(1 / share) if share < 1 else "%gx" % share
         words.append("%s %s" % (times, server))
+    words += ["%gx own %s" % (factor, key) for key, factor in metric.own.items()]
     return ", ".join(words)

@@ -77,10 +77,14 @@ class Server:
     mechanism = "SCRAM-SHA-1"
     has_tls = True
     has_accounts = True
+    resumes = False     # streams outlive the process, whatever ends it
 
     domain = DOMAIN
     federation = None   # federation.Membership of a server that talks to another one
     wrapper = ()        # what its program is started with
+    modules = ""        # lines of configuration that it has more than the others of its kind
+    options = ""
+    environment_more = {}
 
     def __init__(self, work, build):
         self.build = build
@@ -88,6 +92,10 @@ class Server:
         self.port = free_port()
         self.tls_port = free_port()
         self.process = None
+
+    def arguments(self):
+        """Of the generator."""
+        return ["--domain", self.domain]
 
     def installed(self):
         return os.path.exists(self.program)
@@ -115,7 +123,7 @@ class Server:
         raise NotImplementedError
 
     def environment(self):
-        return dict(os.environ, HOME=self.folder)
+        return dict(os.environ, HOME=self.folder, **self.environment_more)
 
     def launch(self, command):
         output = open(self.path("output.log"), "ab")
@@ -134,6 +142,17 @@ class Server:
                 raise ServerError("%s does not answer; see %s" % (self.name, self.path("output.log")))
             time.sleep(0.001)
         return (time.monotonic() - begun) * 1000
+
+    def kill(self):
+        """No chance to write anything down."""
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def restart(self):
+        """A new process at once, which may not listen yet; after a kill if streams outlive that."""
+        self.kill() if self.resumes else self.stop()
+        self.process = self.launch(self.command())
 
     def stop(self):
         if self.process is None:
@@ -180,14 +199,15 @@ auth_password_format: scram
   mod_time: {{}}
   mod_caps: {{}}
   mod_register: {{}}
-"""
+{modules}"""
 
 
 def ejabberd_yml(server, certificate, more="", loglevel="warning"):
     listen = server.federation.listener() if server.federation else ""
-    more += server.federation.options() if server.federation else ""
+    more += server.options + (server.federation.options() if server.federation else "")
     return EJABBERD_SYNTAX.format(domain=server.domain, listen=listen, host=HOST, port=server.port,
-                                  tls_port=server.tls_port, both=certificate[2], more=more, loglevel=loglevel)
+                                  tls_port=server.tls_port, both=certificate[2], more=more, loglevel=loglevel,
+                                  modules=server.modules)
 
 
 class Stanzad(Server):
@@ -297,8 +317,8 @@ network_backend = "epoll"
 network_settings = {{ tcp_backlog = 1024 }}
 authentication = "internal_hashed"
 storage = "internal"
-modules_enabled = {{ "roster", "saslauth", "tls", "disco", "private", "version", "time", "ping", "register" }}
-{s2s}
+modules_enabled = {{ "roster", "saslauth", "tls", "disco", "private", "version", "time", "ping", "register"{modules} }}
+{options}{s2s}
 VirtualHost "{domain}"
 """
 
@@ -321,7 +341,7 @@ class Prosody(Server):
         cert, key, _ = certificate
         self.write("prosody.cfg.lua", PROSODY_CFG.format(
             data=self.path("data"), folder=self.folder, host=HOST, port=self.port, tls_port=self.tls_port,
-            cert=cert, key=key, domain=self.domain,
+            cert=cert, key=key, domain=self.domain, modules=self.modules, options=self.options,
             authority=', cafile = "%s"' % self.federation.network.authority.crt if self.federation else "",
             s2s=self.federation.prosody() if self.federation else 'modules_disabled = { "s2s" }'))
 

@@ -18,8 +18,8 @@ def ratio(values):
     return "%.1f" % (values["ejabberd"] / values["stanzad"])
 
 
-def verdict(metric, values):
-    limit = rows.limit_of(metric, values)
+def verdict(outcome):
+    limit, values = outcome.limit, outcome.values
     if limit is None or values.get("stanzad") is None:
         return "-"
     if values["stanzad"] <= limit:
@@ -28,12 +28,12 @@ def verdict(metric, values):
 
 
 def lines(measured, servers):
-    """measured: (metric, {server: median}) pairs. Returns the aligned lines, heading first."""
+    """measured: rows.Outcome each. Returns the aligned lines, heading first."""
     cells = [["work", "unit", *servers, "ejabberd/stanzad", "at most", "that is", "met"]]
-    for metric, values in measured:
+    for outcome in measured:
+        metric, values = outcome.metric, outcome.values
         cells.append([metric.title, metric.unit, *(number(values.get(server)) for server in servers),
-                      ratio(values), rows.limit_words(metric), number(rows.limit_of(metric, values)),
-                      verdict(metric, values)])
+                      ratio(values), rows.limit_words(metric), number(outcome.limit), verdict(outcome)])
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
     text_columns = (0, 1, len(cells[0]) - 3)
     return ["  ".join(cell.ljust(width) if column in text_columns else cell.rjust(width)

@@ -7,6 +7,7 @@ usage: test_bench.py BUILD     (the directory that holds bench/xmppload and benc
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -14,20 +15,43 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 sys.dont_write_bytecode = True
 
+import modern
+import plan
 import rows
 import servers
 import table
+from pretender import Pretender
 
 BUILD = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else "build"
 
 
+def command(port, *arguments):
+    return [os.path.join(BUILD, "bench", "xmppload"), "--json", "--port", str(port), "--mech", "PLAIN",
+            "--seconds", "0.3", "--warmup", "0.1", *arguments]
+
+
 def load(relay, *arguments):
-    done = subprocess.run(
-        [os.path.join(BUILD, "bench", "xmppload"), "--json", "--port", str(relay.port), "--mech", "PLAIN",
-         "--pid", str(relay.process.pid), "--seconds", "0.3", "--warmup", "0.1", *arguments],
-        stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(command(relay.port, "--pid", str(relay.process.pid), *arguments),
+                          stdout=subprocess.PIPE, text=True)
     assert done.returncode == 0, "xmppload failed"
-    result = json.loads(done.stdout)
+    return checked(done.stdout)
+
+
+def load_of(server, *arguments):
+    """The same with a pretender."""
+    done = subprocess.run(command(server.port, *arguments), stdout=subprocess.PIPE, text=True)
+    assert done.returncode == 0, "xmppload failed"
+    return checked(done.stdout)
+
+
+def refused(server, *arguments):
+    done = subprocess.run(command(server.port, *arguments), capture_output=True, text=True)
+    assert done.returncode == 1, done
+    return done.stderr
+
+
+def checked(output):
+    result = json.loads(output)
     assert result["errors"] == 0 and result["lost"] == 0, result
     return result
 
@@ -65,15 +89,109 @@ def test_refused_mechanism_fails(relay):
     assert done.returncode == 1 and "does not offer SCRAM-SHA-1" in done.stderr, done
 
 
+def test_messages_are_done_when_delivered_and_acknowledged(_):
+    with Pretender() as server:
+        result = load_of(server, "--work", "chat", "--users", "4", "--window", "4", "--sm")
+        assert result["operations"] > 0 and result["acked_us"]["p50"] > 0, result
+        assert server.acks, "no <a/> for the server's <r/>"
+
+
+def test_a_whole_chat_counts_every_message(_):
+    with Pretender() as server:
+        result = load_of(server, "--work", "chat", "--users", "4", "--window", "2", "--sm", "--whole")
+        sent = sum(stream.handled for stream in server.streams.values())
+        # presence and the one message of the warm-up are not of them
+        assert result["operations"] == sent - 2 * 4, (result, sent)
+
+
+def test_open_asks_for_the_rest(_):
+    with Pretender() as server:
+        arguments = ("--work", "open", "--users", "4", "--rate", "100", "--sm", "--ask-every", "1000")
+        assert load_of(server, *arguments)["operations"] > 0
+
+
+def test_an_impossible_ack_fails(_):
+    with Pretender(lie=100) as server:
+        assert "impossible <a" in refused(server, "--work", "chat", "--users", "2", "--sm")
+
+
+def test_pages(_):
+    with Pretender() as server:
+        assert load_of(server, "--work", "page", "--users", "1")["operations"] > 0
+        assert "<before/>" in server.queries[0], server.queries[0]
+        load_of(server, "--work", "page", "--users", "1", "--after", "1000:10:3")
+        after = {query.partition("<after>")[2].partition("<")[0] for query in server.queries if "<after>" in query}
+        assert after == {"1000", "1010", "1020"}, after
+
+
+def test_a_short_page_fails(_):
+    with Pretender(page=49) as server:
+        assert "49 messages, then" in refused(server, "--work", "page", "--users", "1")
+
+
+def restarted(resumes):
+    """What the generator says of ten phones whose server was started anew in their absence."""
+    with Pretender() as first:
+        process = subprocess.Popen(command(first.port, "--work", "resume", "--users", "10"),
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        with process:
+            assert process.stdout.readline() == "ready\n"
+            first.stop()
+            with Pretender(resumes=resumes, port=first.port) as second:
+                output, _ = process.communicate("%d\n" % os.getpid())
+                assert second.resumptions == 10, second.resumptions
+    return checked(output)
+
+
+def test_phones_resume(_):
+    result = restarted(True)
+    assert result["operations"] == result["resumed"] == 10, result
+
+
+def test_phones_that_cannot_resume_log_in(_):
+    result = restarted(False)
+    assert result["operations"] == 10 and result["resumed"] == 0, result
+
+
+def test_filled_archives(_):
+    """As many rows as asked for, with ids that are there."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = modern.Stanzad(folder, BUILD)
+        os.makedirs(server.path("data"))
+        with sqlite3.connect(server.database) as database:
+            database.execute("CREATE TABLE archive (username, server_host, timestamp, peer, bare_peer, xml, txt, kind, "
+                             "nick)")
+            server.fill(10)
+            server.fill(100)
+            server.fill(50)
+            first, step, count = map(int, modern.middle(100).split(":"))
+            found = database.execute("SELECT COUNT(*) FROM archive WHERE timestamp BETWEEN ? AND ?",
+                                     (first, first + (count - 1) * step)).fetchone()
+            assert found == (50,), found
+            assert database.execute("SELECT COUNT(DISTINCT timestamp) FROM archive").fetchone() == (100,)
+        assert "SCAN archive" in plan.explain(server.database, "SELECT 1 FROM archive WHERE peer = ?")
+
+
+def outcome(metric, values):
+    return rows.Outcome(metric, values, rows.limit_of(metric, values, {}))
+
+
 def test_limits(_):
     chat = rows.ROWS[0].metrics[0]
-    assert rows.limit_of(chat, {"ejabberd": 30, "relay": 1}) == 2
-    assert rows.limit_of(chat, {"ejabberd": 90, "relay": 1}) == 4
-    assert rows.limit_of(chat, {"ejabberd": 30}) is None
-    assert table.verdict(chat, {"stanzad": 2, "ejabberd": 30, "relay": 1}) == "yes"
-    assert table.verdict(chat, {"stanzad": 2.1, "ejabberd": 30, "relay": 1}) == "NO"
-    assert table.verdict(chat, {"stanzad": 2.1, "ejabberd": 15, "relay": 1.5}) == table.FLOOR
-    assert table.verdict(chat, {"ejabberd": 30, "relay": 1}) == "-"
+    assert rows.limit_of(chat, {"ejabberd": 30, "relay": 1}, {}) == 2
+    assert rows.limit_of(chat, {"ejabberd": 90, "relay": 1}, {}) == 4
+    assert rows.limit_of(chat, {"ejabberd": 30}, {}) is None
+    assert table.verdict(outcome(chat, {"stanzad": 2, "ejabberd": 30, "relay": 1})) == "yes"
+    assert table.verdict(outcome(chat, {"stanzad": 2.1, "ejabberd": 30, "relay": 1})) == "NO"
+    assert table.verdict(outcome(chat, {"stanzad": 2.1, "ejabberd": 15, "relay": 1.5})) == table.FLOOR
+    assert table.verdict(outcome(chat, {"ejabberd": 30, "relay": 1})) == "-"
+
+
+def test_limits_of_its_own(_):
+    archived = next(row for row in rows.ROWS if row.key == "chat-archive").metrics[0]
+    assert rows.limit_of(archived, {"ejabberd": 1500}, {"chat200": 2}) == 6
+    assert rows.limit_of(archived, {"ejabberd": 200}, {"chat200": 2}) == 4
+    assert rows.limit_of(archived, {"ejabberd": 1500}, {}) is None
 
 
 def main():

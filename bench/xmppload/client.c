@@ -134,6 +134,24 @@ static long read_some(struct client *client, char *bytes, size_t size)
 	}
 }
 
+static void stanza_take(struct client *client, const struct frame *frame)
+{
+	struct load *load = client->load;
+	char type[16] = "";
+
+	if (sm_take(client, frame))
+		return;
+	if (frame_is(frame, "message")) {
+		load->on_message(client, frame);
+	} else if (frame_is(frame, "iq")) {
+		frame_attribute(frame, "type", type, sizeof(type));
+		if (strcmp(type, "result") == 0 || strcmp(type, "error") == 0)
+			load->on_answer(client, frame);
+		else
+			negotiate_answer(client, frame);
+	}
+}
+
 static void frame_take(struct client *client, const struct frame *frame)
 {
 	struct load *load = client->load;
@@ -144,10 +162,8 @@ static void frame_take(struct client *client, const struct frame *frame)
 		load_client_closed(load, client);
 	else if (frame_is(frame, "stream:error"))
 		client_fail(client, "%.*s", (int)frame->size, frame->bytes);
-	else if (client->state == CLIENT_READY && frame_is(frame, "message"))
-		load->on_message(client, frame);
-	else if (client->state == CLIENT_READY && frame_is(frame, "iq"))
-		negotiate_answer(client, frame);
+	else if (client->state == CLIENT_READY)
+		stanza_take(client, frame);
 }
 
 /* Handles all whole frames; returns how many bytes that took. Stops when a frame closes or replaces the
@@ -227,7 +243,7 @@ void client_event(struct client *client, uint32_t events)
 		readable(client);
 }
 
-static void mark_dirty(struct client *client)
+void client_mark(struct client *client)
 {
 	if (!client->dirty) {
 		client->dirty = true;
@@ -238,7 +254,7 @@ static void mark_dirty(struct client *client)
 void client_send(struct client *client, const void *bytes, size_t size)
 {
 	buffer_append(&client->out, bytes, size);
-	mark_dirty(client);
+	client_mark(client);
 }
 
 void client_sendf(struct client *client, const char *format, ...)
@@ -290,6 +306,7 @@ void client_flush(struct client *client)
 void client_leave(struct client *client)
 {
 	client->state = CLIENT_LEAVING;
+	sm_fini(&client->sm);
 	client_send(client, "</stream:stream>", 16);
 }
 

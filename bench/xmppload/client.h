@@ -8,6 +8,7 @@
 #include "buffer.h"
 #include "frame.h"
 #include "scram.h"
+#include "sm.h"
 
 struct load;
 
@@ -28,6 +29,8 @@ enum client_step {
 	STEP_SUCCESS,
 	STEP_BIND,
 	STEP_SESSION,
+	STEP_ENABLE,
+	STEP_RESUME,
 };
 
 /* One XMPP client: a socket, perhaps TLS on it, and where its stream has got to. */
@@ -47,10 +50,17 @@ struct client {
 	struct buffer in;
 	struct buffer out;
 	struct scram scram;
+	struct sm sm; /* survives the connection */
 	uint64_t started_ns;
 	char jid[128]; /* full JID as the server bound it */
 	char resource[24];
-	unsigned unsent; /* chat: free slots of the window */
+	/* chat with stream management: of the messages that this client has sent */
+	uint64_t delivered;
+	uint64_t acknowledged;
+	uint64_t done; /* both */
+	/* page: of the page that it waits for */
+	uint64_t asked_ns;
+	unsigned messages;
 };
 
 /* Starts to connect and log in the slot's user. Reports to the load when it is ready or has failed. */
@@ -68,6 +78,9 @@ void client_tls_start(struct client *client);
 /* Queues bytes; they leave with the load's next flush. */
 void client_send(struct client *client, const void *bytes, size_t size);
 void client_sendf(struct client *client, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Has the client looked after by the next flush, even if it has nothing to write. */
+void client_mark(struct client *client);
 
 /* Writes what is queued, as far as the socket takes it. */
 void client_flush(struct client *client);

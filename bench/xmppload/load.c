@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -32,6 +33,12 @@ static void no_message(struct client *client, const struct frame *frame)
 {
 	(void)client;
 	(void)frame;
+}
+
+static void no_ack(struct client *client, uint64_t due_ns)
+{
+	(void)client;
+	(void)due_ns;
 }
 
 static SSL_CTX *tls_new(void)
@@ -72,13 +79,19 @@ void load_init(struct load *load, const struct options *options, unsigned n_clie
 	    .dirty = calloc(n_clients, sizeof(struct client *)),
 	    .on_ready = nothing,
 	    .on_message = no_message,
+	    .on_answer = no_message,
+	    .on_acked = no_ack,
+	    .on_flush = nothing,
+	    .n_pids = options->n_pids,
 	};
 	if (load->epoll < 0 || !load->clients || !load->dirty)
 		abort();
+	memcpy(load->pids, options->pids, sizeof(load->pids));
 	for (unsigned i = 0; i < n_clients; i++) {
 		struct client *client = &load->clients[i];
 		client->load = load;
-		client->index = client->user = i;
+		client->index = i;
+		client->user = options->first + i;
 		client->fd = -1;
 		snprintf(client->resource, sizeof(client->resource), "bench");
 	}
@@ -90,6 +103,7 @@ void load_fini(struct load *load)
 		client_close(&load->clients[i]);
 		buffer_fini(&load->clients[i].in);
 		buffer_fini(&load->clients[i].out);
+		sm_fini(&load->clients[i].sm);
 	}
 	free(load->clients);
 	free(load->dirty);
@@ -100,6 +114,7 @@ void load_fini(struct load *load)
 static void flush(struct load *load)
 {
 	for (size_t i = 0; i < load->n_dirty; i++) {
+		load->on_flush(load->dirty[i]);
 		load->dirty[i]->dirty = false;
 		client_flush(load->dirty[i]);
 	}
@@ -154,22 +169,19 @@ void load_leave(struct load *load)
 
 void load_measure_begin(struct load *load)
 {
-	const struct options *options = load->options;
-
 	load->result = (struct result){0};
-	proc_cpu_read(options->pids, options->n_pids, &load->cpu);
+	proc_cpu_read(load->pids, load->n_pids, &load->cpu);
 	load->begun_ns = load_now();
 	load->measuring = true;
 }
 
 void load_measure_end(struct load *load)
 {
-	const struct options *options = load->options;
 	struct proc_cpu cpu;
 
 	load->measuring = false;
 	load->result.seconds = (double)(load_now() - load->begun_ns) / 1e9;
-	proc_cpu_read(options->pids, options->n_pids, &cpu);
+	proc_cpu_read(load->pids, load->n_pids, &cpu);
 	load->result.cpu_ns = proc_cpu_between(&load->cpu, &cpu);
 	load->result.processes = cpu.processes;
 }

@@ -12,13 +12,15 @@
 
 /* What one run measured. */
 struct result {
-	uint64_t operations; /* log-ins or delivered messages within the measured time */
+	uint64_t operations; /* log-ins, pages, or messages delivered (and acknowledged), while measured */
 	uint64_t errors;
-	uint64_t lost; /* messages sent but not delivered within a grace time after the end */
+	uint64_t lost; /* messages sent but not delivered (and acknowledged) within a grace time after the end */
 	double seconds;
 	uint64_t cpu_ns;
 	unsigned processes;
 	struct histogram latency; /* nanoseconds */
+	struct histogram acked;	  /* the same until the server acknowledged */
+	unsigned resumed;	  /* resume: streams that went on */
 	unsigned sessions;        /* idle: held between the two readings of memory */
 	uint64_t pss_before;
 	uint64_t pss_after;
@@ -26,7 +28,7 @@ struct result {
 
 /*
  * All clients and the one loop that drives them. A work (work.h) is straight code that calls load_step() and
- * load_login(), and is told of events through the three functions; those may start, leave or send.
+ * load_login(), and is told of events through the functions; those may start, leave or send.
  */
 struct load {
 	const struct options *options;
@@ -39,6 +41,11 @@ struct load {
 	size_t n_dirty;
 	void (*on_ready)(struct client *client);
 	void (*on_message)(struct client *client, const struct frame *frame);
+	void (*on_answer)(struct client *client, const struct frame *frame); /* an iq of type result or error */
+	void (*on_acked)(struct client *client, uint64_t due_ns);	     /* see sm.h */
+	void (*on_flush)(struct client *client);			     /* before what is queued leaves */
+	pid_t pids[OPTIONS_PIDS_MAX]; /* whose CPU time and memory count */
+	unsigned n_pids;
 	bool measuring;
 	bool failed; /* a client could not log in or was thrown out */
 	struct proc_cpu cpu;

@@ -25,6 +25,10 @@ static int work_run(struct load *load)
 		return work_chat(load);
 	case WORK_OPEN:
 		return work_open(load);
+	case WORK_PAGE:
+		return work_page(load);
+	case WORK_RESUME:
+		return work_resume(load);
 	}
 	return -1;
 }

@@ -66,19 +66,48 @@ static void authenticate(struct client *client, const struct frame *features)
 		auth_scram(client);
 }
 
-static void bind(struct client *client, const struct frame *features)
+static bool wants_session(const struct frame *features)
 {
 	const char *end = features->bytes + features->size;
 	const char *session = memmem(features->bytes, features->size, "<session", 8);
 	const char *close = session ? memmem(session, (size_t)(end - session), "</session>", 10) : NULL;
 
 	/* RFC 3921 servers want a session; later ones call it optional */
-	client->session_wanted =
-	    session && !(close && memmem(session, (size_t)(close - session), "<optional", 9));
+	return session && !(close && memmem(session, (size_t)(close - session), "<optional", 9));
+}
+
+static void bind(struct client *client)
+{
 	client_sendf(client,
 	    "<iq type='set' id='bind'><bind xmlns='" NS_BIND "'><resource>%s</resource></bind></iq>",
 	    client->resource);
 	client->step = STEP_BIND;
+}
+
+/* After all that RFC 6120 wants. */
+static void bound(struct client *client)
+{
+	if (!client->load->options->sm) {
+		load_client_ready(client->load, client);
+		return;
+	}
+	sm_enable(client);
+	client->step = STEP_ENABLE;
+}
+
+static void on_authenticated(struct client *client, const struct frame *features)
+{
+	if (client->load->options->sm && !frame_has(features, "urn:xmpp:sm:3")) {
+		client_fail(client, "the server does not offer stream management");
+		return;
+	}
+	client->session_wanted = wants_session(features);
+	if (client->sm.id[0]) {
+		sm_resume(client);
+		client->step = STEP_RESUME;
+	} else {
+		bind(client);
+	}
 }
 
 static void on_features(struct client *client, const struct frame *frame)
@@ -90,7 +119,7 @@ static void on_features(struct client *client, const struct frame *frame)
 	if (!frame_is(frame, "stream:features")) {
 		refuse(client, "features", frame);
 	} else if (client->authenticated) {
-		bind(client, frame);
+		on_authenticated(client, frame);
 	} else if (options->tls == TLS_STARTTLS && !client->tls_active) {
 		client_sendf(client, "<starttls xmlns='" NS_TLS "'/>");
 		client->step = STEP_PROCEED;
@@ -143,11 +172,23 @@ static void on_bind(struct client *client, const struct frame *frame)
 	memcpy(client->jid, jid, size);
 	client->jid[size] = '\0';
 	if (!client->session_wanted) {
-		load_client_ready(client->load, client);
+		bound(client);
 		return;
 	}
 	client_sendf(client, "<iq type='set' id='session'><session xmlns='" NS_SESSION "'/></iq>");
 	client->step = STEP_SESSION;
+}
+
+static void on_resume(struct client *client, const struct frame *frame)
+{
+	if (sm_resumed(client, frame)) {
+		load_client_ready(client->load, client);
+	} else if (frame_is(frame, "failed")) {
+		sm_fini(&client->sm);
+		bind(client);
+	} else {
+		refuse(client, "resumption", frame);
+	}
 }
 
 void negotiate_frame(struct client *client, const struct frame *frame)
@@ -173,9 +214,18 @@ void negotiate_frame(struct client *client, const struct frame *frame)
 		break;
 	case STEP_SESSION:
 		if (frame_has(frame, "result"))
-			load_client_ready(client->load, client);
+			bound(client);
 		else
 			refuse(client, "session", frame);
+		break;
+	case STEP_ENABLE:
+		if (sm_enabled(client, frame))
+			load_client_ready(client->load, client);
+		else
+			refuse(client, "stream management", frame);
+		break;
+	case STEP_RESUME:
+		on_resume(client, frame);
 		break;
 	}
 }
@@ -193,4 +243,5 @@ void negotiate_answer(struct client *client, const struct frame *frame)
 		client_sendf(client, "<iq type='result' id='%s' to='%s'/>", id, from);
 	else
 		client_sendf(client, "<iq type='result' id='%s'/>", id);
+	sm_sent(client, 0);
 }

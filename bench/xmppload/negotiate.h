@@ -6,7 +6,8 @@
 /*
  * The client's way from a connected socket to a bound resource: stream header, features, STARTTLS where the
  * run asks for it, SASL, restart, resource binding (RFC 6120) and the legacy session where a server insists
- * on it. Each answer of the server moves client->step; the end is load_client_ready() or client_fail().
+ * on it; with stream management its enabling, or a resumption in place of the binding. Each answer of the
+ * server moves client->step; the end is load_client_ready() or client_fail().
  */
 
 /* Opens the stream. */

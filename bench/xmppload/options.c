@@ -2,22 +2,24 @@
 #include "options.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const work_names[] = {"login", "idle", "chat", "open", NULL};
+static const char *const work_names[] = {"login", "idle", "chat", "open", "page", "resume", NULL};
 static const char *const tls_names[] = {"none", "direct", "starttls", NULL};
 static const char *const mechanism_names[] = {"SCRAM-SHA-1", "PLAIN", NULL};
 
 static const char help[] =
-    "usage: xmppload --work login|idle|chat|open [options]\n"
+    "usage: xmppload --work login|idle|chat|open|page|resume [options]\n"
     "  --host ADDRESS       numeric address of the server (127.0.0.1)\n"
     "  --port N             its port (5222)\n"
     "  --domain NAME        the XMPP domain (localhost)\n"
     "  --peer-port N        a second server: of each pair of users one is there; chat, open\n"
     "  --peer-domain NAME   and its XMPP domain\n"
     "  --users N            how many users take part (100)\n"
+    "  --first N            the number of the first of them (0)\n"
     "  --user-prefix TEXT   they are called TEXT0, TEXT1, ... (u)\n"
     "  --password TEXT      their password (secret)\n"
     "  --mech NAME          SCRAM-SHA-1 or PLAIN (SCRAM-SHA-1)\n"
@@ -28,9 +30,16 @@ static const char help[] =
     "  --body BYTES         size of the message body (100)\n"
     "  --rate N             open: messages a second, all clients together (1000)\n"
     "  --burst N            open: that many of them at a time, so more rarely (1)\n"
+    "  --sm                 chat, open: with stream management; done is what was delivered and acknowledged\n"
+    "  --ask-every N        and ask for an <a/> after so many messages at the latest (8)\n"
+    "  --whole              chat: measure until the last is done; the warm-up is one message of each client\n"
+    "  --page N             page: messages of a page of the archive (50)\n"
+    "  --after ID:STEP:N    and each page after one of the ids ID, ID+STEP, ... (N of them); else the last page\n"
     "  --seconds S          how long to measure; idle: how long to hold (5)\n"
     "  --warmup S           how long to work before that (2)\n"
-    "  --json               print one JSON object\n";
+    "  --json               print one JSON object\n"
+    "resume: all log in; then it prints \"ready\", waits for a line with the process of a server that was started\n"
+    "again, and measures until all are back, their streams resumed or, where the server refuses, made anew.\n";
 
 enum option_id {
 	OPTION_HOST = 1,
@@ -52,6 +61,12 @@ enum option_id {
 	OPTION_SECONDS,
 	OPTION_WARMUP,
 	OPTION_JSON,
+	OPTION_FIRST,
+	OPTION_SM,
+	OPTION_ASK_EVERY,
+	OPTION_WHOLE,
+	OPTION_PAGE,
+	OPTION_AFTER,
 	OPTION_WORK,
 	OPTION_HELP,
 };
@@ -76,6 +91,12 @@ static const struct option table[] = {
     {"seconds", required_argument, NULL, OPTION_SECONDS},
     {"warmup", required_argument, NULL, OPTION_WARMUP},
     {"json", no_argument, NULL, OPTION_JSON},
+    {"first", required_argument, NULL, OPTION_FIRST},
+    {"sm", no_argument, NULL, OPTION_SM},
+    {"ask-every", required_argument, NULL, OPTION_ASK_EVERY},
+    {"whole", no_argument, NULL, OPTION_WHOLE},
+    {"page", required_argument, NULL, OPTION_PAGE},
+    {"after", required_argument, NULL, OPTION_AFTER},
     {"work", required_argument, NULL, OPTION_WORK},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
@@ -130,6 +151,19 @@ static bool read_text(const char *text, const char **value_r)
 	return *text != '\0';
 }
 
+static bool read_id_range(const char *text, struct id_range *range_r)
+{
+	struct id_range range;
+	int end = 0;
+
+	if (sscanf(text, "%" SCNu64 ":%" SCNu64 ":%" SCNu64 "%n", &range.first, &range.step, &range.count,
+		&end) != 3 ||
+	    text[end] || !range.count)
+		return false;
+	*range_r = range;
+	return true;
+}
+
 static bool option_set(struct options *o, enum option_id id, const char *value)
 {
 	unsigned word = 0;
@@ -180,6 +214,18 @@ static bool option_set(struct options *o, enum option_id id, const char *value)
 		return read_real(value, 0.1, &o->seconds);
 	case OPTION_WARMUP:
 		return read_real(value, 0, &o->warmup);
+	case OPTION_FIRST:
+		return read_number(value, 0, 1000000, &o->first);
+	case OPTION_SM:
+		return o->sm = true;
+	case OPTION_WHOLE:
+		return o->whole = true;
+	case OPTION_ASK_EVERY:
+		return read_number(value, 1, 1000000, &o->ask_every);
+	case OPTION_PAGE:
+		return read_number(value, 1, 250, &o->page);
+	case OPTION_AFTER:
+		return read_id_range(value, &o->after);
 	case OPTION_JSON:
 		return o->json = true;
 	case OPTION_HELP:
@@ -202,6 +248,8 @@ int options_read(int argc, char **argv, struct options *options_r)
 	    .body = 100,
 	    .rate = 1000,
 	    .burst = 1,
+	    .ask_every = 8,
+	    .page = 50,
 	    .seconds = 5,
 	    .warmup = 2,
 	};
@@ -232,6 +280,7 @@ int options_read(int argc, char **argv, struct options *options_r)
 		fputs("xmppload: --peer-port and --peer-domain belong together\n", stderr);
 		return -1;
 	}
+	o.sm = o.sm || o.work == WORK_RESUME;
 	*options_r = o;
 	return 0;
 }

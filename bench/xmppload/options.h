@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 enum work_kind {
@@ -9,6 +10,8 @@ enum work_kind {
 	WORK_IDLE,
 	WORK_CHAT,
 	WORK_OPEN,
+	WORK_PAGE,
+	WORK_RESUME,
 };
 
 enum tls_mode {
@@ -26,6 +29,13 @@ enum {
 	OPTIONS_PIDS_MAX = 16,
 };
 
+/* Ids of archived messages: first, first + step, ..., of which there are count. */
+struct id_range {
+	uint64_t first;
+	uint64_t step;
+	uint64_t count;
+};
+
 /* What one run does; the strings are borrowed from argv. */
 struct options {
 	const char *host; /* numeric address */
@@ -36,6 +46,7 @@ struct options {
 	const char *user_prefix; /* user n is called prefix followed by n */
 	const char *password;    /* the same for all users */
 	unsigned users;
+	unsigned first;	      /* number of the first of them */
 	unsigned concurrency; /* log-ins under way at a time */
 	enum sasl_mechanism mechanism;
 	enum tls_mode tls;
@@ -44,6 +55,11 @@ struct options {
 	unsigned body;   /* bytes */
 	double rate;     /* messages per second of all clients together, open loop */
 	unsigned burst;  /* open: messages that fall due at the same moment */
+	bool sm;         /* stream management on every stream */
+	bool whole;   /* chat: measure from the first message to the last */
+	unsigned ask_every; /* stanzas between two <r/> at most */
+	unsigned page;	    /* messages of a page */
+	struct id_range after; /* page: after one of these; count 0: the last page */
 	double seconds;  /* measured; for idle: how long the sessions are held before memory is read */
 	double warmup;   /* seconds before that, not counted */
 	pid_t pids[OPTIONS_PIDS_MAX];

@@ -6,9 +6,9 @@
 
 #include "load.h"
 
-static double latency_us(const struct result *result, double share)
+static double quantile_us(const struct histogram *histogram, double share)
 {
-	return (double)histogram_quantile(&result->latency, share) / 1e3;
+	return (double)histogram_quantile(histogram, share) / 1e3;
 }
 
 static double cpu_per_operation(const struct result *result)
@@ -20,6 +20,20 @@ static double bytes_per_session(const struct result *result)
 {
 	return result->sessions ? ((double)result->pss_after - (double)result->pss_before) / result->sessions
 				: 0;
+}
+
+static void print_json_times(const char *name, const struct histogram *histogram)
+{
+	printf("\"%s\": {\"p50\": %.1f, \"p90\": %.1f, \"p99\": %.1f, \"p999\": %.1f, \"max\": %.1f}, ", name,
+	    quantile_us(histogram, 0.5), quantile_us(histogram, 0.9), quantile_us(histogram, 0.99),
+	    quantile_us(histogram, 0.999), (double)histogram->max / 1e3);
+}
+
+static void print_text_times(const char *name, const struct histogram *histogram)
+{
+	printf("%-20s p50 %.0f  p90 %.0f  p99 %.0f  p99.9 %.0f  max %.0f\n", name,
+	    quantile_us(histogram, 0.5), quantile_us(histogram, 0.9), quantile_us(histogram, 0.99),
+	    quantile_us(histogram, 0.999), (double)histogram->max / 1e3);
 }
 
 static void print_json(const struct options *options, const struct result *result)
@@ -34,10 +48,9 @@ static void print_json(const struct options *options, const struct result *resul
 	       "\"cpu_seconds\": %.6f, \"cpu_us_per_operation\": %.3f, ",
 	    result->seconds, result->operations, result->errors, result->lost, result->processes,
 	    (double)result->cpu_ns / 1e9, cpu_per_operation(result));
-	printf(
-	    "\"latency_us\": {\"p50\": %.1f, \"p90\": %.1f, \"p99\": %.1f, \"p999\": %.1f, \"max\": %.1f}, ",
-	    latency_us(result, 0.5), latency_us(result, 0.9), latency_us(result, 0.99),
-	    latency_us(result, 0.999), (double)result->latency.max / 1e3);
+	print_json_times("latency_us", &result->latency);
+	print_json_times("acked_us", &result->acked);
+	printf("\"sm\": %s, \"resumed\": %u, ", options->sm ? "true" : "false", result->resumed);
 	printf("\"sessions\": %u, \"pss_before\": %" PRIu64 ", \"pss_after\": %" PRIu64
 	       ", \"bytes_per_session\": %.1f}\n",
 	    result->sessions, result->pss_before, result->pss_after, bytes_per_session(result));
@@ -59,9 +72,11 @@ static void print_text(const struct options *options, const struct result *resul
 	    (double)result->operations / result->seconds);
 	printf("server CPU           %.2f us per operation (%u processes, %.2f s)\n",
 	    cpu_per_operation(result), result->processes, (double)result->cpu_ns / 1e9);
-	printf("latency us           p50 %.0f  p90 %.0f  p99 %.0f  p99.9 %.0f  max %.0f\n",
-	    latency_us(result, 0.5), latency_us(result, 0.9), latency_us(result, 0.99),
-	    latency_us(result, 0.999), (double)result->latency.max / 1e3);
+	print_text_times("latency us", &result->latency);
+	if (result->acked.total)
+		print_text_times("acknowledged us", &result->acked);
+	if (options->work == WORK_RESUME)
+		printf("resumed              %u of %u\n", result->resumed, options->users);
 	printf("errors               %" PRIu64 ", lost %" PRIu64 "\n", result->errors, result->lost);
 }
 

@@ -19,8 +19,23 @@ int work_idle(struct load *load);
 
 /*
  * Users, with initial presence, write to their partner's full JID: closed loop (a window per client) or open
- * loop (a fixed schedule, whatever the server does). An operation is one delivered message. Latency counts
- * from when the message was queued, in the open loop from when the schedule wanted it.
+ * loop (a fixed schedule, whatever the server does). An operation is one delivered message; with stream
+ * management one that its sender has an <a/> for, too. Latency counts from when the message was queued, in the
+ * open loop from when the schedule wanted it.
  */
 int work_chat(struct load *load);
 int work_open(struct load *load);
+
+/*
+ * Users fetch pages of their archives (XEP-0313, RSM), one at a time each; an operation is one page, all of
+ * its messages there. A page that has fewer is an error.
+ */
+int work_page(struct load *load);
+
+/*
+ * Users log in with stream management and initial presence. When all are there it prints "ready" on stdout and
+ * waits for a line on stdin with the process of a server that was just started in place of the first. From
+ * then on it measures, until all users are back: with their streams resumed (result.resumed), or with new ones
+ * where the server refuses. Latency counts from that line too; no user tries before the server listens.
+ */
+int work_resume(struct load *load);

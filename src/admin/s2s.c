@@ -53,7 +53,7 @@ static void add_waiting(void *arg, const struct s2s_link_about *about)
 	    .since_ms = about->since_ms,
 	    .queued = about->queued,
 	};
-	if (about->state == S2S_LINK_OPENING)
+	if (about->state == S2S_LINK_OPENING || about->state == S2S_LINK_HELD)
 		add_row(arg, &row);
 }
 

@@ -193,6 +193,7 @@ const struct registered known_modules[] = {
     ROW(mod_avatar),
     ROW(mod_block_strangers),
     BARE("mod_blocking"),
+    BARE("mod_client_access"),
     ROW(mod_bosh),
     ROW(mod_caps),
     BARE("mod_carboncopy"),

@@ -382,6 +382,8 @@ const struct option conf_toplevel_options[] = {
 	"Check signatures of DNS answers. `optional`: a signed zone whose signatures do not arrive counts as "
 	"unsigned; `required`: it cannot be reached.",
 	"false|optional|required", .flags = OPTION_GLOBAL},
+    {"s2s_resume_timeout", OPTION_DURATION, "300 s",
+	"How long a broken stream of another server can be resumed (XEP-0198); 0: never."},
     {"workers", OPTION_INT, "0", "Threads that serve connections; 0: one per core.", NULL, 0, 256,
 	OPTION_GLOBAL | OPTION_RESTART},
     {0},

@@ -1,57 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "route/s2s.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/list.h"
-#include "base/map.h"
 #include "base/mem.h"
 #include "base/rand.h"
 #include "conf/access.h"
-#include "loop/timer.h"
+#include "loop/receipt.h"
+#include "loop/worker.h"
 #include "route/host_private.h"
 #include "route/router.h"
+#include "route/s2s_private.h"
 #include "route/session.h"
-#include "stanzad/log.h"
 
 #define QUEUE_MAX 1000     /* stanzas that wait for a stream */
 #define QUEUE_SLOW 500     /* above it their senders are slowed down */
 #define OPENING_MAX 256    /* streams that one worker opens at a time */
 #define ITEM_WAIT_MS 60000 /* how long a stanza may wait for a stream */
-#define REST_FIRST_MS 1000 /* after the first failure; doubled each time up to s2s_max_retry_delay */
-#define TEXT_SIZE 200
 
-struct s2s_link {
-	enum s2s_link_state state;
-	struct str local, remote; /* in key */
-	struct s2s_queue queue;
-	const struct s2s_stream_ops *ops; /* S2S_LINK_OPEN */
-	void *stream;
-	void *opening; /* S2S_LINK_OPENING: the opener's */
-	bool full;     /* the stream takes nothing for now */
-	uint64_t since_ms, rest_ms;
-	struct timer timer; /* the first item expires; the rest is over */
-	enum stanza_condition condition;
-	char text[TEXT_SIZE]; /* why the last attempt failed */
-	char key[];           /* "local remote" */
-};
-
-/* One for each worker. */
-static struct manager {
-	struct map links;
-	unsigned opening;
-} managers[256];
-
-static const struct s2s_opener *opener;
-
-static struct manager *manager(void)
-{
-	return &managers[worker_index(worker_self())];
-}
-
-/* --- queues --------------------------------------------------------------------------------------------- */
+/* --- one stanza ----------------------------------------------------------------------------------------- */
 
 static struct s2s_item *item_new(const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
@@ -65,208 +33,10 @@ static struct s2s_item *item_new(const struct jid *from, const struct jid *to, s
 	return item;
 }
 
-void s2s_item_free(struct s2s_item *item)
-{
-	receipt_drop(&item->receipt);
-	stanza_unref(&item->stanza);
-	free(item);
-}
-
-void s2s_queue_add(struct s2s_queue *queue, struct s2s_item *item)
-{
-	item->next = NULL;
-	if (queue->last)
-		queue->last->next = item;
-	else
-		queue->first = item;
-	queue->last = item;
-	queue->count++;
-}
-
-struct s2s_item *s2s_queue_take(struct s2s_queue *queue)
-{
-	struct s2s_item *item = queue->first;
-	if (!item)
-		return NULL;
-	queue->first = item->next;
-	if (!queue->first)
-		queue->last = NULL;
-	queue->count--;
-	return item;
-}
-
-/* Puts 'first' in front of queue. */
-static void queue_join(struct s2s_queue *queue, struct s2s_queue *first)
-{
-	if (!first->count)
-		return;
-	first->last->next = queue->first;
-	if (!queue->count)
-		queue->last = first->last;
-	queue->first = first->first;
-	queue->count += first->count;
-	*first = (struct s2s_queue){0};
-}
-
-static void bounce(const struct jid *from, const struct jid *to, struct stanza *stanza,
-    enum stanza_condition condition, const char *text)
-{
-	struct stanza_error error = {.condition = condition, .text = text};
-	route_error(from, to, stanza, &error);
-}
-
-static void queue_bounce(struct s2s_queue *queue, enum stanza_condition condition, const char *text)
-{
-	/* What the errors cause may queue again. */
-	struct s2s_queue all = *queue;
-	struct s2s_item *item;
-	*queue = (struct s2s_queue){0};
-	while ((item = s2s_queue_take(&all))) {
-		struct receipt *before;
-		receipt_enter(item->receipt, &before);
-		item->receipt = NULL;
-		bounce(&item->from, &item->to, item->stanza, condition, text);
-		s2s_item_free(item);
-		receipt_leave(before);
-	}
-}
-
-/* --- links ---------------------------------------------------------------------------------------------- */
-
-static size_t pair_key(char *key, struct str local, struct str remote)
-{
-	memcpy(key, local.ptr, local.len);
-	key[local.len] = ' ';
-	memcpy(key + local.len + 1, remote.ptr, remote.len);
-	return local.len + 1 + remote.len;
-}
-
-static struct s2s_link *link_find(struct str local, struct str remote)
-{
-	char key[2 * JID_PART_MAX + 1];
-	return map_get(&manager()->links, (struct str){key, pair_key(key, local, remote)});
-}
-
-static struct str link_key(const struct s2s_link *link)
-{
-	return (struct str){link->key, link->local.len + 1 + link->remote.len};
-}
-
-static struct s2s_link *link_new(struct str local, struct str remote)
-{
-	struct s2s_link *link = mem_zalloc(sizeof(*link) + local.len + 1 + remote.len);
-	pair_key(link->key, local, remote);
-	link->local = (struct str){link->key, local.len};
-	link->remote = (struct str){link->key + local.len + 1, remote.len};
-	map_put(&manager()->links, link_key(link), link);
-	return link;
-}
-
-static void link_free(struct s2s_link *link)
-{
-	struct s2s_item *item;
-	timer_stop(&link->timer);
-	while ((item = s2s_queue_take(&link->queue)))
-		s2s_item_free(item);
-	map_remove(&manager()->links, link_key(link));
-	free(link);
-}
-
-static void set_state(struct s2s_link *link, enum s2s_link_state state)
-{
-	manager()->opening -= link->state == S2S_LINK_OPENING;
-	manager()->opening += state == S2S_LINK_OPENING;
-	link->state = state;
-	link->since_ms = clock_mono_ms();
-}
-
-/* --- opening -------------------------------------------------------------------------------------------- */
-
-static void on_expiry(struct timer *timer);
-
-static void watch_expiry(struct s2s_link *link)
-{
-	uint64_t now = clock_mono_ms();
-	if (!link->queue.first)
-		timer_stop(&link->timer);
-	else
-		timer_start(&link->timer,
-		    link->queue.first->expires_ms > now ? link->queue.first->expires_ms - now : 0, on_expiry);
-}
-
-static void on_expiry(struct timer *timer)
-{
-	struct s2s_link *link = list_entry(timer, struct s2s_link, timer);
-	struct s2s_queue late = {0};
-	uint64_t now = clock_mono_ms();
-	while (link->queue.first && link->queue.first->expires_ms <= now)
-		s2s_queue_add(&late, s2s_queue_take(&link->queue));
-	watch_expiry(link);
-	queue_bounce(&late, SE_remote_server_timeout, "no stream to that server could be opened in time");
-}
-
-static void link_open(struct s2s_link *link)
-{
-	set_state(link, S2S_LINK_OPENING);
-	watch_expiry(link);
-	void *opening = opener->open(link);
-	if (link->state == S2S_LINK_OPENING)
-		link->opening = opening;
-}
-
-static void on_rested(struct timer *timer)
-{
-	link_free(list_entry(timer, struct s2s_link, timer));
-}
-
-/* As long as it is there it remembers that and how the last attempts failed. */
-static void link_rest(struct s2s_link *link)
-{
-	uint64_t most = (uint64_t)conf_int(conf_current(), link->local, "s2s_max_retry_delay");
-	link->rest_ms = link->rest_ms ? link->rest_ms * 2 : REST_FIRST_MS;
-	if (link->rest_ms > most)
-		link->rest_ms = most;
-	set_state(link, S2S_LINK_RESTING);
-	/* Twice as long: when it is tried again and fails, it is the next failure, not the first. */
-	timer_start(&link->timer, 2 * link->rest_ms, on_rested);
-}
-
-/* Jittered, so that not everybody comes back to a server at the same moment. */
-static bool rested(const struct s2s_link *link)
-{
-	return clock_mono_ms() - link->since_ms >= link->rest_ms / 2 + rand_u64() % (link->rest_ms / 2 + 1);
-}
-
-struct str s2s_link_local(const struct s2s_link *link)
-{
-	return link->local;
-}
-
-struct str s2s_link_remote(const struct s2s_link *link)
-{
-	return link->remote;
-}
-
-/* --- sending -------------------------------------------------------------------------------------------- */
-
-static void link_flush(struct s2s_link *link)
-{
-	while (link->queue.first && !link->full) {
-		struct s2s_item *item = s2s_queue_take(&link->queue);
-		if (link->ops->send(link->stream, item))
-			continue;
-		struct s2s_queue one = {0};
-		s2s_queue_add(&one, item);
-		queue_join(&link->queue, &one);
-		link->full = true;
-	}
-	watch_expiry(link);
-}
-
 static void link_take(struct s2s_link *link, struct s2s_item *item)
 {
 	if (link->queue.count >= QUEUE_MAX) {
-		bounce(&item->from, &item->to, item->stanza, SE_resource_constraint,
+		s2s_bounce(&item->from, &item->to, item->stanza, SE_resource_constraint,
 		    "too much waits for that server already");
 		s2s_item_free(item);
 		return;
@@ -275,53 +45,15 @@ static void link_take(struct s2s_link *link, struct s2s_item *item)
 		session_slow_sender(&item->from, SESSION_SLOW_MS);
 	s2s_queue_add(&link->queue, item);
 	if (link->state == S2S_LINK_OPEN)
-		link_flush(link);
-	else if (link->state == S2S_LINK_OPENING && link->queue.count == 1)
-		watch_expiry(link);
+		s2s_link_flush(link);
+	else if (link->queue.count == 1 && (link->state == S2S_LINK_OPENING || link->state == S2S_LINK_HELD))
+		s2s_link_watch(link);
 }
 
-void s2s_link_opened(struct s2s_link *link, const struct s2s_stream_ops *ops, void *stream)
+/* Jittered, so that not everybody comes back to a server at the same moment. */
+static bool rested(const struct s2s_link *link)
 {
-	set_state(link, S2S_LINK_OPEN);
-	link->opening = NULL;
-	link->ops = ops;
-	link->stream = stream;
-	link->full = false;
-	link->rest_ms = 0;
-	LOG_INFO("s2s.open", LOG_STR("local", link->local), LOG_STR("remote", link->remote));
-	link_flush(link);
-}
-
-void s2s_link_failed(struct s2s_link *link, enum stanza_condition condition, const char *text)
-{
-	struct s2s_queue all = link->queue;
-	link->queue = (struct s2s_queue){0};
-	link->opening = NULL;
-	link->condition = condition;
-	snprintf(link->text, sizeof(link->text), "%s", text);
-	LOG_INFO("s2s.failed", LOG_STR("local", link->local), LOG_STR("remote", link->remote),
-	    LOG_CSTR("reason", link->text), LOG_INT("bounced", (int64_t)all.count));
-	link_rest(link);
-	queue_bounce(&all, condition, link->text);
-}
-
-void s2s_link_drained(struct s2s_link *link)
-{
-	link->full = false;
-	link_flush(link);
-}
-
-void s2s_link_ended(struct s2s_link *link, struct s2s_queue *unsent)
-{
-	link->ops = NULL;
-	link->stream = NULL;
-	queue_join(&link->queue, unsent);
-	if (link->queue.count && opener) {
-		link_open(link);
-		return;
-	}
-	set_state(link, S2S_LINK_RESTING);
-	link_free(link);
+	return clock_mono_ms() - link->since_ms >= link->rest_ms / 2 + rand_u64() % (link->rest_ms / 2 + 1);
 }
 
 /* --- arriving ------------------------------------------------------------------------------------------- */
@@ -339,7 +71,7 @@ static const char *refusal(const struct jid *from, struct str remote, enum stanz
 {
 	struct str local = jid_domain(from);
 	*condition_r = SE_remote_server_not_found;
-	if (!opener)
+	if (!s2s_opener)
 		return "this server does not talk to other servers";
 	if (!host_find(local) && !local_route_serves(local))
 		return "the sender's domain is not served here";
@@ -350,12 +82,12 @@ static const char *refusal(const struct jid *from, struct str remote, enum stanz
 static struct s2s_link *link_for(
     const struct jid *from, struct str remote, struct err *err, enum stanza_condition *condition_r)
 {
-	struct s2s_link *link = link_find(jid_domain(from), remote);
+	struct s2s_link *link = s2s_link_find(jid_domain(from), remote);
 	const char *text = refusal(from, remote, condition_r);
 	if (!text && link && link->state == S2S_LINK_RESTING && !rested(link)) {
 		*condition_r = link->condition;
 		text = link->text;
-	} else if (!text && manager()->opening >= OPENING_MAX && (!link || link->state == S2S_LINK_RESTING)) {
+	} else if (!text && s2s_manager()->opening >= OPENING_MAX && (!link || link->state == S2S_LINK_RESTING)) {
 		*condition_r = SE_resource_constraint;
 		text = "streams to too many servers are being opened";
 		session_slow_sender(from, SESSION_SLOW_MS);
@@ -364,7 +96,7 @@ static struct s2s_link *link_for(
 		err_set(err, "%s", text);
 		return NULL;
 	}
-	return link ? link : link_new(jid_domain(from), remote);
+	return link ? link : s2s_link_new(jid_domain(from), remote);
 }
 
 static void deliver_home(const struct jid *from, const struct jid *to, struct stanza *stanza)
@@ -373,12 +105,12 @@ static void deliver_home(const struct jid *from, const struct jid *to, struct st
 	struct err err;
 	struct s2s_link *link = link_for(from, jid_domain(to), &err, &condition);
 	if (!link) {
-		bounce(from, to, stanza, condition, err.text);
+		s2s_bounce(from, to, stanza, condition, err.text);
 		return;
 	}
 	link_take(link, item_new(from, to, stanza));
 	if (link->state == S2S_LINK_NEW || link->state == S2S_LINK_RESTING)
-		link_open(link);
+		s2s_link_open(link);
 }
 
 static void on_home(struct mail *mail)
@@ -394,7 +126,7 @@ static void on_home(struct mail *mail)
 struct worker *s2s_home(struct str local, struct str remote)
 {
 	char key[2 * JID_PART_MAX + 1];
-	return worker_home(map_hash((struct str){key, pair_key(key, local, remote)}));
+	return worker_home(map_hash((struct str){key, s2s_pair_key(key, local, remote)}));
 }
 
 static void explain(const struct jid *from, const struct jid *to)
@@ -426,9 +158,15 @@ void s2s_deliver(const struct jid *from, const struct jid *to, struct stanza *st
 
 /* --- from the side of streams --------------------------------------------------------------------------- */
 
-void s2s_set_opener(const struct s2s_opener *with)
+void s2s_set_opener(const struct s2s_opener *opener)
 {
-	opener = with;
+	s2s_opener = opener;
+}
+
+/* Both servers open one at the same time: if each took the other's and gave up its own, none would be left. */
+static bool is_ours_to_keep(const struct s2s_link *link)
+{
+	return link->state == S2S_LINK_OPENING && str_cmp(link->local, link->remote) < 0;
 }
 
 struct s2s_link *s2s_offer(
@@ -436,13 +174,13 @@ struct s2s_link *s2s_offer(
 {
 	if (s2s_home(local, remote) != worker_self())
 		return NULL;
-	struct s2s_link *link = link_find(local, remote);
-	if (link && link->state == S2S_LINK_OPEN)
+	struct s2s_link *link = s2s_link_find(local, remote);
+	if (link && (link->state == S2S_LINK_OPEN || link->remains || is_ours_to_keep(link)))
 		return NULL;
 	if (!link)
-		link = link_new(local, remote);
+		link = s2s_link_new(local, remote);
 	if (link->opening)
-		opener->cancel(link->opening);
+		s2s_opener->cancel(link->opening);
 	s2s_link_opened(link, ops, stream);
 	return link;
 }
@@ -451,45 +189,42 @@ void s2s_links_each(void (*each)(void *arg, const struct s2s_link_about *about),
 {
 	const struct s2s_link *link;
 	uint32_t position = 0;
-	while ((link = map_next(&manager()->links, &position, NULL))) {
+	while ((link = map_next(&s2s_manager()->links, &position, NULL))) {
+		size_t sent = link->remains ? link->remains->count(link->remains) : 0;
 		struct s2s_link_about about = {link->local, link->remote, link->state, link->ops,
-		    link->stream, link->queue.count, link->since_ms, link->text};
+		    link->stream, link->queue.count + sent, link->since_ms, link->text};
 		each(arg, &about);
 	}
 }
 
-unsigned s2s_links_close(struct str remote, const char *stream_condition, const char *text)
+/* Those to remote (empty: all); what is done with them may bring new ones. */
+static struct s2s_link **links_to(struct str remote, unsigned *count_r)
 {
-	struct map *links = &manager()->links;
+	struct map *links = &s2s_manager()->links;
 	struct s2s_link **list = mem_zalloc((links->count + 1) * sizeof(*list));
 	struct s2s_link *link;
-	unsigned count = 0, open = 0;
 	uint32_t position = 0;
+	*count_r = 0;
 	while ((link = map_next(links, &position, NULL)))
-		if (link->state != S2S_LINK_OPENING && (!remote.len || str_eq(link->remote, remote)))
-			list[count++] = link;
+		if (!remote.len || str_eq(link->remote, remote))
+			list[(*count_r)++] = link;
+	return list;
+}
+
+unsigned s2s_links_close(struct str remote, const char *stream_condition, const char *text)
+{
+	unsigned count, open = 0;
+	struct s2s_link **list = links_to(remote, &count);
 	for (unsigned i = 0; i < count; i++) {
 		if (list[i]->state == S2S_LINK_OPEN) {
 			list[i]->ops->close(list[i]->stream, stream_condition, text);
 			open++;
-		} else {
-			link_free(list[i]);
+		} else if (list[i]->state == S2S_LINK_HELD) {
+			s2s_link_hold_no_more(list[i]);
+		} else if (list[i]->state == S2S_LINK_RESTING) {
+			s2s_link_free(list[i]);
 		}
 	}
 	free(list);
 	return open;
-}
-
-void s2s_fini(void *unused)
-{
-	struct s2s_link *link;
-	uint32_t position;
-	while ((position = 0, link = map_next(&manager()->links, &position, NULL))) {
-		if (link->opening)
-			opener->cancel(link->opening);
-		link_free(link);
-	}
-	map_fini(&manager()->links);
-	manager()->opening = 0;
-	(void)unused;
 }

@@ -22,7 +22,8 @@ struct s2s_item {
 	struct jid from, to;
 	struct receipt *receipt; /* dropped with it */
 	uint64_t expires_ms; /* clock_mono_ms: bounced when no stream has taken it by then */
-	uint64_t mark;       /* the stream's own: where it ends in what was sent, or its number */
+	bool again;          /* a stream had taken it and broke */
+	uint64_t mark;       /* the stream's own: where it ends in what was sent */
 	char text[];         /* of from and to */
 };
 void s2s_item_free(struct s2s_item *item);
@@ -42,6 +43,17 @@ struct s2s_stream_ops {
 	bool (*send)(void *stream, struct s2s_item *item);
 	/* Ends it, after what is queued went out; s2s_link_ended follows, now or later. */
 	void (*close)(void *stream, const char *stream_condition, const char *text);
+};
+
+/*
+ * What a broken stream leaves that can be resumed (XEP-0198 5). The stanzas that were not acknowledged stay in it:
+ * only the resumption tells which of them arrived. It belongs to the stream, then to the link.
+ */
+struct s2s_remains {
+	/* It will not be resumed: hands the stanzas out, in order. It may be freed. */
+	void (*give_up)(struct s2s_remains *remains, struct s2s_queue *unsent_r);
+	/* How many there are. */
+	size_t (*count)(const struct s2s_remains *remains);
 };
 
 /*
@@ -74,9 +86,26 @@ void s2s_link_drained(struct s2s_link *link);
 void s2s_link_ended(struct s2s_link *link, struct s2s_queue *unsent);
 
 /*
+ * The stream broke and can be resumed. By us: the opener is asked for a new one, again and again for a minute, and
+ * what it opens asks for s2s_link_take_remains. By them: the other server is waited for, as long. What comes
+ * meanwhile waits behind it. Then, or when an attempt fails for good, what was not delivered goes back.
+ */
+enum s2s_resumer { S2S_WE_RESUME, S2S_THEY_RESUME };
+void s2s_link_broken(struct s2s_link *link, struct s2s_remains *remains, enum s2s_resumer resumer);
+/* The caller's from now on; NULL. */
+struct s2s_remains *s2s_link_take_remains(struct s2s_link *link);
+/* In front of everything that waits; the queue is empty afterwards. */
+void s2s_link_put_back(struct s2s_link *link, struct s2s_queue *unsent);
+/* Something is known to have arrived: the stream is good for something. */
+void s2s_link_got_through(struct s2s_link *link);
+/* The other server begins anew: a link that waits for it to resume does so no longer. On the pair's home. */
+void s2s_not_resumed(struct str local, struct str remote);
+
+/*
  * A stream that the other server opened and that may carry our stanzas, too (XEP-0288): becomes the stream of
- * the pair when there is none open, on the worker that is the pair's home. NULL: there is one, or this is not
- * the home.
+ * the pair when there is none open, on the worker that is the pair's home. NULL: there is one, or one that can be
+ * resumed, or one that is being opened and goes on, or this is not the home. Of two that are opened at the same time
+ * the one of the domain that sorts first is used.
  */
 struct s2s_link *s2s_offer(
     struct str local, struct str remote, const struct s2s_stream_ops *ops, void *stream);
@@ -86,7 +115,13 @@ struct worker *s2s_home(struct str local, struct str remote);
 /* May this server talk to that one: s2s_access, by the rules of local's host. Any worker. */
 bool s2s_allowed(struct str local, struct str remote);
 
-enum s2s_link_state { S2S_LINK_NEW, S2S_LINK_OPENING, S2S_LINK_OPEN, S2S_LINK_RESTING };
+enum s2s_link_state {
+	S2S_LINK_NEW,
+	S2S_LINK_OPENING,
+	S2S_LINK_OPEN,
+	S2S_LINK_RESTING, /* an attempt failed: nothing waits, what comes goes back */
+	S2S_LINK_HELD,    /* a stream broke: everything waits for the next one */
+};
 struct s2s_link_about {
 	struct str local, remote; /* until the link changes */
 	enum s2s_link_state state;
@@ -101,5 +136,9 @@ void s2s_links_each(void (*each)(void *arg, const struct s2s_link_about *about),
 /* Ends the streams of links to remote (empty: all), and lets the next stanza try at once. Returns how many
  * were open. */
 unsigned s2s_links_close(struct str remote, const char *stream_condition, const char *text);
+/* The server ends: what waits goes back, no stream is opened or waited for any more. On worker 0. */
+void s2s_stop(void);
+/* Any thread. */
+bool s2s_is_stopped(void);
 /* Frees everything of the calling worker; nothing is bounced any more. After the streams are gone. */
 void s2s_fini(void *unused);

@@ -12,7 +12,7 @@
 #include "store/driver.h"
 
 #define BUSY_MS 5000
-#define CHECKPOINT_PAGES 1000
+#define CHECKPOINT_PAGES 8000
 /* The log is checkpointed between commits; inside of one only when it has grown to this regardless. */
 #define CHECKPOINT_PAGES_FORCED 16000
 
@@ -163,7 +163,8 @@ static int configure(struct driver_connection *connection, enum driver_mode mode
 		return 0;
 	if (log_enable(connection, err) < 0)
 		return -1;
-	return script(connection, "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864", err);
+	return script(connection,
+	    "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -65536", err);
 }
 
 /* --- reading what is in memory only --------------------------------------------------------------------- */
@@ -186,6 +187,9 @@ static ssize_t hurried_pread(int fd, void *bytes, size_t len, off_t at)
 static void install_pread(void)
 {
 	static const char *const names[] = {"pread", "pread64"};
+	/* Before anything else of SQLite's: nobody asks it how much memory it uses, and counting takes a lock each
+	 * time. */
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
 
 	for (size_t i = 0; i < 2 && vfs && vfs->iVersion >= 3; i++)

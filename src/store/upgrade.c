@@ -9,13 +9,10 @@
 #include "store/marks.h"
 #include "store/schema.h"
 
-/* They serve as the indexes that ejabberd has of the same columns without the time. */
+/* It serves as the index that ejabberd has of the same columns without the time. */
 #define ARCHIVE_PEER_INDEX                                                                                   \
 	"CREATE INDEX i_archive_username_bare_peer_timestamp ON archive ({host,} username, bare_peer, "      \
 	"timestamp); "
-#define ARCHIVE_FULL_PEER_INDEX                                                                              \
-	"CREATE INDEX i_archive_username_peer_timestamp ON archive ({host,} username, peer, timestamp); "
-
 /* A change of a table that is there: needed when it lacks the column, or wanted when it lacks the index. SQL:
  * several statements, with marks. */
 static const struct step {
@@ -65,15 +62,10 @@ static const struct step {
 	.column = "origin_id",
 	.owner = "mod_mam_sql",
 	.version = 2,
-	.summary = "finds messages by the id that their sender gave them",
-	.sql[DIALECT_SQLITE] =
-	    {"ALTER TABLE archive ADD COLUMN origin_id text NOT NULL DEFAULT ''; "
-	     "CREATE INDEX i_archive_username_origin_id ON archive ({host,} username, origin_id);"},
-	.sql[DIALECT_PGSQL] =
-	    {"ALTER TABLE archive ADD COLUMN origin_id text NOT NULL DEFAULT ''; "
-	     "CREATE INDEX i_archive_username_origin_id ON archive ({host,} username, origin_id);"},
-	.sql[DIALECT_MYSQL] = {"ALTER TABLE archive ADD COLUMN origin_id varchar(191) NOT NULL DEFAULT '', "
-			       "ADD INDEX i_archive_username_origin_id ({host,} username, origin_id);"},
+	.summary = "remembers the id that the sender gave a message",
+	.sql[DIALECT_SQLITE] = {"ALTER TABLE archive ADD COLUMN origin_id text NOT NULL DEFAULT '';"},
+	.sql[DIALECT_PGSQL] = {"ALTER TABLE archive ADD COLUMN origin_id text NOT NULL DEFAULT '';"},
+	.sql[DIALECT_MYSQL] = {"ALTER TABLE archive ADD COLUMN origin_id varchar(191) NOT NULL DEFAULT '';"},
     },
     {
 	.table = "invite_token",
@@ -94,16 +86,6 @@ static const struct step {
 	.sql[DIALECT_PGSQL] = {ARCHIVE_PEER_INDEX "DROP INDEX IF EXISTS i_archive_username_bare_peer; "
 						  "DROP INDEX IF EXISTS i_archive_sh_username_bare_peer;"},
 	.sql[DIALECT_MYSQL] = {ARCHIVE_PEER_INDEX},
-    },
-    {
-	.table = "archive",
-	.index = "i_archive_username_peer_timestamp",
-	.summary = "finds what was said with a resource of somebody, in order of time",
-	.sql[DIALECT_SQLITE] = {ARCHIVE_FULL_PEER_INDEX "DROP INDEX IF EXISTS i_archive_username_peer; "
-							"DROP INDEX IF EXISTS i_archive_sh_username_peer;"},
-	.sql[DIALECT_PGSQL] = {ARCHIVE_FULL_PEER_INDEX "DROP INDEX IF EXISTS i_archive_username_peer; "
-						       "DROP INDEX IF EXISTS i_archive_sh_username_peer;"},
-	.sql[DIALECT_MYSQL] = {ARCHIVE_FULL_PEER_INDEX},
     },
 };
 

@@ -4,7 +4,7 @@
 #include "store/internal.h"
 
 /* A batch ends when nothing waits, or at these bounds: those behind do not hold up the commit for long. */
-enum { BATCH_MAX = 512, BATCH_US = 10000 };
+enum { BATCH_MAX = 8192, BATCH_US = 20000 };
 
 struct batch {
 	struct list tickets;

@@ -62,6 +62,7 @@ struct mgmt *mgmt_new(struct host *host, const struct jid *full)
 	mgmt->jid = jid_dup_heap(full);
 	mgmt->slot = MGMT_NO_SLOT;
 	mgmt->ns = NS_SM;
+	mgmt->in.ops = &mgmt_inbound_ops;
 	const struct conf_module *options = mgmt_options(host);
 	mgmt->ack_ms = options ? limit_of(options, "ack_timeout") : 0;
 	mgmt->queue_max = options ? limit_of(options, "max_ack_queue") : 0;
@@ -82,9 +83,8 @@ void mgmt_unref(struct mgmt *mgmt)
 	assert(!mgmt->session && !mgmt->c2s && !mgmt->out.unacked.first);
 	timer_stop(&mgmt->timer);
 	timer_stop(&mgmt->out.spool_timer);
-	timer_stop(&mgmt->in.answer_timer);
+	inbound_fini(&mgmt->in);
 	list_remove(&mgmt->link);
-	free(mgmt->in.replay);
 	free((char *)mgmt->jid.text);
 	mgmt->magic = 0;
 	free(mgmt);

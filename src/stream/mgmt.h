@@ -14,6 +14,7 @@
 #include "loop/timer.h"
 #include "route/session.h"
 #include "stream/backlog.h"
+#include "stream/inbound.h"
 
 /* Numbers of stanzas that came after a restart and before the client: beyond all that it can acknowledge. */
 #define MGMT_EPOCH (UINT64_C(1) << 32)
@@ -41,18 +42,6 @@ struct mgmt_out {
 	struct timer spool_timer;
 };
 
-struct mgmt_in {
-	uint64_t received, handled; /* numbers */
-	struct inbound *first, *last; /* received and not handled; oldest first */
-	uint64_t *replay; /* after a resumption: what the client sends again of what is being handled; NULL */
-	size_t replay_count, replay_next;
-	uint64_t replay_base; /* the number before the first of them */
-	unsigned pending;
-	bool asked;          /* <r/> came and was not answered in full */
-	uint64_t asked_for;  /* what was received then */
-	struct timer answer_timer; /* when it is answered all the same */
-};
-
 struct mgmt {
 	uint32_t magic;
 	unsigned refs; /* the session, each inbound stanza, each storage operation */
@@ -72,7 +61,7 @@ struct mgmt {
 	size_t queue_max;   /* of what is not acknowledged */
 	unsigned slot;      /* in the ledger */
 	struct mgmt_out out;
-	struct mgmt_in in;
+	struct inbound in;
 	struct timer timer; /* away: the end of waiting; otherwise: <a/> must come */
 	unsigned rerouting; /* pieces of the queue that are on their way elsewhere */
 	/* Of the connection, for when there is none. */
@@ -147,6 +136,7 @@ void mgmt_renumbered(struct mgmt *mgmt);
 
 /* --- mgmt_in.c ------------------------------------------------------------------------------------------ */
 
+extern const struct inbound_ops mgmt_inbound_ops;
 /* A stanza from the client: counted, then given to c2s_stanza. */
 void mgmt_receive(struct mgmt *mgmt, struct stanza *stanza);
 /* <r/> */

@@ -11,12 +11,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/map.h"
 #include "base/mem.h"
 
 #define MAGIC "stanzad streams 1\n"
 #define HEADER_SIZE 4096u
 #define CHUNK_SLOTS 4096u
 #define CHUNKS_MAX (MGMT_SLOTS_MAX / CHUNK_SLOTS)
+#define SERVERS_MAX 65536u /* that are remembered */
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
 struct header {
@@ -40,7 +42,8 @@ static struct {
 	unsigned unused_count, unused_room;
 	unsigned next;      /* never taken yet */
 	unsigned old_count; /* slots that the earlier process left; 0: its file says nothing */
-	bool *kept;         /* of these: taken again */
+	bool *kept;         /* of these: taken again, or given */
+	struct map servers; /* of these: struct slot, copies; read only after the start */
 } ledger = {.lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};
 
 /* --- the file ------------------------------------------------------------------------------------------- */
@@ -96,6 +99,32 @@ static int start_anew(const struct header *header, struct err *err)
 	return 0;
 }
 
+static void give(unsigned slot);
+
+static void remember_server(const struct slot *slot)
+{
+	if (ledger.servers.count >= SERVERS_MAX)
+		return;
+	struct slot *copy = mem_alloc(sizeof(*copy));
+	*copy = *slot;
+	copy->id[sizeof(copy->id) - 1] = '\0';
+	free(map_put(&ledger.servers, str_of(copy->id), copy));
+}
+
+/* Streams of servers cannot be taken again; only their numbers are of use. */
+static void read_servers(void)
+{
+	for (unsigned i = 0; i < ledger.old_count; i++) {
+		char first = slot_at(i)->id[0];
+		if (first == MGMT_LEDGER_SERVER)
+			remember_server(slot_at(i));
+		if (first && first != MGMT_LEDGER_SERVER)
+			continue;
+		ledger.kept[i] = true;
+		give(i);
+	}
+}
+
 static int map_old(struct err *err)
 {
 	struct stat stat;
@@ -106,6 +135,7 @@ static int map_old(struct err *err)
 			return err_set(err, "streams.ledger cannot be mapped: %s", strerror(errno));
 	ledger.old_count = ledger.next = ledger.count;
 	ledger.kept = mem_zalloc(ledger.old_count + 1);
+	read_servers();
 	return 0;
 }
 
@@ -125,8 +155,26 @@ int mgmt_ledger_open(const char *dir, struct err *err)
 	return rc;
 }
 
+bool mgmt_ledger_find_server(const char *id, struct mgmt_numbers *numbers_r)
+{
+	const struct slot *slot = map_get(&ledger.servers, str_of(id));
+	if (slot)
+		*numbers_r = (struct mgmt_numbers){slot->handled, slot->acked};
+	return slot != NULL;
+}
+
+static void forget_servers(void)
+{
+	struct slot *slot;
+	uint32_t position;
+	while ((position = 0, slot = map_next(&ledger.servers, &position, NULL)))
+		free(map_remove(&ledger.servers, str_of(slot->id)));
+	map_fini(&ledger.servers);
+}
+
 void mgmt_ledger_close(void)
 {
+	forget_servers();
 	for (unsigned i = 0; i < ledger.count / CHUNK_SLOTS; i++)
 		munmap(ledger.chunks[i], CHUNK_SIZE);
 	if (ledger.fd >= 0)

@@ -14,6 +14,8 @@
 
 #define MGMT_NO_SLOT UINT32_MAX
 #define MGMT_SLOTS_MAX (1u << 24)
+#define MGMT_LEDGER_SERVER '.' /* the first character of a server's stream; no client's id has it */
+#define MGMT_LEDGER_SERVER_LEN 31
 
 struct mgmt_numbers {
 	uint64_t handled; /* of what the client sent */
@@ -27,6 +29,8 @@ void mgmt_ledger_close(void);
 unsigned mgmt_ledger_take(const char *id);
 /* After the start, before anything is taken: the slot of an earlier process. False: it does not hold that id. */
 bool mgmt_ledger_retake(unsigned slot, const char *id, struct mgmt_numbers *numbers_r);
+/* After the start and from then on: the numbers of a server's stream in the process before this one. Any thread. */
+bool mgmt_ledger_find_server(const char *id, struct mgmt_numbers *numbers_r);
 /* What was not retaken until now is unused. */
 void mgmt_ledger_sweep(void);
 void mgmt_ledger_give(unsigned slot);

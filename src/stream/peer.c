@@ -77,6 +77,12 @@ static void say_goodbye(struct peer *peer)
 
 void peer_fail(struct peer *peer, enum stream_condition condition, const char *text)
 {
+	peer_fail_with(peer, condition, text, STR_NULL);
+}
+
+void peer_fail_with(
+    struct peer *peer, enum stream_condition condition, const char *text, struct str application)
+{
 	if (peer->is_gone || peer->is_closing)
 		return;
 	LOG_INFO("stream.error", LOG_CSTR("stream", peer->ops->name),
@@ -84,7 +90,7 @@ void peer_fail(struct peer *peer, enum stream_condition condition, const char *t
 	    LOG_STR("address", conn_peer_text(peer->conn)));
 	header_first(peer);
 	struct strbuf out = {0};
-	stream_error_write(&out, condition, text);
+	stream_error_write_with(&out, condition, text, application);
 	peer_send(peer, strbuf_view(&out));
 	strbuf_fini(&out);
 	say_goodbye(peer);
@@ -261,7 +267,9 @@ static void on_blocked(void *owner)
 
 static void on_ended(void *owner)
 {
-	peer_close(owner);
+	struct peer *peer = owner;
+	peer->cut = !peer->is_closing;
+	peer_close(peer);
 }
 
 static void on_gone(void *owner, const char *reason)

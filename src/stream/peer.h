@@ -58,6 +58,7 @@ struct peer {
 	bool choked;       /* nothing is read until the other side takes what we have for it */
 	unsigned pauses;   /* peer_pause */
 	bool is_closing, is_gone;
+	bool cut;            /* the other side ended the connection before the stream */
 	uint64_t bytes_out; /* is_gone: what the socket took of conn_write's bytes */
 };
 
@@ -74,6 +75,9 @@ void peer_send(struct peer *peer, struct str bytes);
 void peer_send_writer(struct peer *peer, struct xml_writer *writer);
 /* A stream error, the closing tag, then the connection closes. text may be NULL. */
 void peer_fail(struct peer *peer, enum stream_condition condition, const char *text);
+/* With an application-specific condition (RFC 6120 4.9.4), serialised; empty: none. */
+void peer_fail_with(
+    struct peer *peer, enum stream_condition condition, const char *text, struct str application);
 /* The closing tag, then the connection closes. */
 void peer_close(struct peer *peer);
 /* RFC 6120 4.3.3: a new stream begins on the same connection; the other side's header comes first (incoming),

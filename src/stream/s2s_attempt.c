@@ -189,11 +189,9 @@ void s2s_attempts_fini(void *unused)
 
 /* --- for links ------------------------------------------------------------------------------------------ */
 
-static bool stopped; /* atomic */
-
 void s2s_out_stop(void)
 {
-	__atomic_store_n(&stopped, true, __ATOMIC_RELAXED);
+	s2s_stop();
 }
 
 static void on_link_ready(void *owner, struct s2s_out *out)
@@ -210,7 +208,7 @@ static const struct s2s_attempt_ops link_ops = {.ready = on_link_ready, .failed 
 
 static void *open_link(struct s2s_link *link)
 {
-	if (!__atomic_load_n(&stopped, __ATOMIC_RELAXED))
+	if (!s2s_is_stopped())
 		return s2s_attempt_start(s2s_link_local(link), s2s_link_remote(link), &link_ops, link);
 	s2s_link_failed(link, SE_remote_server_timeout, "the server is being shut down");
 	return NULL;

@@ -337,27 +337,35 @@ static bool is_authorized(
 	return false;
 }
 
-bool s2s_receive(
-    struct peer *peer, struct xml_tree *tree, struct str lang, s2s_authorized *authorized, void *arg)
+static void counted(const struct addresses *addresses, struct stanza *stanza, struct inbound *inbound)
+{
+	struct inbound_visit visit;
+	if (!inbound) {
+		accepted(addresses, stanza);
+	} else if (inbound_enter(inbound, stanza, &visit)) {
+		accepted(addresses, stanza);
+		inbound_leave(stanza, &visit);
+	}
+}
+
+void s2s_receive(struct peer *peer, struct xml_tree *tree, struct str lang, struct inbound *inbound,
+    s2s_authorized *authorized, void *arg)
 {
 	struct arena arena = {0};
 	struct addresses addresses;
-	bool routed = false;
 	struct stanza *stanza = stanza_take(&tree);
 	if (!stanza) {
 		peer_fail(peer, STREAM_unsupported_stanza_type, NULL);
-		return false;
+		return;
 	}
 	if (read_addresses(peer, stanza->root, &arena, &addresses) &&
 	    is_authorized(peer, &addresses.from, &addresses.to, authorized, arg)) {
 		if (!stanza->lang.ptr)
 			stanza->lang = lang; /* nobody else has it yet; RFC 6120 8.1.5 */
-		accepted(&addresses, stanza);
-		routed = true;
+		counted(&addresses, stanza, inbound);
 	}
 	stanza_unref(&stanza);
 	arena_fini(&arena);
-	return routed;
 }
 
 /* Children that declare jabber:client themselves are written as belonging to the stanza. */

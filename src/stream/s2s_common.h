@@ -6,6 +6,7 @@
 #pragma once
 
 #include "stanzad/stanza.h"
+#include "stream/inbound.h"
 #include "stream/peer.h"
 #include "stream/s2s_stream.h"
 
@@ -109,11 +110,11 @@ void s2s_verify_answer(struct peer *peer, const struct xml *verify);
 typedef bool s2s_authorized(void *arg, struct str local, struct str remote);
 /*
  * Takes the tree over, made with stanza_head_room. A stanza from and to where authorized says it may is routed;
- * anything else fails the stream, as RFC 6120 8.1.1.2, 8.1.2.2 and 4.9.3 want it. lang: of the stream. True:
- * it was a stanza and is on its way (XEP-0198 counts it).
+ * anything else fails the stream, as RFC 6120 8.1.1.2, 8.1.2.2 and 4.9.3 want it. lang: of the stream. inbound
+ * counts it; NULL: nobody does.
  */
-bool s2s_receive(
-    struct peer *peer, struct xml_tree *tree, struct str lang, s2s_authorized *authorized, void *arg);
+void s2s_receive(struct peer *peer, struct xml_tree *tree, struct str lang, struct inbound *inbound,
+    s2s_authorized *authorized, void *arg);
 
 /*
  * The stanza as it goes to another server: like stanza_write, where the default namespace is jabber:server.

@@ -39,7 +39,7 @@ static void on_idle(struct timer *timer)
 {
 	struct s2s_in *in = list_entry(timer, struct s2s_in, idle);
 	uint64_t timeout = (uint64_t)conf_int(conf_current(), in->local, "s2s_timeout");
-	if (in->checks || in->sent.count || clock_mono_ms() - in->active_ms < timeout)
+	if (in->checks || s2s_in_unacked(in) || clock_mono_ms() - in->active_ms < timeout)
 		watch_idle(in);
 	else
 		peer_close(&in->peer);
@@ -74,7 +74,7 @@ static void on_element(struct peer *peer, struct xml_tree *tree)
 	struct s2s_in *in = in_of(peer);
 	const struct xml *root = tree->root;
 	if (s2s_in_auth_element(in, root) || s2s_in_dialback_element(in, root) ||
-	    s2s_in_sm_element(in, root)) {
+	    s2s_in_mgmt_element(in, root)) {
 		xml_tree_unref(&tree);
 		return;
 	}
@@ -85,7 +85,9 @@ static void on_element(struct peer *peer, struct xml_tree *tree)
 		return;
 	}
 	s2s_in_active(in);
-	in->sm_received += s2s_receive(peer, tree, in->lang, authorized, in);
+	s2s_receive(peer, tree, in->lang, in->mgmt ? &in->mgmt->in : NULL, authorized, in);
+	if (in->mgmt && in->mgmt->in.pending >= S2S_MGMT_PENDING_MAX)
+		s2s_in_slow_down(in);
 }
 
 static void on_errored(struct peer *peer, const struct xml *error)
@@ -106,6 +108,7 @@ static void on_closing(struct peer *peer)
 {
 	struct s2s_in *in = in_of(peer);
 	timer_stop(&in->idle);
+	s2s_in_mgmt_end(in);
 	if (in->dane) {
 		s2s_in_dane_cancel(in);
 		peer_resume(peer);
@@ -211,8 +214,8 @@ static void describe(const struct s2s_in *in, const struct s2s_pair *pair,
 	    .address = conn_peer_text(conn),
 	    .port = conn_peer_port(conn),
 	    .since_ms = in->since_ms,
-	    .queued = pair && pair->link ? in->sent.count : 0,
-	    .managed = in->managed,
+	    .queued = pair && pair->link ? s2s_in_unacked(in) : 0,
+	    .managed = in->mgmt,
 	};
 	each(arg, &about);
 }

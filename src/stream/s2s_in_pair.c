@@ -99,11 +99,12 @@ static void on_moved(void *owner)
 	settled(pair);
 }
 
-/* The link of a pair is on the pair's home worker; a stream that nothing else goes on yet can go there. */
+/* The link of a pair is on the pair's home worker, and what can be resumed; a stream that nothing else goes on yet can
+ * go there. */
 static bool should_move(const struct s2s_pair *pair)
 {
 	const struct s2s_in *in = pair->in;
-	return in->bidi && !in->valid_count && in->pair_count == 1 && conn_is_open(in->peer.conn) &&
+	return !in->valid_count && in->pair_count == 1 && conn_is_open(in->peer.conn) &&
 	       s2s_home(pair->local, pair->remote) != worker_self();
 }
 

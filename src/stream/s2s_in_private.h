@@ -13,11 +13,11 @@
 #include "route/s2s.h"
 #include "stream/s2s_common.h"
 #include "stream/s2s_in.h"
+#include "stream/s2s_mgmt.h"
 
 enum {
 	S2S_IN_PAIRS_MAX = 100,   /* on one stream */
 	S2S_IN_CHECKS_MAX = 10,   /* dialback questions that are out for one stream */
-	S2S_IN_ACK_MS = 60000,    /* how long an acknowledgement may take */
 	S2S_IN_FAILURES_MAX = 20, /* then the stream ends */
 };
 
@@ -55,12 +55,16 @@ struct s2s_in {
 	struct s2s_pair *held; /* not freed when the stream closes: on the way to its home, or being answered */
 	uint64_t since_ms, active_ms, slow_free_ms;
 	struct timer idle, slow_timer;
-	/* s2s_in_send.c */
-	bool managed;                   /* XEP-0198 */
-	bool sm_requested, full;        /* an <r/> is out; a link was told no */
-	uint32_t sm_received, sm_acked; /* stanzas; modulo 2^32 */
-	struct s2s_queue sent;          /* not known to have arrived, of all pairs, in order */
-	size_t uncounted;               /* the first of them: sent before stream management was on */
+	/* s2s_in_send.c, s2s_in_mgmt.c */
+	bool full;              /* a link was told no */
+	struct s2s_queue sent;  /* before stream management or without it: not known to have arrived, in order */
+	struct s2s_mgmt *mgmt;  /* XEP-0198; NULL */
+	struct {
+		char *id; /* heap; NULL: <resume/> is not being answered */
+		uint32_t h;
+		uint64_t since_ms;
+		struct timer timer;
+	} resume;
 };
 
 /* --- s2s_in.c --- */
@@ -116,14 +120,27 @@ void s2s_pair_offer(struct s2s_pair *pair);
 
 /* --- s2s_in_send.c --- */
 void s2s_in_drained(struct peer *peer);
-/* An element of XEP-0198; false: it is none. */
-bool s2s_in_sm_element(struct s2s_in *in, const struct xml *elem);
-/* The connection is gone: what certainly did not arrive goes back to the links. */
+/* Something of ours arrived. */
+void s2s_in_got_through(struct s2s_in *in);
+/* Stanzas that are not known to have arrived. */
+size_t s2s_in_unacked(const struct s2s_in *in);
+/* The connection is gone: what certainly did not arrive goes back to the links, or waits to be resumed. */
 void s2s_in_give_back(struct s2s_in *in);
 extern const struct s2s_stream_ops s2s_in_stream_ops;
 
+/* --- s2s_in_mgmt.c: XEP-0198 --- */
+/* An element of stream management; false: it is none. */
+bool s2s_in_mgmt_element(struct s2s_in *in, const struct xml *elem);
+/* The stream ends: a <resume/> is not answered any more. */
+void s2s_in_mgmt_end(struct s2s_in *in);
+/* The connection is gone, or another stream takes its place: the management is kept to be resumed. What is not
+ * kept in it is in in->sent. */
+void s2s_in_mgmt_leave(struct s2s_in *in);
+
 /* --- s2s_in_slow.c --- */
 void s2s_in_slow_init(void);
+/* It is not read for a moment, because too much that came by it is being handled. */
+void s2s_in_slow_down(struct s2s_in *in);
 /* Among those that can be slowed down, or not any more. */
 void s2s_in_slow_add(struct s2s_pair *pair);
 /* The stream is gone. */

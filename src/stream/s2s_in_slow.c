@@ -54,9 +54,9 @@ static void on_over(struct timer *timer)
 	peer_unpause(&in->peer);
 }
 
-static void slow_stream(struct s2s_in *in)
+void s2s_in_slow_down(struct s2s_in *in)
 {
-	if (in->slowed || in->peer.is_closing || clock_mono_ms() < in->slow_free_ms)
+	if (in->slowed || in->peer.is_closing)
 		return;
 	in->slowed = true;
 	peer_pause(&in->peer);
@@ -84,8 +84,8 @@ static void slow_here(struct str remote)
 	struct list *pairs = &table_here()->pairs[bucket_of(remote)];
 	for (struct list *at = pairs->next; at != pairs; at = at->next) {
 		struct s2s_pair *pair = list_entry(at, struct s2s_pair, slow);
-		if (str_eq(pair->remote, remote))
-			slow_stream(pair->in);
+		if (str_eq(pair->remote, remote) && clock_mono_ms() >= pair->in->slow_free_ms)
+			s2s_in_slow_down(pair->in);
 	}
 	s2s_out_slow(remote);
 }
@@ -133,6 +133,7 @@ static void end_one(void *arg, struct peer *peer)
 void s2s_in_fini(void)
 {
 	peers_each(end_one, NULL);
+	s2s_mgmt_table_fini();
 	struct slow_table **table = &tables[worker_index(worker_self())];
 	free(*table);
 	*table = NULL;

@@ -144,8 +144,9 @@ static void on_stanza(struct s2s_out *out, struct xml_tree *tree)
 		return;
 	}
 	out->active_ms = clock_mono_ms();
-	if (s2s_receive(&out->peer, tree, out->lang, may_come, out))
-		out->sm_received++;
+	s2s_receive(&out->peer, tree, out->lang, out->sm == S2S_SM_ON ? &out->mgmt->in : NULL, may_come, out);
+	if (out->sm == S2S_SM_ON && out->mgmt->in.pending >= S2S_MGMT_PENDING_MAX)
+		s2s_out_slow_down(out);
 }
 
 static void on_element(struct peer *peer, struct xml_tree *tree)
@@ -160,7 +161,7 @@ static void on_element(struct peer *peer, struct xml_tree *tree)
 	    str_is(root->name, "features")) {
 		s2s_features_read(root, &out->features);
 		s2s_out_negotiate(out);
-	} else if (s2s_out_auth_element(out, root) || s2s_out_sm_element(out, root)) {
+	} else if (s2s_out_auth_element(out, root) || s2s_out_mgmt_element(out, root)) {
 		/* dealt with */
 	} else if (str_is(root->ns, NS_DIALBACK)) {
 		on_dialback(out, root); /* what nobody asked for is not looked at: XEP-0220 3.1 */
@@ -204,6 +205,8 @@ static void on_closing(struct peer *peer)
 	struct s2s_out *out = out_of(peer);
 	struct s2s_attempt *attempt = out->attempt;
 	timer_stop(&out->idle);
+	timer_stop(&out->resume);
+	out->farewell = !peer->is_gone && !peer->cut;
 	if (!attempt || peer->is_gone)
 		return;
 	if (!out->failing)
@@ -309,7 +312,7 @@ void s2s_out_describe(struct peer *peer, void (*each)(void *arg, const struct s2
 	    .address = conn_peer_text(peer->conn),
 	    .port = conn_peer_port(peer->conn),
 	    .since_ms = out->since_ms,
-	    .queued = out->sent.count,
+	    .queued = s2s_out_unacked(out),
 	    .managed = out->sm == S2S_SM_ON,
 	};
 	each(arg, &about);

@@ -10,6 +10,7 @@
 #include "net/outgoing.h"
 #include "route/s2s.h"
 #include "stream/s2s_common.h"
+#include "stream/s2s_mgmt.h"
 
 struct s2s_attempt;
 struct s2s_out;
@@ -90,12 +91,14 @@ struct s2s_out {
 
 	/* s2s_out_send.c */
 	struct s2s_link *link; /* NULL: not for stanzas */
-	struct s2s_queue sent; /* not known to have arrived, in order */
-	enum { S2S_SM_OFF, S2S_SM_ASKED, S2S_SM_ON } sm;
-	uint32_t sm_acked, sm_received; /* stanzas; modulo 2^32 as in XEP-0198 */
-	bool sm_requested;              /* an <r/> is out */
-	bool full;                      /* the link was told no */
+	struct s2s_queue sent; /* without stream management: not known to have arrived, in order */
+	enum { S2S_SM_OFF, S2S_SM_ASKED, S2S_SM_ON, S2S_SM_RESUMING } sm;
+	struct s2s_mgmt *mgmt; /* unless S2S_SM_OFF */
+	bool full;             /* the link was told no */
+	bool farewell;         /* one side said that the stream ends */
 	struct timer idle;
+	uint64_t resume_since_ms;
+	struct timer resume;
 
 	/* s2s_out_slow.c */
 	bool slowed;
@@ -139,16 +142,28 @@ bool s2s_out_auth_element(struct s2s_out *out, const struct xml *elem);
 
 extern const struct s2s_stream_ops s2s_out_stream_ops;
 void s2s_out_carry(struct s2s_out *out, struct s2s_link *link);
-/* An element of stream management; false: it is none. */
-bool s2s_out_sm_element(struct s2s_out *out, const struct xml *elem);
 void s2s_out_drained(struct s2s_out *out);
+/* Stanzas that are not known to have arrived. */
+size_t s2s_out_unacked(const struct s2s_out *out);
 /* The connection is gone: what did not arrive goes back. */
 void s2s_out_give_back(struct s2s_out *out);
+
+/* --- s2s_out_mgmt.c: stream management, XEP-0198 -------------------------------------------------------- */
+
+/* The stream carries a link from now on: resumes what the link has left, or begins anew. */
+void s2s_out_mgmt_start(struct s2s_out *out);
+/* An element of stream management; false: it is none. */
+bool s2s_out_mgmt_element(struct s2s_out *out, const struct xml *elem);
+/* The connection is gone: true when what was not acknowledged stays with the link for a stream that resumes
+ * this one. Otherwise it is in out->sent. */
+bool s2s_out_mgmt_keep(struct s2s_out *out, struct s2s_link *link);
 
 /* --- s2s_out_slow.c ------------------------------------------------------------------------------------- */
 
 /* The streams of this worker that also bring stanzas from the domain are not read for a moment. */
 void s2s_out_slow(struct str remote);
+/* This one is not, because too much that came by it is being handled. */
+void s2s_out_slow_down(struct s2s_out *out);
 void s2s_out_slow_fini(struct s2s_out *out);
 
 /* --- dialback_check.c ----------------------------------------------------------------------------------- */
@@ -163,7 +178,7 @@ void s2s_verifiers_fini(void);
 
 extern const struct s2s_opener s2s_out_opener;
 void s2s_out_describe(struct peer *peer, void (*each)(void *arg, const struct s2s_about *about), void *arg);
-/* From now on nothing is opened any more. Any thread. */
+/* From now on nothing is opened any more, and what waits goes back. On a worker. */
 void s2s_out_stop(void);
 /* Closes the streams of domains that are not served any more. */
 void s2s_out_close_gone(struct peer *peer);

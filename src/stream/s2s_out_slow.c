@@ -12,16 +12,22 @@ static void on_over(struct timer *timer)
 	peer_unpause(&out->peer);
 }
 
+void s2s_out_slow_down(struct s2s_out *out)
+{
+	if (out->slowed || out->peer.is_closing)
+		return;
+	out->slowed = true;
+	peer_pause(&out->peer);
+	timer_start(&out->slow, PAUSE_MS, on_over);
+}
+
 static void slow_one(void *arg, struct peer *peer)
 {
 	const struct str *remote = arg;
 	struct s2s_out *out = (struct s2s_out *)peer;
-	if (peer->ops != &s2s_out_peer_ops || !out->bidi || out->slowed || peer->is_closing ||
-	    !str_eq(out->remote, *remote) || clock_mono_ms() < out->slow_free_ms)
-		return;
-	out->slowed = true;
-	peer_pause(peer);
-	timer_start(&out->slow, PAUSE_MS, on_over);
+	if (peer->ops == &s2s_out_peer_ops && out->bidi && str_eq(out->remote, *remote) &&
+	    clock_mono_ms() >= out->slow_free_ms)
+		s2s_out_slow_down(out);
 }
 
 void s2s_out_slow(struct str remote)

@@ -13,7 +13,7 @@
 
 /* The opener and the listener kind; before listeners_apply. */
 void s2s_streams_init(void);
-/* When the server ends: nothing is opened any more. Any thread. */
+/* When the server ends: nothing is opened any more, and what waits goes back. On a worker. */
 void s2s_streams_stop(void);
 /* On each worker after a reload: ends the streams of domains that are not served any more. */
 void s2s_streams_close_gone(void);

@@ -2,9 +2,12 @@
 """Two servers of ours that never heard of each other: messages and presence, by every way to authenticate."""
 import pytest
 
-from harness import certs, dns, wait, yaml
+from harness import certs, dns, ns, wait, yaml
+from harness.client import StreamEnd
 from harness.federation import error_of, signed_by
+from harness.network import Cut
 from harness.settings import Settings
+from harness.sm import SM, Managed
 
 pytestmark = pytest.mark.only("stanzad")
 LEFT, RIGHT = "left.example", "right.example"
@@ -23,10 +26,10 @@ class Pair:
             f"_xmpp-server._tcp.{name.removesuffix('.example')} SRV 1 0 {port} host\n"
             for name, port in self.ports.items()))
         self.knot.start()
-        self.servers = []
+        self.servers, self.relays = [], []
 
     def make(self, host, modules, certificate, starttls):
-        server = self.farm.make(Settings(hosts=(host,), modules=modules, options={
+        server = self.farm.make(Settings(hosts=(host,), modules=modules, max_offline=1000, options={
             "s2s_dns_servers": [f"127.0.0.1@{self.knot.port}"], "s2s_dns_hosts_file": "/dev/null",
             "s2s_dnssec": False, "ca_file": str(self.authority.crt), "outgoing_s2s_families": ["ipv4"],
             "s2s_max_retry_delay": "1 s", "s2s_use_starttls": starttls}))
@@ -38,8 +41,11 @@ class Pair:
         self.servers.append(server)
         return server
 
-    def start(self, modules=None, certificate="good", starttls="optional"):
+    def start(self, modules=None, certificate="good", starttls="optional", through_relay=False):
         modules = DIALBACK if modules is None else modules
+        if through_relay:
+            targets, self.ports = dict(self.ports), dict(zip((LEFT, RIGHT), wait.free_ports(2)))
+            self.relays = [Cut("127.0.0.1", "127.0.0.1", targets[name], self.ports[name]) for name in targets]
         return [self.make(host, modules, certificate, starttls).start() for host in (LEFT, RIGHT)]
 
     def stop(self):
@@ -51,6 +57,8 @@ class Pair:
                 if server.process:
                     server.process.kill()
             self.knot.stop()
+            for relay in self.relays:
+                relay.stop()
 
 
 @pytest.fixture
@@ -166,6 +174,113 @@ def test_the_other_one_is_killed(pair, cast_for):
     assert bounced, "while it was away"
     assert wanted == arrived | set(bounced), "none is lost without a word"
     assert not arrived & set(bounced), "none does both"
+
+
+MESSAGE = f"{{{ns.CLIENT}}}message"
+
+
+class Books:
+    """Numbered messages of one client to others, and what became of each."""
+
+    def __init__(self, sender, *recipients):
+        self.sender, self.recipients = sender, recipients
+        self.sent, self.arrived, self.bounced = 0, [], []
+
+    def send(self, count):
+        for number in range(self.sent, self.sent + count):
+            to = self.recipients[number % len(self.recipients)]
+            self.sender.send(f"<message to='{to}' id='n{number}' type='chat'><body>{number}</body></message>")
+        self.sent += count
+
+    def note(self, elements):
+        for each in elements:
+            if each.tag == MESSAGE and (each.get("id") or "").startswith("n"):
+                (self.bounced if each.get("type") == "error" else self.arrived).append(int(each.get("id")[1:]))
+
+    def told(self):
+        """Whether each has arrived or come back."""
+        return set(range(self.sent)) <= {*self.arrived, *self.bounced}
+
+    def check(self, acknowledged, once):
+        """The first acknowledged ones arrived, once; of the others each arrived or came back."""
+        assert self.told(), f"lost: {sorted(set(range(self.sent)) - set(self.arrived) - set(self.bounced))}"
+        assert not set(self.bounced) & set(range(acknowledged)), "acknowledged and returned"
+        twice = {each for each in self.arrived if self.arrived.count(each) > 1}
+        assert not twice & set(range(acknowledged)), f"acknowledged and repeated: {sorted(twice)}"
+        assert not once or not twice and not set(self.bounced) & set(self.arrived), f"twice: {sorted(twice)}"
+
+
+def rest_of(client):
+    """What comes until the connection ends."""
+    got = []
+    try:
+        while True:
+            got.append(client.recv())
+    except (StreamEnd, ConnectionError):
+        client.drop()
+    return got
+
+
+@pytest.mark.parametrize("modules", [DIALBACK, {**DIALBACK, **BIDI}], ids=["two streams", "one stream"])
+@pytest.mark.parametrize("way", ["kill", "stop"])
+def test_ended_under_load(pair, cast_for, modules, way):
+    """kill -9 in the middle of messages to somebody online and somebody offline: what was acknowledged is there."""
+    left, right = pair.start(modules)
+    romeo, cast = cast_for(left).client("romeo", kind=Managed).online(), cast_for(right)
+    juliet, nurse = cast.client("juliet", kind=Managed).online(), cast.client("nurse")
+    romeo.manage()
+    juliet.manage()
+    books = Books(romeo, juliet.full, nurse.bare)
+    books.send(200)
+    acknowledged = wait.until(romeo.handled, "something is acknowledged")
+    books.send(200)
+    getattr(right, way)()
+    books.note(rest_of(juliet))
+    right.start()
+    again = juliet.resume()
+    assert again.tag == f"{{{SM}}}resumed"
+    books.send(20)
+    wait.until(lambda: romeo.handled() == romeo.sent, "everything is acknowledged", 60)
+    nurse.login().presence()
+    for client in romeo, juliet, nurse:
+        books.note(client.settle())
+    books.check(acknowledged, once=way == "stop")
+
+
+@pytest.mark.parametrize("modules", [DIALBACK, {**DIALBACK, **BIDI}], ids=["two streams", "one stream"])
+def test_broken_again_and_again(pair, cast_for, modules):
+    """Connections that break in the middle of traffic: each arrives, once and in order, or comes back.
+
+    What came back is what waited for a first stream, while its connection broke."""
+    left, right = pair.start(modules, through_relay=True)
+    romeo, juliet = talk(cast_for, left, right)
+    there, back = Books(romeo, juliet.full), Books(juliet, romeo.full)
+
+    def note():
+        for client, incoming, outgoing in (romeo, back, there), (juliet, there, back):
+            for each in client.settle():
+                (outgoing if each.get("type") == "error" else incoming).note([each])
+
+    for turn in range(8):
+        there.send(40)
+        back.send(40)
+        if turn % 2:
+            note()
+        for relay in pair.relays:
+            relay.break_all()
+
+    def talks(books):
+        books.send(1)
+        note()
+        return books.arrived[-1:] >= [320]
+
+    for books in there, back:
+        wait.until(lambda: talks(books), "they talk again", step=0.2)  # noqa: B023
+    wait.until(lambda: note() or all(each.told() for each in (there, back)), "all is told")
+    for books in there, back:
+        books.check(0, once=True)
+        assert books.arrived == sorted(books.arrived)
+    assert "s2s.resumed" in left.log.read_text() + right.log.read_text()
 
 
 def test_check_domain(pair):

@@ -467,7 +467,7 @@ static void test_plans(void)
 		"i_archive_username_timestamp "},
 	    {FORM(FIELD("after-id", "10") FIELD("before-id", "500")), "i_archive_username_timestamp "},
 	    {BOB, "i_archive_username_bare_peer_timestamp "},
-	    {FORM(FIELD("with", "bob@y/desk")), "i_archive_username_peer_timestamp "},
+	    {FORM(FIELD("with", "bob@y/desk")), "i_archive_username_bare_peer_timestamp "},
 	    {FORM(FIELD("ids", "10")), "i_archive_username_timestamp "},
 	    {FORM(FIELD("include-groupchat", "false")), "i_archive_username_timestamp "},
 	    {FORM(FIELD("include-groupchat", "false") FIELD("with", "bob@y")),

@@ -252,6 +252,18 @@ static void the_other_sides_stream_serves(void)
 	end();
 }
 
+static void one_of_two_that_cross_stays(void)
+{
+	begin("");
+	sim_send(alice, "<message to='bob@zoo.example' id='1'><body>hi</body></message>");
+	sim_settle();
+	ok(!s2s_offer(STR("sim.example"), STR("zoo.example"), &play_ops, NULL));
+	is_int(cancels, 0);
+	s2s_link_opened(asked, &play_ops, NULL);
+	is_cstr(taken_ids(), "1");
+	end();
+}
+
 static void without_an_opener_there_are_no_others(void)
 {
 	begin("");
@@ -273,6 +285,7 @@ int main(void)
 	run(too_many_domains_at_once);
 	run(access_is_asked);
 	run(the_other_sides_stream_serves);
+	run(one_of_two_that_cross_stays);
 	run(without_an_opener_there_are_no_others);
 	return tap_done();
 }

@@ -574,6 +574,164 @@ static void stanzas_are_counted(void)
 	end();
 }
 
+#define RESUMABLE "<enable xmlns='urn:xmpp:sm:3' resume='true'/>"
+#define NOT_FOUND "<item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>"
+
+static void acknowledged_is_what_is_handled(void)
+{
+	begin("modules: {mod_s2s_dialback: {}, mod_s2s_bidi: {}, mod_offline: {}}\n");
+	sim_free(sim_login("carol@sim.example"));
+	authenticate(peer);
+	sim_send(peer, RESUMABLE);
+	expect(peer, "<enabled ");
+	expect(peer, "/>");
+	sim_hold_jobs();
+	sim_send(peer, MESSAGE("bob@other.example", "carol@sim.example", "1")
+		MESSAGE("bob@other.example", "alice@sim.example/desk", "2") "<r xmlns='urn:xmpp:sm:3'/>");
+	expect(alice, "id='2'");
+	nothing(peer);
+	sim_advance(1600);
+	expect(peer, "<a xmlns='urn:xmpp:sm:3' h='0'/>");
+	sim_release_jobs();
+	expect(peer, "<a xmlns='urn:xmpp:sm:3' h='2'/>");
+	nothing(peer);
+	end();
+}
+
+/* The id of a resumable stream that is enabled now. */
+static const char *enable(struct sim_client *who, const char *element)
+{
+	static char id[64];
+	sim_send(who, element);
+	struct str between = sim_between(who, "<enabled xmlns='urn:xmpp:sm:3' id='", "'");
+	snprintf(id, sizeof(id), "%.*s", STR_FMT(between));
+	expect(who, "/>");
+	return id;
+}
+
+static void resume(struct sim_client *who, unsigned h, const char *id)
+{
+	sim_sendf(who, "<resume xmlns='urn:xmpp:sm:3' h='%u' previd='%s'/>", h, id);
+}
+
+static void a_stream_is_resumed(void)
+{
+	begin(MODULES);
+	authenticate(peer);
+	const char *id = enable(peer, RESUMABLE);
+	sim_send(peer, MESSAGE("bob@other.example", "alice@sim.example", "1"));
+	expect(alice, "id='1'");
+	sim_cut(peer);
+	struct sim_client *again = sim_peer();
+	authenticate(again);
+	resume(again, 0, id);
+	expect(again, "<resumed xmlns='urn:xmpp:sm:3' previd='");
+	expect(again, "' h='1'/>");
+	sim_send(again, MESSAGE("bob@other.example", "alice@sim.example", "2") "<r xmlns='urn:xmpp:sm:3'/>");
+	expect(alice, "id='2'");
+	expect(again, "<a xmlns='urn:xmpp:sm:3' h='2'/>");
+	resume(again, 0, id);
+	expect(again, "<unexpected-request ");
+	end();
+}
+
+static void nobody_else_resumes_it(void)
+{
+	begin(MODULES);
+	authenticate(peer);
+	const char *id = enable(peer, RESUMABLE);
+	sim_cut(peer);
+	struct sim_client *thief = sim_peer();
+	resume(thief, 0, id);
+	sim_send(thief, SIM_PEER_HEADER);
+	sim_cut(thief);
+	thief = sim_peer();
+	sim_send(thief, "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' "
+			"xmlns:db='jabber:server:dialback' from='thief.example' to='sim.example' version='1.0'>"
+		KEY("thief.example", "sim.example"));
+	sim_settle();
+	outcome(asked - 1, DIALBACK_VALID);
+	expect(thief, "type='valid'/>");
+	resume(thief, 0, id);
+	expect(thief, "<failed xmlns='urn:xmpp:sm:3'>" NOT_FOUND);
+	struct sim_client *again = sim_peer();
+	authenticate(again);
+	resume(again, 0, id);
+	expect(again, "<resumed ");
+	end();
+}
+
+static void it_is_resumed_while_it_is_open(void)
+{
+	begin(MODULES);
+	authenticate(peer);
+	const char *id = enable(peer, RESUMABLE);
+	sim_send(peer, MESSAGE("bob@other.example", "alice@sim.example", "1"));
+	struct sim_client *again = sim_peer();
+	authenticate(again);
+	resume(again, 0, id);
+	expect(again, "' h='1'/>");
+	expect(peer, "<conflict ");
+	closed(peer);
+	sim_advance(5000);
+	sim_send(again, MESSAGE("bob@other.example", "alice@sim.example", "2"));
+	expect(alice, "id='2'");
+	end();
+}
+
+static void it_waits_so_long_and_no_longer(void)
+{
+	begin(MODULES);
+	authenticate(peer);
+	sim_send(peer, "<enable xmlns='urn:xmpp:sm:3' resume='1' max='10'/>");
+	struct str between = sim_between(peer, "<enabled xmlns='urn:xmpp:sm:3' id='", "' resume='true' max='10'/>");
+	char id[64];
+	snprintf(id, sizeof(id), "%.*s", STR_FMT(between));
+	sim_cut(peer);
+	sim_advance(9000);
+	peer = sim_peer();
+	authenticate(peer);
+	resume(peer, 0, id);
+	expect(peer, "<resumed ");
+	sim_cut(peer);
+	sim_advance(11000);
+	peer = sim_peer();
+	authenticate(peer);
+	resume(peer, 0, id);
+	expect(peer, "<failed xmlns='urn:xmpp:sm:3'>" NOT_FOUND);
+	sim_send(peer, "<resume xmlns='urn:xmpp:sm:3' previd='x'/>");
+	expect(peer, "<bad-request ");
+	end();
+}
+
+static void what_is_being_handled_is_not_handled_twice(void)
+{
+	begin("modules: {mod_s2s_dialback: {}, mod_s2s_bidi: {}, mod_offline: {}}\n");
+	sim_free(sim_login("carol@sim.example"));
+	authenticate(peer);
+	const char *id = enable(peer, RESUMABLE);
+	sim_hold_jobs();
+	sim_send(peer, MESSAGE("bob@other.example", "carol@sim.example", "1"));
+	sim_settle();
+	sim_cut(peer);
+	struct sim_client *again = sim_peer();
+	authenticate(again);
+	resume(again, 0, id);
+	nothing(again);
+	sim_advance(1000);
+	nothing(again);
+	sim_advance(1100);
+	expect(again, "' h='0'/>");
+	sim_send(again, MESSAGE("bob@other.example", "carol@sim.example", "1") "<r xmlns='urn:xmpp:sm:3'/>");
+	nothing(again);
+	sim_release_jobs();
+	expect(again, "<a xmlns='urn:xmpp:sm:3' h='1'/>");
+	struct sim_client *carol = sim_login("carol@sim.example/desk");
+	sim_send(carol, "<presence/>");
+	is_int(sim_count(carol, "<message "), 1);
+	end();
+}
+
 /* --- both ways: XEP-0288 -------------------------------------------------------------------------------- */
 
 static void ours_go_the_other_way(void)
@@ -621,6 +779,86 @@ static void what_was_not_acknowledged_goes_elsewhere(void)
 	sim_settle();
 	/* The second one waits for a stream that has to be opened. */
 	is_int(opens, 1);
+	end();
+}
+
+/* A stream for both ways with two of ours on it, of which the first is acknowledged; it is cut. */
+static const char *cut_with_one_unacknowledged(void)
+{
+	begin(MODULES);
+	sim_send(peer, SIM_PEER_HEADER "<bidi xmlns='urn:xmpp:bidi'/>" KEY("other.example", "sim.example"));
+	outcome(0, DIALBACK_VALID);
+	expect(peer, VERIFIED);
+	const char *id = enable(peer, RESUMABLE);
+	sim_send(alice, "<message to='bob@other.example' id='1'><body>hi</body></message>");
+	sim_send(alice, "<message to='bob@other.example' id='2'><body>hi</body></message>");
+	expect(peer, "id='2'");
+	sim_send(peer, "<a xmlns='urn:xmpp:sm:3' h='1'/>");
+	sim_settle();
+	sim_cut(peer);
+	sim_settle();
+	sim_send(alice, "<message to='bob@other.example' id='3'><body>hi</body></message>");
+	peer = sim_peer();
+	sim_send(peer, SIM_PEER_HEADER "<bidi xmlns='urn:xmpp:bidi'/>" KEY("other.example", "sim.example"));
+	outcome(1, DIALBACK_VALID);
+	expect(peer, VERIFIED);
+	/* They wait. */
+	nothing(peer);
+	is_int(opens, 0);
+	return id;
+}
+
+static void ours_are_resumed(void)
+{
+	const char *id = cut_with_one_unacknowledged();
+	resume(peer, 2, id);
+	expect(peer, "' h='0'/>");
+	expect(peer, "<message ");
+	expect(peer, "id='3'");
+	sim_send(peer, "<a xmlns='urn:xmpp:sm:3' h='3'/>");
+	sim_send(alice, "<message to='bob@other.example' id='4'><body>hi</body></message>");
+	expect(peer, "id='4'");
+	is_int(opens, 0);
+	end();
+}
+
+static void ours_are_sent_again(void)
+{
+	const char *id = cut_with_one_unacknowledged();
+	resume(peer, 1, id);
+	expect(peer, "' h='0'/>");
+	expect(peer, "id='2'");
+	expect(peer, "id='3'");
+	is_int(opens, 0);
+	end();
+}
+
+static void ours_go_to_a_stream_that_begins_anew(void)
+{
+	cut_with_one_unacknowledged();
+	sim_send(peer, RESUMABLE);
+	expect(peer, "<enabled ");
+	expect(peer, "id='2'");
+	expect(peer, "id='3'");
+	end();
+}
+
+static void ours_do_not_wait_for_ever(void)
+{
+	cut_with_one_unacknowledged();
+	sim_advance(59000);
+	is_int(opens, 0);
+	sim_advance(1100);
+	is_int(opens, 1);
+	end();
+}
+
+static void who_acknowledges_too_much_resumes_nothing(void)
+{
+	const char *id = cut_with_one_unacknowledged();
+	resume(peer, 9, id);
+	expect(peer, "<handled-count-too-high xmlns='urn:xmpp:sm:3' h='9' send-count='2'/>");
+	closed(peer);
 	end();
 }
 
@@ -678,6 +916,17 @@ int main(void)
 	run(idle_streams_close);
 	run(a_slow_recipient_slows_the_sender);
 	run(stanzas_are_counted);
+	run(acknowledged_is_what_is_handled);
+	run(a_stream_is_resumed);
+	run(nobody_else_resumes_it);
+	run(it_is_resumed_while_it_is_open);
+	run(it_waits_so_long_and_no_longer);
+	run(what_is_being_handled_is_not_handled_twice);
+	run(ours_are_resumed);
+	run(ours_are_sent_again);
+	run(ours_go_to_a_stream_that_begins_anew);
+	run(ours_do_not_wait_for_ever);
+	run(who_acknowledges_too_much_resumes_nothing);
 	run(ours_go_the_other_way);
 	run(without_bidi_they_do_not);
 	run(what_was_not_acknowledged_goes_elsewhere);

@@ -13,6 +13,7 @@
 #include "sim.h"
 #include "stream/dialback.h"
 #include "stream/peer.h"
+#include "stream/s2s_out.h"
 #include "stream/s2s_stream.h"
 
 #define HEADER                                                                                               \
@@ -100,7 +101,7 @@ static void begin(const char *more)
 	    "outgoing_s2s_port: %u\ns2s_allow_literal_addresses: true\ns2s_use_starttls: optional\n"
 	    "s2s_timeout: 600 s\nmodules: {mod_s2s_dialback: {}}\n%s",
 	    other_listens(), more);
-	s2s_streams_init();
+	s2s_set_opener(&s2s_out_opener);
 	sim_start("", rest);
 	alice = sim_login("alice@sim.example/desk");
 }
@@ -113,6 +114,8 @@ static void end(void)
 	sim_advance(5000);
 	s2s_fini(NULL);
 	s2s_streams_fini(NULL);
+	peers_close(STREAM_reset, NULL);
+	sim_advance(5000);
 	s2s_set_opener(NULL);
 	sim_stop();
 	close(listening);
@@ -254,6 +257,125 @@ static void what_is_not_acknowledged_is_sent_again(void)
 	end();
 }
 
+/* A stream with 1 acknowledged, 2 sent and 3 that waits; it breaks, and there is another connection. */
+static void break_it(const char *enabled)
+{
+	begin("");
+	say("1");
+	say("2");
+	open_stream(FEATURES(DIALBACK SM));
+	hears("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+	other_says(enabled);
+	hears("id='2'");
+	other_says("<a xmlns='urn:xmpp:sm:3' h='1'/>");
+	other_closes();
+	say("3");
+	open_stream(FEATURES(DIALBACK SM));
+}
+
+#define ENABLED "<enabled xmlns='urn:xmpp:sm:3' id='old&amp;1' resume='true'/>"
+
+static void what_arrived_is_not_sent_again(void)
+{
+	break_it(ENABLED);
+	hears("<resume xmlns='urn:xmpp:sm:3' h='0' previd='old&amp;1'/>");
+	other_says("<resumed xmlns='urn:xmpp:sm:3' h='2' previd='old&amp;1'/>");
+	hears("<message ");
+	ok(memmem(came.ptr, came.len, "id='3'", 6) != NULL);
+	other_says("<a xmlns='urn:xmpp:sm:3' h='3'/>");
+	say("4");
+	hears("id='4'");
+	nothing(alice);
+	end();
+}
+
+static void what_did_not_arrive_is_sent_again(void)
+{
+	break_it(ENABLED);
+	hears("<resume ");
+	other_says("<resumed xmlns='urn:xmpp:sm:3' h='1' previd='old&amp;1'/>");
+	hears("id='2'");
+	hears("id='3'");
+	nothing(alice);
+	end();
+}
+
+static void a_resumption_that_fails_may_tell_what_arrived(void)
+{
+	break_it(ENABLED);
+	hears("<resume ");
+	other_says("<failed xmlns='urn:xmpp:sm:3' h='2'><item-not-found "
+		   "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>");
+	hears("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+	hears("<message ");
+	ok(memmem(came.ptr, came.len, "id='3'", 6) != NULL);
+	other_says("<enabled xmlns='urn:xmpp:sm:3'/><a xmlns='urn:xmpp:sm:3' h='1'/>");
+	nothing(alice);
+	end();
+}
+
+static void a_resumption_that_fails_may_tell_nothing(void)
+{
+	break_it(ENABLED);
+	hears("<resume ");
+	other_says("<failed xmlns='urn:xmpp:sm:3'/>");
+	hears("<enable ");
+	hears("id='2'");
+	hears("id='3'");
+	nothing(alice);
+	end();
+}
+
+static void a_resumption_that_counts_too_much_is_refused(void)
+{
+	break_it(ENABLED);
+	hears("<resume ");
+	other_says("<resumed xmlns='urn:xmpp:sm:3' h='7' previd='old&amp;1'/>");
+	hears("<handled-count-too-high xmlns='urn:xmpp:sm:3' h='7' send-count='2'/>");
+	other_closes();
+	sim_advance(1000);
+	open_stream(FEATURES(DIALBACK SM));
+	hears("<enable ");
+	hears("id='2'");
+	nothing(alice);
+	end();
+}
+
+static void a_stream_that_breaks_again_is_resumed_again(void)
+{
+	break_it(ENABLED);
+	hears("<resume ");
+	other_closes();
+	sim_advance(1000);
+	open_stream(FEATURES(DIALBACK SM));
+	hears("<resume ");
+	other_says("<resumed xmlns='urn:xmpp:sm:3' h='2' previd='old&amp;1'/>");
+	hears("id='3'");
+	nothing(alice);
+	end();
+}
+
+static void it_is_not_tried_for_ever(void)
+{
+	unsigned tries = 0;
+	break_it(ENABLED);
+	for (unsigned i = 0; i < 80 && !sim_has(alice, "<message "); i++) {
+		if (stream >= 0)
+			other_closes();
+		sim_advance(1000);
+		for (unsigned j = 0; j < 5 && stream < 0; j++) {
+			sim_settle();
+			stream = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		}
+		tries += stream >= 0;
+	}
+	ok(tries > 8);
+	expect(alice, "id='2'");
+	expect(alice, "<remote-server-timeout ");
+	expect(alice, "id='3'");
+	end();
+}
+
 static void what_is_refused_acknowledgement_counts_as_sent(void)
 {
 	begin("");
@@ -346,6 +468,13 @@ int main(void)
 	run(what_waits_is_sent_in_order);
 	run(the_key_is_the_right_one);
 	run(what_is_not_acknowledged_is_sent_again);
+	run(what_arrived_is_not_sent_again);
+	run(what_did_not_arrive_is_sent_again);
+	run(a_resumption_that_fails_may_tell_what_arrived);
+	run(a_resumption_that_fails_may_tell_nothing);
+	run(a_resumption_that_counts_too_much_is_refused);
+	run(a_stream_that_breaks_again_is_resumed_again);
+	run(it_is_not_tried_for_ever);
 	run(what_is_refused_acknowledgement_counts_as_sent);
 	run(acknowledgements_are_waited_for_for_a_minute);
 	run(a_peer_that_reads_nothing_costs_little);

@@ -7,7 +7,7 @@
  */
 #define WITH_ALL ""
 #define WITH_BARE "bare_peer = ? AND "
-#define WITH_FULL "peer = ? AND "
+#define WITH_FULL "bare_peer = ? AND peer = ? AND "
 #define ANY_KIND ""
 #define NO_GROUPCHAT " AND (kind IS NULL OR kind <> 'groupchat')"
 #define RANGE(with, kind)                                                                                    \
@@ -31,9 +31,12 @@ static const char *const forms[3][2][FORMS_OF_EACH] = {
 static struct db_rows *ask(const struct mam_query *query, unsigned form, int64_t from, int64_t to,
     int64_t limit, struct db *db, struct err *err)
 {
-	struct db_param params[6] = {DB_P_TEXT(query->host), DB_P_TEXT(query->username)};
+	struct db_param params[7] = {DB_P_TEXT(query->host), DB_P_TEXT(query->username)};
 	unsigned with = !query->with.ptr ? 0 : query->with_full ? 2 : 1;
 	size_t count = 2;
+	struct str resource;
+	if (query->with_full)
+		params[count++] = DB_P_TEXT(str_cut(query->with, '/', &resource));
 	if (with)
 		params[count++] = DB_P_TEXT(query->with);
 	params[count++] = DB_P_INT(from);

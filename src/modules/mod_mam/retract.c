@@ -6,6 +6,8 @@
 
 /* Ids should be unique (XEP-0424 6.1); where they are not, the latest message counts. */
 #define CANDIDATES_MAX 16
+/* So many messages of a conversation are looked through, latest first: no index has the ids. */
+#define REACH "10000"
 
 static const struct xml_limits row_limits = {
     .max_bytes = 64u * 1024 * 1024,
@@ -74,10 +76,12 @@ static int find(
     struct db *db, const struct mam_retraction *retraction, struct candidate *found, struct err *err)
 {
 	struct db_rows *rows = DB_QUERY(db, err,
-	    "SELECT id, xml FROM archive WHERE {host=} username = ? AND origin_id = ? AND bare_peer = ? "
-	    "AND timestamp < ? AND kind = 'chat' ORDER BY timestamp DESC LIMIT ?",
-	    DB_P_TEXT(retraction->host), DB_P_TEXT(retraction->user), DB_P_TEXT(retraction->id),
-	    DB_P_TEXT(retraction->peer), DB_P_INT(retraction->at), DB_P_INT(CANDIDATES_MAX));
+	    "SELECT id, xml FROM archive WHERE id IN (SELECT id FROM (SELECT id, origin_id FROM archive "
+	    "WHERE {host=} username = ? AND bare_peer = ? AND timestamp < ? AND kind = 'chat' "
+	    "ORDER BY timestamp DESC LIMIT " REACH ") AS latest WHERE origin_id = ? LIMIT ?) "
+	    "ORDER BY timestamp DESC",
+	    DB_P_TEXT(retraction->host), DB_P_TEXT(retraction->user), DB_P_TEXT(retraction->peer),
+	    DB_P_INT(retraction->at), DB_P_TEXT(retraction->id), DB_P_INT(CANDIDATES_MAX));
 	int rc, there = 0;
 	while (!there && (rc = db_next(rows, err)) > 0)
 		there = look_at(retraction, rows, found);

@@ -19,9 +19,9 @@ class Hole:
 class Cut:
     """A network between others and the server at target; it can hold everything back, and break."""
 
-    def __init__(self, address, target):
-        self.target, self.pairs, self.held, self.ending = target, {}, False, False
-        self.listener = socket.create_server((address, 5269))
+    def __init__(self, address, target, port=5269, target_port=5269):
+        self.target, self.pairs, self.held, self.ending = (target, target_port), {}, False, False
+        self.listener = socket.create_server((address, port))
         self.wake, self.awake = socket.socketpair()
         self.orders = queue.Queue()
         self.thread = threading.Thread(target=self.serve, daemon=True)
@@ -38,7 +38,7 @@ class Cut:
                     done.set()
                     break
                 if source is self.listener:
-                    one, other = self.listener.accept()[0], socket.create_connection((self.target, 5269))
+                    one, other = self.listener.accept()[0], socket.create_connection(self.target)
                     self.pairs |= {one: other, other: one}
                 elif source in self.pairs:
                     self.forward(source)
