@@ -103,8 +103,8 @@ const char *const upgrade_columns_sql[DIALECT_COUNT] = {
 static const char *const indexes_sql[DIALECT_COUNT] = {
     [DIALECT_SQLITE] = "SELECT name FROM sqlite_master WHERE type = 'index'",
     [DIALECT_PGSQL] = "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()",
-    [DIALECT_MYSQL] = "SELECT DISTINCT index_name FROM information_schema.statistics "
-		      "WHERE table_schema = database()",
+    [DIALECT_MYSQL] = ("SELECT DISTINCT index_name FROM information_schema.statistics "
+		       "WHERE table_schema = database()"),
 };
 
 struct upgrade {

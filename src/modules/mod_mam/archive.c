@@ -70,6 +70,16 @@ static int row_run(struct store_op *op, struct db *db, struct err *err)
 	return result;
 }
 
+int mam_has(struct db *db, struct str host, struct str user, int64_t id, struct err *err)
+{
+	struct db_rows *rows =
+	    DB_QUERY(db, err, "SELECT 1 FROM archive WHERE {host=} username = ? AND timestamp = ? LIMIT 1",
+		DB_P_TEXT(host), DB_P_TEXT(user), DB_P_INT(id));
+	int rc = db_next(rows, err);
+	db_end(&rows);
+	return rc;
+}
+
 int mam_read_range(struct db *db, const struct mam_range *range,
     bool (*row)(void *arg, int64_t id, struct str xml), void *arg, struct err *err)
 {
@@ -106,6 +116,7 @@ static void row_failed(const struct mam_row *row, const struct err *err)
 	LOG_ERROR("mam.not_archived", LOG_STR("user", jid_bare(user_jid(row->user))),
 	    LOG_CSTR("reason", err->text));
 	count(row->user, MAM_METRIC_FAILED);
+	mam_ends_forget();
 	if (row->owed)
 		tell_sender(row);
 }
@@ -167,6 +178,7 @@ void mam_archive(struct user *user, const struct jid *from, const struct jid *to
 	row->outgoing = !live;
 	if (live)
 		mam->latest = row;
+	mam_ends_add(mam, id);
 	row->op.kind = STORE_WRITE;
 	row->op.key = jid_bare(user_jid(user));
 	row->op.run = row_run;

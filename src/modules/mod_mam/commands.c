@@ -28,6 +28,7 @@ static int purge_all(struct mam_purge *purge, struct str key, struct err *err)
 	do {
 		if (store_call(STORE_WRITE, key, step_run, &step, err) < 0)
 			return -1;
+		mam_ends_forget();
 	} while (step.count == STEP_ROWS);
 	return 0;
 }

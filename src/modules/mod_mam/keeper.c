@@ -173,6 +173,8 @@ static void retention_done(struct store_op *op, int result, const struct err *er
 	struct task *task = task_done(op, result, err);
 	if (!task)
 		return;
+	if (task->count > 0)
+		mam_ends_forget();
 	if (result == 0 && task->count == STEP_ROWS)
 		module_timer_start(task->timer, STEP_PAUSE_MS);
 	else if (result == 0 && task->keeper->by_user)
@@ -265,6 +267,8 @@ static void batch_done(struct store_op *op, int result, const struct err *err)
 		return;
 	struct keeper *keeper = task->keeper;
 	keeper->batch_writes = false;
+	if (task->count > 0)
+		mam_ends_forget();
 	pthread_mutex_lock(&keepers.lock);
 	batch_count(keeper, task->count, result < 0 ? err : NULL);
 	keeper->batch_lives = keeper->report.state == MAM_BATCH_RUNS;

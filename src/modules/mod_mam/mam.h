@@ -85,6 +85,12 @@ struct stanza *mam_stanza_id_strip(const struct stanza *message, struct str bare
 /* --- archive.c: on the user's home worker, but for what takes a db --- */
 struct mam_row;
 
+/* The ids of the first and the last message of an archive; any is false when there is none. */
+struct mam_ends {
+	bool any;
+	int64_t first, last;
+};
+
 struct mam_user {
 	int64_t last_id;
 	struct mam_prefs prefs;
@@ -94,6 +100,10 @@ struct mam_user {
 		int64_t id;
 	} sent; /* the latest message that was archived when the user sent it */
 	bool asked; /* a client has read the archive since the user is in memory */
+	/* ends.c; what is being written is among it */
+	struct mam_ends ends;
+	unsigned ends_epoch;
+	bool ends_asked; /* storage is being asked for them */
 };
 
 /* NULL: nothing is archived for this user, who has no account or was loaded without the module. */
@@ -110,6 +120,8 @@ bool mam_archive_owes(struct mam_user *mam, const struct stanza *live);
  * (XEP-0313 3.5): in hook user_send, after mod_mam. The caller unrefs it. */
 struct stanza *mam_sent_copy(const struct user *user, struct stanza *message);
 
+/* On a storage thread: 1 when the archive of the user has a message with that id, 0 when it has none. */
+int mam_has(struct db *db, struct str host, struct str user, int64_t id, struct err *err);
 /* What is in the archive of a user between two ids: behind the first, up to the second. */
 struct mam_range {
 	struct str host, user;
@@ -118,6 +130,21 @@ struct mam_range {
 /* On a storage thread: calls row for each, oldest first, until it says false. */
 int mam_read_range(struct db *db, const struct mam_range *range,
     bool (*row)(void *arg, int64_t id, struct str xml), void *arg, struct err *err);
+
+/* --- ends.c: what a bind tells of the archive at once, XEP-0386 3.2 --- */
+/*
+ * Any thread: rows of some archives were deleted, and it is durable; or one could not be written. Where an archive
+ * begins and ends is not known in memory then; the next bind of its user has it read for the one after that.
+ */
+void mam_ends_forget(void);
+/* How often that was called; taken before storage is asked for what goes to mam_ends_set. */
+unsigned mam_ends_epoch(void);
+/* On the user's home worker, these. */
+void mam_ends_set(struct mam_user *mam, const struct mam_ends *ends, unsigned epoch);
+void mam_ends_add(struct mam_user *mam, int64_t id);
+/* Hooks of the module. */
+enum hook_verdict mam_ends_on_bind_features(struct module_instance *instance, struct hook_bind2_features *event);
+enum hook_verdict mam_ends_on_bind(struct module_instance *instance, struct hook_bind2_request *event);
 
 /* --- retract.c: XEP-0424 4 --- */
 struct mam_retraction {

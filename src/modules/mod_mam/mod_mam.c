@@ -9,27 +9,17 @@
 /* --- users ------------------------------------------------------------------------------------ */
 
 struct loaded {
-	int64_t last_id;
+	struct mam_ends ends;
+	unsigned ends_epoch;
 	struct mam_prefs_row prefs;
 };
-
-static int read_last_id(struct hook_user_load_db *event, int64_t *id_r)
-{
-	struct db_rows *rows = DB_QUERY(event->db, event->err,
-	    "SELECT timestamp FROM archive WHERE {host=} username = ? ORDER BY timestamp DESC LIMIT 1",
-	    DB_P_TEXT(event->host), DB_P_TEXT(event->user));
-	int rc = db_next(rows, event->err);
-	if (rc > 0)
-		*id_r = db_int(rows, 0);
-	db_end(&rows);
-	return rc < 0 ? -1 : 0;
-}
 
 static enum hook_verdict on_load(struct module_instance *instance, struct hook_user_load_db *event)
 {
 	struct loaded *loaded = arena_zalloc(event->arena, sizeof(*loaded));
 	*event->loaded = loaded;
-	if (read_last_id(event, &loaded->last_id) < 0 ||
+	loaded->ends_epoch = mam_ends_epoch();
+	if (mam_ends_find(event->host, event->user, event->db, &loaded->ends, event->err) < 0 ||
 	    mam_prefs_read(event->db, event->host, event->user, event->arena, &loaded->prefs, event->err) < 0)
 		event->result = -1;
 	return HOOK_PASS;
@@ -41,7 +31,8 @@ static enum hook_verdict on_loaded(struct module_instance *instance, struct hook
 	if (!loaded)
 		return HOOK_PASS;
 	struct mam_user *mam = mem_zalloc(sizeof(*mam));
-	mam->last_id = loaded->last_id;
+	mam->last_id = loaded->ends.last;
+	mam_ends_set(mam, &loaded->ends, loaded->ends_epoch);
 	mam_prefs_parse(&loaded->prefs, user_jid(event->user), &mam->prefs);
 	user_set_slot(event->user, &mod_mam, mam);
 	return HOOK_PASS;
@@ -227,8 +218,10 @@ static enum hook_verdict on_removed(struct module_instance *instance, struct hoo
 static enum hook_verdict on_gone(struct module_instance *instance, struct hook_user *event)
 {
 	struct mam_user *mam = mam_user_of(event->user);
-	if (mam)
-		mam_prefs_fini(&mam->prefs);
+	if (!mam)
+		return HOOK_PASS;
+	mam_prefs_fini(&mam->prefs);
+	mam->ends = (struct mam_ends){0};
 	return HOOK_PASS;
 }
 
@@ -289,6 +282,8 @@ static const struct hook_entry hooks[] = {
 	.fn.message_offline = on_offline},
     HOOK_ENTRY(session_drained, mam_job_on_drained, HOOK_NORMAL, NULL),
     HOOK_ENTRY(session_closed, mam_job_on_closed, HOOK_NORMAL, NULL),
+    HOOK_ENTRY(bind2_features, mam_ends_on_bind_features, HOOK_NORMAL, NULL),
+    HOOK_ENTRY(bind2_request, mam_ends_on_bind, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_removed, on_removed, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_gone, on_gone, HOOK_NORMAL, NULL),
     {0},

@@ -72,17 +72,6 @@ int mam_rows_each(const struct mam_query *query, struct db *db, int64_t id,
 	return rc < 0 ? -1 : 0;
 }
 
-/* 1 when there is one, else 0. */
-static int is_there(const struct mam_query *query, struct db *db, int64_t id, struct err *err)
-{
-	struct db_rows *rows =
-	    DB_QUERY(db, err, "SELECT 1 FROM archive WHERE {host=} username = ? AND timestamp = ? LIMIT 1",
-		DB_P_TEXT(query->host), DB_P_TEXT(query->username), DB_P_INT(id));
-	int rc = db_next(rows, err);
-	db_end(&rows);
-	return rc;
-}
-
 static int end_of(
     const char *sql, struct str host, struct str username, struct db *db, int64_t *id_r, struct err *err)
 {
@@ -217,9 +206,9 @@ static int check_ids(const struct mam_query *query, struct db *db, struct err *e
 	int rc = 1;
 	for (size_t i = 0; i < 4 && rc > 0; i++)
 		if (named[i] != (i < 2 ? 0 : INT64_MAX))
-			rc = is_there(query, db, named[i], err);
+			rc = mam_has(db, query->host, query->username, named[i], err);
 	for (size_t i = 0; i < query->id_count && rc > 0; i++)
-		rc = is_there(query, db, query->ids[i], err);
+		rc = mam_has(db, query->host, query->username, query->ids[i], err);
 	return rc < 0 ? -1 : rc > 0 ? MAM_PAGE_FOUND : MAM_PAGE_NO_SUCH_ID;
 }
 

@@ -125,21 +125,25 @@ static void put_end(struct xml_writer *reply, const char *name, int64_t id)
 	xml_close(reply);
 }
 
+void mam_metadata_write(struct xml_writer *out, const struct mam_ends *ends)
+{
+	xml_open(out, "metadata", NS_MAM);
+	if (ends->any) {
+		put_end(out, "start", ends->first);
+		put_end(out, "end", ends->last);
+	}
+	xml_close(out);
+}
+
 static void ends_done(struct store_op *op, int result, const struct err *err)
 {
 	struct ask *ask = list_entry(op, struct ask, op);
-	struct xml_writer *reply = ask->iq->reply;
 	if (result < 0) {
 		LOG_ERROR("mam.read_failed", LOG_STR("user", jid_bare(user_jid(ask->user))),
 		    LOG_CSTR("reason", err->text));
 		iq_finish(&ask->iq, iq_refuse(ask->iq, SE_internal_server_error, NULL));
 	} else {
-		xml_open(reply, "metadata", NS_MAM);
-		if (ask->ends.any) {
-			put_end(reply, "start", ask->ends.first);
-			put_end(reply, "end", ask->ends.last);
-		}
-		xml_close(reply);
+		mam_metadata_write(ask->iq->reply, &ask->ends);
 		iq_finish(&ask->iq, IQ_ANSWER);
 	}
 	user_release(ask->user);

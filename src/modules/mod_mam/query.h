@@ -53,6 +53,7 @@ struct mam_query {
 /* XEP-0313 4 and 5: the requests query and metadata. On the user's home worker. */
 enum iq_verdict mam_query_on_iq(struct iq *iq);
 enum iq_verdict mam_metadata_on_iq(struct iq *iq);
+void mam_metadata_write(struct xml_writer *out, const struct mam_ends *ends);
 /* Reads <query/> for the archive of that user; what it points to lives in arena and in the element. < 0:
  * refused. */
 int mam_query_parse(const struct xml *elem, const struct jid *owner, struct arena *arena,
@@ -98,11 +99,7 @@ bool mam_row_fits(const struct mam_archived *row, const struct mam_query *query)
 int mam_rows_each(const struct mam_query *query, struct db *db, int64_t id,
     bool (*each)(void *arg, const struct mam_archived *row), void *arg, struct err *err);
 
-/* 5: the first and the last message; false when there is none. */
-struct mam_ends {
-	bool any;
-	int64_t first, last;
-};
+/* 5: the first and the last message. */
 int mam_ends_find(
     struct str host, struct str username, struct db *db, struct mam_ends *ends_r, struct err *err);
 

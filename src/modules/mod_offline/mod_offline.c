@@ -248,6 +248,7 @@ static const struct hook_entry hooks[] = {
     HOOK_ENTRY(user_receive, offline_on_receive, HOOK_FIRST, NULL),
     HOOK_ENTRY(session_drained, on_drained, HOOK_NORMAL, NULL),
     HOOK_ENTRY(session_closed, offline_on_closed, HOOK_FIRST, NULL),
+    HOOK_ENTRY(bind2_request, offline_on_bind, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_removed, on_removed, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_gone, on_gone, HOOK_NORMAL, NULL),
     {0},

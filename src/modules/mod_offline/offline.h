@@ -29,6 +29,7 @@ struct offline {
 	unsigned kept_since;        /* messages kept since the pump's latest read was submitted */
 	struct offline_pump *pumps; /* that are handing messages over */
 	int64_t marked;             /* the archive has what was missed behind this id; 0: no row says so */
+	unsigned clearing;          /* binds whose rows are being cleared: what is to be handed over waits */
 	bool homeless;              /* no account: an anonymous log-in; nothing is kept */
 	bool handing;               /* a kept message is being delivered right now */
 	bool refused;               /* ... and the session's queue was full */
@@ -112,6 +113,8 @@ void offline_archived_stamp(struct offline_message *message, const struct jid *u
 /* Hands what waits to a session, when one is available with non-negative priority and nobody does so already.
  */
 void offline_flood(struct user *user);
+/* What was being cleared when it was to begin is. */
+void offline_go_on(struct user *user);
 /* Hands messages to the session with XEP-0013's item, then answers the IQ; wanted: which ones, taken over;
  * NULL: all. */
 void offline_show(struct user *user, struct iq *later, int64_t *wanted, size_t wanted_count);
@@ -119,6 +122,10 @@ void offline_show(struct user *user, struct iq *later, int64_t *wanted, size_t w
 struct offline_held *offline_held_for(const struct session *session);
 /* The module leaves the user, or the workers have ended. */
 void offline_pumps_abandon(struct offline *offline);
+
+/* --- clear.c: XEP-0386 3.2 --- */
+/* A client that binds so reads the archive: rows of messages that it finds there are deleted, and not delivered. */
+enum hook_verdict offline_on_bind(struct module_instance *instance, struct hook_bind2_request *event);
 
 /* --- held.c: what arrives for a session while it gets its offline messages comes behind them --- */
 struct offline_held {

@@ -33,6 +33,7 @@ struct offline_pump {
 	struct offline_held held;
 	struct module_timer *timer; /* NULL until it is needed */
 	bool reading; /* storage has op */
+	bool waits;   /* for what is being cleared */
 	bool rest;    /* the rows are done; what is in the archive comes */
 	bool orphan;  /* the module left the user's host: it ends when storage is done */
 };
@@ -432,6 +433,19 @@ void offline_flood(struct user *user)
 		return;
 	struct offline_pump *pump = pump_new(user, session_jid(session));
 	offline_archived_start(&pump->archived, user);
+	pump->waits = offline->clearing > 0;
+	if (!pump->waits)
+		pump_submit(pump);
+}
+
+void offline_go_on(struct user *user)
+{
+	struct offline_pump *pump = offline_of(user)->pumps;
+	while (pump && !pump->waits)
+		pump = pump->next;
+	if (!pump)
+		return;
+	pump->waits = false;
 	pump_submit(pump);
 }
 
