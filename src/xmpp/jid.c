@@ -74,10 +74,9 @@ static inline bool label_is_prepared(const char *label, const char *end)
 
 static inline bool domain_is_prepared(struct str domain)
 {
-	const char *p = domain.ptr, *end = domain.ptr + domain.len, *label = p;
-
 	if (domain.len == 0 || domain.len > JID_PART_MAX)
 		return false;
+	const char *p = domain.ptr, *end = domain.ptr + domain.len, *label = p;
 	for (; p < end; p++) {
 		if (!(classes[(unsigned char)*p] & IN_DOMAIN))
 			return false;

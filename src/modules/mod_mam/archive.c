@@ -14,7 +14,7 @@ struct mam_row {
 	const struct stanza *live;   /* what is delivered; only compared */
 	struct jid from, to;
 	int64_t id;
-	bool outgoing;
+	bool outgoing, packed;
 	bool owed; /* the sender hears of it only when this fails */
 	char text[];
 };
@@ -58,14 +58,16 @@ static int row_run(struct store_op *op, struct db *db, struct err *err)
 {
 	const struct mam_row *row = list_entry(op, struct mam_row, op);
 	struct mam_content content = mam_content_of(row->stanza);
-	struct strbuf xml = {0}, buf = {0};
+	struct strbuf xml = {0}, shorter = {0}, buf = {0};
 	strbuf_reserve(&xml, row->stanza->root->inner.len + row->stanza->tail.len + 512);
 	stanza_write(&xml, row->stanza, &row->from, &row->to);
 	struct str text = xml_child_text(row->stanza->root, "body", &buf);
-	int result = insert(row, db, strbuf_view(&xml), text, content.origin_id, err);
+	bool packed = row->packed && mam_pack(strbuf_view(&xml), &shorter);
+	int result = insert(row, db, strbuf_view(packed ? &shorter : &xml), text, content.origin_id, err);
 	if (result == 0 && content.retracted.len)
 		result = retract(row, db, content.retracted, err);
 	strbuf_fini(&buf);
+	strbuf_fini(&shorter);
 	strbuf_fini(&xml);
 	return result;
 }
@@ -87,10 +89,18 @@ int mam_read_range(struct db *db, const struct mam_range *range,
 	    "SELECT timestamp, xml FROM archive WHERE {host=} username = ? AND timestamp > ? AND timestamp <= ? "
 	    "ORDER BY timestamp",
 	    DB_P_TEXT(range->host), DB_P_TEXT(range->user), DB_P_INT(range->after), DB_P_INT(range->upto));
+	struct strbuf buf = {0};
+	struct str xml;
+	struct err bad;
 	bool more = true;
 	int rc = 1;
 	while (more && (rc = db_next(rows, err)) > 0)
-		more = row(arg, db_int(rows, 0), db_text(rows, 1));
+		if (mam_unpack(db_text(rows, 1), &buf, &xml, &bad) == 0)
+			more = row(arg, db_int(rows, 0), xml);
+		else
+			LOG_WARNING("mam.unreadable_row", LOG_STR("user", range->user), LOG_INT("id", db_int(rows, 0)),
+			    LOG_CSTR("reason", bad.text));
+	strbuf_fini(&buf);
 	db_end(&rows);
 	return rc < 0 ? -1 : 0;
 }
@@ -166,6 +176,12 @@ int64_t mam_next_id(struct mam_user *mam)
 	return mam->last_id;
 }
 
+static bool packs(const struct user *user)
+{
+	const struct module_instance *instance = host_module(user_host(user), "mod_mam");
+	return instance && module_option(instance, "compress_xml")->boolean;
+}
+
 void mam_archive(struct user *user, const struct jid *from, const struct jid *to, struct stanza *message,
     int64_t id, const struct stanza *live)
 {
@@ -176,6 +192,7 @@ void mam_archive(struct user *user, const struct jid *from, const struct jid *to
 	row->live = live;
 	row->id = id;
 	row->outgoing = !live;
+	row->packed = packs(user);
 	if (live)
 		mam->latest = row;
 	mam_ends_add(mam, id);

@@ -70,6 +70,14 @@ struct mam_content mam_content_of(const struct stanza *message);
 /* Whether a message like this belongs into the archives of users. */
 bool mam_content_counts(const struct stanza *message, const struct mam_content *content);
 
+/* --- pack.c: the column xml of archive with compress_xml: a mark, then text. Any thread --- */
+#define MAM_PACKED_MOST (4u * 1024 * 1024) /* bytes of a message; larger ones are written as they are */
+/* Appends the row for a message; false: it would not be shorter, and nothing is appended. */
+bool mam_pack(struct str xml, struct strbuf *out);
+/* The message of a row, packed or not: a view of the row, or of buf, whose fini is the caller's. < 0: it is packed, and
+ * damaged, or larger than what is written so. */
+int mam_unpack(struct str row, struct strbuf *buf, struct str *xml_r, struct err *err);
+
 /* --- stanza_id.c: XEP-0359 --- */
 #define MAM_STANZA_ID_MAX (2 * JID_PART_MAX + 100)
 /* <stanza-id/> by a bare JID; returns how many bytes it has. out has MAM_STANZA_ID_MAX bytes. */

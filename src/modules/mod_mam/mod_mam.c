@@ -239,8 +239,7 @@ static const struct option options[] = {
 	"A message that a lost connection did not take is not kept for later when it is in the archive, and a "
 	"client of the user has read the archive."},
     {"compress_xml", OPTION_BOOL, "false",
-	"Rows are written as plain XML, which every program reads; the compact form is not written.",
-	.flags = OPTION_LATER},
+	"Write messages into the archive in a compact form where that is shorter. ejabberd cannot read such rows."},
     {"archive_muc_as_mucsub", OPTION_BOOL, "false", "It comes with MucSub.", .flags = OPTION_LATER},
     {"user_mucsub_from_muc_archive", OPTION_BOOL, "false", "It comes with MucSub.", .flags = OPTION_LATER},
     {"clear_archive_on_room_destroy", OPTION_BOOL, "true",

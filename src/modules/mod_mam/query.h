@@ -107,7 +107,7 @@ int mam_ends_find(
  * --------------------------------------------------------------------------------------------------- */
 
 /* Appends the message of a row as XML for inside <forwarded/>. False: it is no message; nothing is appended,
- * and the result has none (3.2). Any thread. */
+ * the log says so, and the result has none (3.2). Any thread. */
 bool mam_row_stanza(const struct mam_archived *row, struct strbuf *out);
 /* 4.2: <message/> with the result, without addresses. Any thread. */
 struct stanza *mam_result(const struct mam_query *query, const struct mam_archived *row);

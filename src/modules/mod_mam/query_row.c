@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "modules/mod_mam/query.h"
 #include "stanzad/datetime.h"
+#include "stanzad/log.h"
 
 #define NS_FORWARD "urn:xmpp:forward:0"
 
@@ -14,12 +15,20 @@ static const struct xml_limits row_limits = {
 
 bool mam_row_stanza(const struct mam_archived *row, struct strbuf *out)
 {
-	struct err err;
-	struct xml_tree *tree = xml_parse(row->xml, NS_CLIENT, &row_limits, NULL, &err);
+	struct err err = {.text = "it is no message"};
+	struct strbuf buf = {0};
+	struct str xml;
+	struct xml_tree *tree = NULL;
+	if (mam_unpack(row->xml, &buf, &xml, &err) == 0)
+		tree = xml_parse(xml, NS_CLIENT, &row_limits, NULL, &err);
 	bool good = tree && xml_is(tree->root, "message", "jabber:client");
 	if (good)
 		xml_write(out, tree->root, STR(NS_FORWARD));
+	else if (row->xml.len)
+		LOG_WARNING("mam.unreadable_row", LOG_STR("peer", row->peer), LOG_INT("id", row->id),
+		    LOG_CSTR("reason", err.text));
 	xml_tree_unref(&tree);
+	strbuf_fini(&buf);
 	return good;
 }
 

@@ -59,16 +59,18 @@ struct candidate {
 static int look_at(const struct mam_retraction *retraction, struct db_rows *rows, struct candidate *found)
 {
 	struct err err;
-	struct stanza *original = stanza_parse(db_text(rows, 1), &row_limits, &err);
-	if (!original)
-		return 0;
-	bool may = may_retract(retraction, original);
+	struct strbuf buf = {0};
+	struct str xml;
+	bool good = mam_unpack(db_text(rows, 1), &buf, &xml, &err) == 0;
+	struct stanza *original = good ? stanza_parse(xml, &row_limits, &err) : NULL;
+	bool may = original && may_retract(retraction, original);
 	if (may) {
 		found->id = db_int(rows, 0);
 		found->tombstone.default_ns = NS_CLIENT;
 		write_tombstone(&found->tombstone, retraction, original);
 	}
 	stanza_unref(&original);
+	strbuf_fini(&buf);
 	return may;
 }
 
