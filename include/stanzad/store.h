@@ -24,6 +24,7 @@ enum store_kind {
 
 struct store_op {
 	enum store_kind kind;
+	bool single; /* a write that changes things by one statement at most: that is undone as a whole */
 	struct str key; /* orders operations; empty: no order. Borrowed until done */
 	/* < 0 with err set: the operation's effects are rolled back (others in the same commit are not). */
 	int (*run)(struct store_op *op, struct db *db, struct err *err);

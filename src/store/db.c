@@ -207,6 +207,15 @@ enum db_outcome db_run(struct db *db, db_run_fn run, void *arg, int *result_r, s
 	return DB_LOST;
 }
 
+enum db_outcome db_run_single(struct db *db, db_run_fn run, void *arg, int *result_r, struct err *err)
+{
+	*result_r = run(arg, db, err);
+	end_all(db);
+	if (*result_r >= 0)
+		return DB_KEPT;
+	return db->driver->in_transaction(db->connection) ? DB_UNDONE : DB_LOST;
+}
+
 int db_transact(struct db *db, bool write, db_run_fn run, void *arg, struct err *err)
 {
 	if (db_begin(db, write, err) < 0)

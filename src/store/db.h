@@ -38,6 +38,8 @@ enum db_outcome {
  */
 typedef int (*db_run_fn)(void *arg, struct db *db, struct err *err);
 enum db_outcome db_run(struct db *db, db_run_fn run, void *arg, int *result_r, struct err *err);
+/* The same for a run of one statement that changes anything, at most: without a savepoint. */
+enum db_outcome db_run_single(struct db *db, db_run_fn run, void *arg, int *result_r, struct err *err);
 
 /* The same with a transaction of its own, committed. Returns what run returned, or < 0. */
 int db_transact(struct db *db, bool write, db_run_fn run, void *arg, struct err *err);

@@ -49,6 +49,15 @@ static int run_op(void *arg, struct db *db, struct err *err)
 	return result >= 0 && receipt_run_also(ticket->receipt, db, err) < 0 ? -1 : result;
 }
 
+static enum db_outcome run_ticket(struct ticket *ticket)
+{
+	struct store_op *op = ticket_op(ticket);
+	bool single = op->single && !(ticket->receipt && ticket->receipt->also);
+
+	return single ? db_run_single(store.writer_db, run_op, ticket, &ticket->result, &op->own.err)
+		      : db_run(store.writer_db, run_op, ticket, &ticket->result, &op->own.err);
+}
+
 /* Everything in the batch that had not failed by itself has failed now. */
 static void fail_batch(struct batch *batch, const struct err *err)
 {
@@ -74,7 +83,7 @@ static int run_batch(struct batch *batch, struct err *err)
 		struct store_op *op = ticket_op(ticket);
 		if (!begun)
 			continue;
-		if (db_run(store.writer_db, run_op, ticket, &ticket->result, &op->own.err) == DB_LOST) {
+		if (run_ticket(ticket) == DB_LOST) {
 			*err = op->own.err;
 			return err_prefix(err, "rolled back with others");
 		}

@@ -198,6 +198,7 @@ void mam_archive(struct user *user, const struct jid *from, const struct jid *to
 	mam_ends_add(mam, id);
 	row->op.kind = STORE_WRITE;
 	row->op.key = jid_bare(user_jid(user));
+	row->op.single = !xml_child(message->root, "retract", NS_RETRACT);
 	row->op.run = row_run;
 	row->op.done = row_done;
 	store_submit(&row->op);

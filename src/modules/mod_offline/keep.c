@@ -135,6 +135,7 @@ void offline_keep(
 		offline->count++;
 	offline->kept_since++;
 	keep->op.kind = STORE_WRITE;
+	keep->op.single = true;
 	keep->op.key = jid_bare(user_jid(user));
 	keep->op.run = keep_run;
 	keep->op.done = keep_done;
