@@ -166,8 +166,12 @@ void mgmt_lost(struct mgmt *mgmt)
 	mgmt_detach(mgmt);
 	LOG_INFO("mgmt.away", LOG_STR("session", jid_full(&mgmt->jid)),
 	    LOG_INT("unacknowledged", (int64_t)mgmt->out.count));
+	mgmt_ref(mgmt);
 	mgmt_wait(mgmt);
-	mgmt_spool(mgmt);
+	/* A module may have ended the session. */
+	if (mgmt->session)
+		mgmt_spool(mgmt);
+	mgmt_unref(mgmt);
 }
 
 void mgmt_park(struct mgmt *mgmt)
@@ -228,7 +232,7 @@ static bool on_deliver(void *stream, const struct jid *from, const struct jid *t
 	struct mgmt *mgmt = stream;
 	if (mgmt->c2s && !c2s_has_room(mgmt->c2s, from))
 		return false;
-	if (mgmt->out.count >= mgmt->queue_max) {
+	if (!mgmt_has_room(mgmt)) {
 		mgmt->out.full = true;
 		return false;
 	}

@@ -28,7 +28,7 @@ struct host;
 
 struct mgmt_out {
 	struct backlog unacked; /* unsent.end is the stanza's number */
-	size_t count;
+	size_t count, bytes;
 	struct unsent *unseen; /* of these, the first that came while the client was away; NULL */
 	uint64_t sent, acked; /* numbers */
 	uint64_t noted;       /* acked, as the ledger has it */
@@ -106,6 +106,12 @@ unsigned mgmt_away_count(void);
 
 /* --- mgmt_out.c ----------------------------------------------------------------------------------------- */
 
+#define MGMT_BYTES_MAX (4u * 1024 * 1024) /* of what one client has not acknowledged */
+/* Whether another stanza may be kept. */
+bool mgmt_has_room(const struct mgmt *mgmt);
+/* One more behind the others; its number is the caller's. */
+struct unsent *mgmt_keep(
+    struct mgmt_out *out, const struct jid *from, const struct jid *to, struct stanza *stanza);
 /* To the client: numbered, kept until it is acknowledged, written when the client is there. */
 void mgmt_send(struct mgmt *mgmt, const struct jid *from, const struct jid *to, struct stanza *stanza);
 enum mgmt_ack { MGMT_ACKED, MGMT_ACK_OLD, MGMT_ACK_TOO_HIGH };

@@ -26,6 +26,25 @@ static bool is_kept(const struct unsent *unsent)
 	return unsent->stanza->kind == STANZA_MESSAGE;
 }
 
+/* About what it takes in memory; a stanza can be shared by several queues. */
+static size_t size_of(const struct stanza *stanza)
+{
+	return sizeof(struct unsent) + stanza->root->inner.len + stanza->tail.len;
+}
+
+bool mgmt_has_room(const struct mgmt *mgmt)
+{
+	return mgmt->out.count < mgmt->queue_max && mgmt->out.bytes < MGMT_BYTES_MAX;
+}
+
+struct unsent *mgmt_keep(
+    struct mgmt_out *out, const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	out->count++;
+	out->bytes += size_of(stanza);
+	return backlog_keep(&out->unacked, from, to, stanza);
+}
+
 static int64_t real_us_of(const struct unsent *unsent)
 {
 	return clock_real_us() - (int64_t)(clock_mono_ms() - unsent->queued_ms) * 1000;
@@ -144,6 +163,7 @@ static bool fold(struct mgmt *mgmt, const struct jid *from, struct stanza *stanz
 	for (struct unsent *each = mgmt->out.unseen; each && depth++ < FOLD_DEPTH; each = each->next) {
 		if (!is_availability(each->stanza) || !jid_eq(&each->from, from))
 			continue;
+		mgmt->out.bytes += size_of(stanza) - size_of(each->stanza);
 		stanza_unref(&each->stanza);
 		each->stanza = stanza_ref(stanza);
 		each->queued_ms = clock_mono_ms();
@@ -173,10 +193,9 @@ void mgmt_send(struct mgmt *mgmt, const struct jid *from, const struct jid *to, 
 	struct mgmt_out *out = &mgmt->out;
 	if (fold(mgmt, from, stanza))
 		return;
-	struct unsent *unsent = backlog_keep(&out->unacked, from, to, stanza);
+	struct unsent *unsent = mgmt_keep(out, from, to, stanza);
 	unsent->end = ++out->sent;
 	unsent->priority = mgmt->session ? session_priority(mgmt->session) : 0;
-	out->count++;
 	if (unsent->receipt && (!is_kept(unsent) || mgmt_receipt_is_own(mgmt)))
 		receipt_drop(&unsent->receipt);
 	if (!mgmt->c2s || out->held) {
@@ -199,8 +218,9 @@ static void release(struct mgmt_out *out, uint64_t number)
 		struct unsent *first = backlog_take(&out->unacked);
 		if (out->unseen == first)
 			out->unseen = first->next;
-		unsent_free(&first);
+		out->bytes -= size_of(first->stanza);
 		out->count--;
+		unsent_free(&first);
 	}
 }
 
@@ -241,12 +261,7 @@ static enum mgmt_ack acked_restored(struct mgmt *mgmt, uint32_t more)
 	out->restored = false;
 	out->held = true;
 	out->acked += more;
-	while (out->unacked.first && out->unacked.first != out->unseen &&
-	       out->unacked.first->end <= out->acked) {
-		struct unsent *first = backlog_take(&out->unacked);
-		unsent_free(&first);
-		out->count--;
-	}
+	release(out, out->acked);
 	renumber(mgmt);
 	return MGMT_ACKED;
 }

@@ -110,6 +110,6 @@ void mgmt_reroute(struct mgmt *mgmt)
 		}
 	}
 	mgmt->out.unseen = NULL;
-	mgmt->out.count = 0;
+	mgmt->out.count = mgmt->out.bytes = 0;
 	piece_done(mgmt);
 }

@@ -308,13 +308,20 @@ class TestEligibility:
 class TestErrors:
     """6.1: of errors those are copied that answer what was copied; 10.3"""
 
+    @staticmethod
+    def fence(scene):
+        """What was sent to nobody was answered."""
+        scene.phone.iq("get", "<query xmlns='urn:example:fence'/>", to="nobody@localhost")
+
     def test_answer_of_the_server(self, scene):
         scene.phone.send(message("nobody@localhost", "chat", "<body>hi</body>", id="e1"))
+        self.fence(scene)
         assert scene.seen()[1:3] == [[("direct", "hi")], [("sent", "hi"), ("received", "hi")]]
 
     def test_answer_to_what_was_not_copied(self, scene):
         scene.phone.send(message("nobody@localhost", "chat", "<body>hi</body>" + PRIVATE, id="e1"))
         scene.phone.send(message("nobody@localhost", "normal", "<what xmlns='urn:test'/>", id="e2"))
+        self.fence(scene)
         found = scene.seen()
         assert len(found[1]) == 2 and found[2] == []
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Waiting for a condition, and ports that are free."""
+import itertools
 import os
 import socket
 import time
@@ -24,16 +25,30 @@ def until(condition, what, deadline=None, step=0.02):
         time.sleep(step)
 
 
+def port_range():
+    """Ports below those that the kernel gives to outgoing connections; those that run side by side share none."""
+    worker, count = os.environ.get("PYTEST_XDIST_WORKER", "gw0"), os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
+    size = 22000 // int(count)
+    first, skip = 10000 + int(worker[2:]) * size, os.getpid() * 37 % size
+    return itertools.cycle([*range(first + skip, first + size), *range(first, first + skip)])
+
+
+PORTS = port_range()
+
+
+def is_free(port):
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
 def free_ports(count):
     """That many TCP port numbers that nobody listens on right now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    found = (port for port in PORTS if is_free(port))
+    return list(itertools.islice(found, count))
 
 
 def port_open(port):
