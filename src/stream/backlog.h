@@ -17,6 +17,7 @@ struct unsent {
 	uint64_t end; /* the byte of the stream behind it; UINT64_MAX: it was never written */
 	uint64_t queued_ms;
 	int priority; /* the owner's own word */
+	bool stored;  /* the owner's own word, too */
 	char text[];  /* of from and to */
 };
 

@@ -36,7 +36,7 @@ struct mgmt_out {
 	bool full;            /* something was refused */
 	bool restored; /* of before a restart: nobody knows yet which number comes next */
 	bool held;     /* nothing is written to the client until storage has the new numbers */
-	uint64_t spooled;     /* the highest number that is in storage, or on its way there */
+	uint64_t spooled;     /* the highest number that is in storage or on its way there */
 	uint64_t forgotten;   /* up to that number nothing is in storage any more */
 	struct deferred ask;
 	struct timer spool_timer;

@@ -109,7 +109,7 @@ static void spool_in(struct mgmt *mgmt, uint64_t ms)
 
 static bool is_to_be_spooled(const struct mgmt *mgmt, const struct unsent *unsent)
 {
-	return unsent->end > mgmt->out.spooled && is_kept(unsent) &&
+	return !unsent->stored && is_kept(unsent) &&
 	       (unsent->receipt || !mgmt->c2s || !mgmt->session);
 }
 
@@ -119,6 +119,7 @@ static void spool_one(const struct mgmt *mgmt, struct unsent *unsent, struct mgm
 	one->real_us = real_us_of(unsent);
 	one->receipt = unsent->receipt;
 	unsent->receipt = NULL;
+	unsent->stored = true;
 	struct stanza *stanza = stanza_with_delay(unsent->stanza, host_name(mgmt->host), one->real_us);
 	stanza_write(&one->xml, stanza, &unsent->from, &unsent->to);
 	stanza_unref(&stanza);
@@ -135,7 +136,8 @@ void mgmt_spool(struct mgmt *mgmt)
 		if (!list)
 			list = mem_zalloc(SPOOL_BATCH * sizeof(*list));
 		spool_one(mgmt, each, &list[count]);
-		out->spooled = each->end;
+		if (each->end > out->spooled)
+			out->spooled = each->end;
 		if (++count < SPOOL_BATCH)
 			continue;
 		mgmt_store_queue(mgmt, list, count, false);

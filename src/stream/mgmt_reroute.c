@@ -44,7 +44,7 @@ static void piece_begin(struct mgmt *mgmt)
 
 static void enter(struct mgmt *mgmt, struct unsent *unsent, struct receipt **before_r)
 {
-	if (unsent->end > mgmt->out.spooled || unsent->receipt) {
+	if (!unsent->stored) {
 		unsent_enter(unsent, before_r);
 		return;
 	}

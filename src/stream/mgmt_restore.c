@@ -72,7 +72,9 @@ static void put_back(struct mgmt *mgmt, const struct row *row)
 	struct stanza *stanza = stanza_parse(row->xml, &stanza_own_limits, &err);
 	if (stanza && jid_parse(xml_attr(stanza->root, "from"), &arena, &from, &err) == 0 &&
 	    jid_parse(xml_attr(stanza->root, "to"), &arena, &to, &err) == 0) {
-		mgmt_keep(&mgmt->out, &from, &to, stanza)->end = row->number;
+		struct unsent *unsent = mgmt_keep(&mgmt->out, &from, &to, stanza);
+		unsent->end = row->number;
+		unsent->stored = true;
 	} else {
 		LOG_ERROR("mgmt.row_lost", LOG_STR("session", jid_full(&mgmt->jid)),
 		    LOG_CSTR("reason", err.text));

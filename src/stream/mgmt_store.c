@@ -180,13 +180,12 @@ static void give_back(struct mgmt_op *op)
 	for (size_t i = 0; i < op->count && each; i++) {
 		while (each && each->end < op->list[i].number)
 			each = each->next;
-		if (!each || each->end != op->list[i].number || each->receipt)
+		if (!each || each->end != op->list[i].number)
 			continue;
+		each->stored = false;
 		each->receipt = op->list[i].receipt;
 		op->list[i].receipt = NULL;
 	}
-	if (op->count && op->mgmt->out.spooled >= op->list[0].number)
-		op->mgmt->out.spooled = op->list[0].number - 1;
 	mgmt_spool_again(op->mgmt);
 }
 

@@ -335,6 +335,30 @@ class TestRestart:
         assert got(romeo, 2) == ["two", "three"]
         assert not bodies(romeo.settle(juliet))
 
+    def test_what_nobody_waits_for(self, own_server, cast_for):
+        """An orderly stop keeps what came from clients without acknowledgements, too."""
+        server = own_server(SETTINGS).start()
+        cast = cast_for(server)
+        romeo = cast.client("romeo", kind=Managed).online()
+        juliet = cast.client("juliet", kind=Managed).online()
+        plain = cast.client("plain").online()
+        for client in romeo, juliet:
+            client.manage()
+        romeo.acknowledges = False
+        plain.message(romeo.full, "zero")
+        assert got(romeo, 1) == ["zero"]
+        juliet.message(romeo.full, "one")
+        assert juliet.handled() == 1 and got(romeo, 1) == ["one"]
+        plain.message(romeo.full, "two")
+        assert got(romeo, 1) == ["two"]
+        server.stop()
+        for client in romeo, juliet, plain:
+            client.drop()
+        server.start()
+        romeo.acknowledges = True
+        assert romeo.resume(h=0).tag == f"{{{SM}}}resumed"
+        assert got(romeo, 3) == ["zero", "one", "two"]
+
     def test_not_resumed(self, server, cast_for):
         """What was acknowledged to the sender is there for the next session."""
         cast = cast_for(server)
