@@ -66,15 +66,20 @@ static void bind_refused(struct c2s *c2s, enum session_bind_result result)
 	}
 }
 
+bool c2s_bind_returned(struct c2s *c2s, enum session_bind_result result, struct session *session)
+{
+	if (!c2s->gone && c2s->state != C2S_CLOSING)
+		return c2s_resume(c2s, result == SESSION_BOUND ? C2S_SESSION : C2S_AUTHENTICATED);
+	session_unbind(&session);
+	c2s_resume(c2s, C2S_CLOSING);
+	return false;
+}
+
 static void on_bound(struct session_bind *bind, enum session_bind_result result, struct session *session)
 {
 	struct c2s *c2s = bind->stream;
-	if (c2s->gone || c2s->state == C2S_CLOSING) {
-		session_unbind(&session);
-		c2s_resume(c2s, C2S_CLOSING);
+	if (!c2s_bind_returned(c2s, result, session))
 		return;
-	}
-	c2s_resume(c2s, result == SESSION_BOUND ? C2S_SESSION : C2S_AUTHENTICATED);
 	if (result == SESSION_BOUND) {
 		c2s_session_begins(c2s, session);
 		bind_answer(c2s, session_jid(session));

@@ -157,12 +157,8 @@ static void answer_failed(struct c2s *c2s, enum session_bind_result result)
 static void on_bound(struct session_bind *bind, enum session_bind_result result, struct session *session)
 {
 	struct c2s *c2s = bind->stream;
-	if (c2s->gone || c2s->state == C2S_CLOSING) {
-		session_unbind(&session);
-		c2s_resume(c2s, C2S_CLOSING);
+	if (!c2s_bind_returned(c2s, result, session))
 		return;
-	}
-	c2s_resume(c2s, result == SESSION_BOUND ? C2S_SESSION : C2S_AUTHENTICATED);
 	if (result == SESSION_GONE) {
 		c2s_fail(c2s, STREAM_not_authorized, "the account does not exist any more");
 	} else if (result == SESSION_BOUND) {

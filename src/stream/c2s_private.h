@@ -174,6 +174,8 @@ void c2s_session_begins(struct c2s *c2s, struct session *session);
 /* Takes a stanza before there is a session. */
 void c2s_presession_stanza(struct c2s *c2s, struct stanza *stanza);
 
+/* A bind came back, and the stream goes on. False: it had ended meanwhile, and so has the session. */
+bool c2s_bind_returned(struct c2s *c2s, enum session_bind_result result, struct session *session);
 /* The session is there: from now on its own limits and shaper count; what came before it is freed. */
 void c2s_session_settle(struct c2s *c2s);
 
