@@ -41,6 +41,7 @@ def test_kept(own_server, cast_for, way):
     cast = cast_for(server)
     romeo = cast.client("romeo", kind=Managed).online()
     romeo.manage()
+    romeo.handled()             # the session is in storage now
     privacy(romeo, "set", "<list name='x'><item action='deny' order='1'><message/></item></list>")
     privacy(romeo, "set", "<active name='x'/>")
     ask(romeo, "get", f"<blocklist xmlns='{BLOCKING}'/>")
