@@ -26,6 +26,7 @@
 extern const struct module mod_muc;
 
 struct directory;
+struct joined;
 struct muc_nicks;
 struct muc_worker;
 
@@ -34,6 +35,8 @@ struct muc {
 	struct module_instance *instance;
 	struct directory *directory;
 	struct muc_nicks *nicks;
+	struct joined *joined;
+	struct lived_in *lived_in; /* wake.c; worker 0 */
 	struct muc_worker **workers; /* by worker_index; each touched by its worker only */
 	unsigned worker_count;
 	unsigned char key[32]; /* what occupant ids are made with; kept in storage */
@@ -41,6 +44,8 @@ struct muc {
 };
 
 struct muc *muc_of(const struct module_instance *instance);
+/* Which one serves a domain; NULL: none. Any thread. */
+struct muc *muc_serving(struct str domain);
 
 /* The rows of its metrics. */
 enum { MUC_METRIC_ROOMS, MUC_METRIC_OCCUPANTS, MUC_METRIC_MESSAGES, MUC_METRIC_COPIES };
@@ -50,6 +55,8 @@ bool muc_allows(struct module_instance *instance, const char *option, const stru
 /* Refuses a stanza, from the address that it was for. text: a literal or NULL. */
 void muc_refuse(const struct jid *from, const struct jid *to, struct stanza *stanza, enum stanza_condition condition,
     const char *text);
+void muc_refuse_with(
+    const struct jid *from, const struct jid *to, struct stanza *stanza, const struct stanza_error *error);
 
 /*
  * An IQ get or set for the service or a room: filled in for handlers. Lives for the call; after an answer of
@@ -62,6 +69,12 @@ void muc_iq_end(struct iq *iq, enum iq_verdict verdict);
 /* --- service.c: what comes for a domain of the service itself --- */
 void muc_service_deliver(
     struct module_instance *instance, const struct jid *from, const struct jid *to, struct stanza *stanza);
+
+/* --- names.c: which rooms may be made --- */
+/* The option regexp_room_id. < 0: it is no regular expression. */
+int muc_names_check(const struct module_instance *instance, struct err *err);
+/* By max_room_id, regexp_room_id. */
+bool muc_name_allowed(const struct module_instance *instance, struct str local);
 
 /* --- directory.c: the rooms of an instance, in memory or only on storage, ordered by their bare JIDs. Any thread --- */
 struct directory_entry {
