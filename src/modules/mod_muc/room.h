@@ -10,6 +10,7 @@
 
 #include "base/map.h"
 #include "modules/mod_muc/muc.h"
+#include "modules/mod_muc/rights.h"
 #include "stanzad/list.h"
 #include "stanzad/timer.h"
 #include "stanzad/work.h"
@@ -17,6 +18,7 @@
 #define ROOM_OCCUPANT_ID 44 /* bytes of an occupant id as text, with its NUL */
 #define ROOM_NICK_MAX 1023
 #define ROOM_REASON_MAX 4096 /* bytes of a reason that is kept; more is refused */
+#define ROOM_AFFILIATES_MAX 100000
 
 /* One full JID in the room. */
 struct room_client {
@@ -151,6 +153,10 @@ const struct room_affiliate *room_affiliate(const struct room *room, struct str 
 void room_affiliate_put(struct room *room, const struct jid *jid, enum room_affiliation affiliation, struct str reason);
 void room_affiliates_fini(struct room *room);
 unsigned room_affiliates_count(const struct room *room, enum room_affiliation affiliation);
+/* What somebody may do here: administrators of the service (access_admin) count as owners. */
+enum room_affiliation room_privilege(const struct room *room, const struct jid *jid);
+/* The same with the role that the full JID has, if any. */
+struct room_standing room_standing_of(const struct room *room, const struct jid *jid);
 
 /* --- presence.c --- */
 /* What is told of an occupant. Zeroed, and then what there is to say. */
