@@ -76,13 +76,15 @@ int muc_names_check(const struct module_instance *instance, struct err *err);
 /* By max_room_id, regexp_room_id. */
 bool muc_name_allowed(const struct module_instance *instance, struct str local);
 
-/* --- directory.c: the rooms of an instance, in memory or only on storage, ordered by their bare JIDs. Any thread --- */
+/* --- directory.c: the rooms of an instance, in memory or only on storage, ordered by domain and then by local part.
+ * Any thread --- */
 struct directory_entry {
 	struct str jid;   /* bare */
 	struct str title; /* may be empty */
 	unsigned occupants;
 	bool public, members_only, persistent;
-	bool loaded; /* in memory */
+	bool public_list; /* how many are in it is for everybody to know */
+	bool loaded;      /* in memory */
 };
 struct directory *directory_new(void);
 void directory_free(struct directory **directory);
@@ -112,3 +114,9 @@ struct str muc_nicks_of(struct muc *muc, struct str where, struct str bare, stru
  * service, or in one of its rooms; nothing has changed. After the commit, muc_nicks_note makes it known. */
 int muc_nicks_write(struct muc *muc, struct db *db, struct str where, struct str bare, struct str nick, struct err *err);
 void muc_nicks_note(struct muc *muc, struct str where, struct str bare, struct str nick);
+/* Of a room that is being removed: muc_nicks_remove on a storage thread, in a write; muc_nicks_forget when that is
+ * committed. */
+int muc_nicks_remove(struct muc *muc, struct db *db, struct str where, struct err *err);
+void muc_nicks_forget(struct muc *muc, struct str where);
+/* Somebody registered a nick there. Any thread, after a room was loaded. */
+bool muc_nicks_any(struct muc *muc, struct str where);

@@ -96,9 +96,6 @@ void rooms_deliver(
     struct module_instance *instance, const struct jid *from, const struct jid *to, struct stanza *stanza);
 /* Calls each for all rooms of the instance in memory on this worker; each may end its room. */
 void rooms_each(struct muc *muc, void (*each)(void *arg, struct room *room), void *arg);
-/* Calls fn for each room in memory on any worker, there, by module_post; arg is its bare JID, NUL-terminated on the
- * heap: fn frees it, and looks the room up with room_find. Any thread. */
-void rooms_post(struct muc *muc, module_work *fn);
 /* The server stops: temporary rooms end, of the others it is written who is in them. The module leaves; .stop. */
 void rooms_stopping(struct muc *muc);
 void rooms_leave(struct muc *muc);

@@ -295,57 +295,41 @@ void rooms_each(struct muc *muc, void (*each)(void *arg, struct room *room), voi
 	free(rooms);
 }
 
-struct post {
-	module_work *fn;
-	struct muc *muc;
-};
-
-static bool post_one(void *arg, const struct directory_entry *entry)
+static void stop_one(void *arg, struct room *room)
 {
-	struct post *post = arg;
-	if (entry->loaded)
-		module_post(post->muc->instance, entry->jid, post->fn, str_dup(entry->jid));
-	return true;
-}
-
-void rooms_post(struct muc *muc, module_work *fn)
-{
-	struct post post = {fn, muc};
-	directory_each(muc->directory, STR_NULL, STR_NULL, post_one, &post);
-}
-
-/* What is not told apart here is told once: the room is looked up anew, it may be gone. */
-static struct room *posted_room(struct module_instance *instance, char *bare)
-{
-	struct place *place = map_get(&here(muc_of(instance))->places, str_of(bare));
-	free(bare);
-	return place ? place->room : NULL;
-}
-
-static void stop_one(struct module_instance *instance, void *arg)
-{
-	struct room *room = posted_room(instance, arg);
-	if (room && room->config.persistent)
+	(void)arg;
+	if (room->config.persistent)
 		room_clients_flush(room);
-	else if (room)
+	else
 		room_destroy(room, &(struct room_end){.status = 332, .reason = STR("the service is shutting down")});
+}
+
+static void stop_here(struct module_instance *instance, void *arg)
+{
+	(void)arg;
+	rooms_each(muc_of(instance), stop_one, NULL);
 }
 
 void rooms_stopping(struct muc *muc)
 {
-	rooms_post(muc, stop_one);
+	module_post_workers(muc->instance, stop_here, NULL, NULL);
 }
 
-static void leave_one(struct module_instance *instance, void *arg)
+static void leave_one(void *arg, struct room *room)
 {
-	struct room *room = posted_room(instance, arg);
-	if (room)
-		room_clients_flush(room);
+	(void)arg;
+	room_clients_flush(room);
+}
+
+static void leave_here(struct module_instance *instance, void *arg)
+{
+	(void)arg;
+	rooms_each(muc_of(instance), leave_one, NULL);
 }
 
 void rooms_leave(struct muc *muc)
 {
-	rooms_post(muc, leave_one);
+	module_post_workers(muc->instance, leave_here, NULL, NULL);
 }
 
 void rooms_free(struct muc *muc)
