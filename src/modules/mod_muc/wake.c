@@ -53,6 +53,7 @@ static int take_room(struct waking *waking, struct str name, struct str service,
 		    .jid = jid_full(&jid),
 		    .title = arena_str(&waking->arena, room_word(&saved.config.title)),
 		    .public = saved.config.public,
+		    .public_list = saved.config.public_list,
 		    .members_only = saved.config.members_only,
 		    .persistent = true,
 		};
