@@ -20,7 +20,7 @@ static const struct xml *muc_x(const struct stanza *presence)
 	return xml_child(presence->root, "x", NS_MUC);
 }
 
-/* --- conditions: 7.2 ------------------------------------------------------------------------------------- */
+/* --- conditions: 7.2 ------------------------------------------------------------------------------------ */
 
 /* Those who have the place for one more: 7.2.9. */
 static bool has_place(const struct entering *entering)
@@ -131,7 +131,7 @@ static bool others_let_in(const struct entering *entering)
 	return false;
 }
 
-/* --- a new room: 10.1 ------------------------------------------------------------------------------------ */
+/* --- a new room: 10.1 ----------------------------------------------------------------------------------- */
 
 static void take_over(struct room *room, const struct jid *from, bool old)
 {
@@ -156,7 +156,7 @@ void room_enter(struct room *room, const struct jid *from, const struct jid *to,
 		room_let_in(room, from, jid_resource(to), presence, made);
 }
 
-/* --- inside ----------------------------------------------------------------------------------------------- */
+/* --- inside --------------------------------------------------------------------------------------------- */
 
 static void tell_entered(struct room *room, struct room_client *client, struct stanza *presence, bool first, bool made)
 {
