@@ -57,9 +57,9 @@ class Prosody(Server):
 
     @staticmethod
     def rooms(host):
-        """Its own defaults are a hidden room, and a subject for moderators alone."""
+        """Its own defaults are a hidden room, a subject for moderators alone, registration for members alone."""
         return (f'\nComponent "conference.{host}" "muc"\n\tmuc_room_default_public = true\n'
-                '\tmuc_room_default_change_subject = true\n')
+                '\tmuc_room_default_change_subject = true\n\tallow_unaffiliated_register = true\n')
 
     def conflict(self):
         return {"closeold": "kick_old", "closenew": "kick_new",

@@ -106,7 +106,7 @@ class Guest(Client):
     def is_of_room(self, element):
         user, at, rest = element.get("from", "").partition("@")
         return (is_named(element, "presence") and rest == service(self.server)
-                and element.get("type") is None)
+                and element.get("type") in (None, "unavailable"))
 
 
 class RoomSentences:
@@ -135,8 +135,8 @@ class RoomSentences:
         self.nicks[name, room] = nick
         self.cast.settle()
 
-    def leaves(self, name, room):
-        address = f"{self.address(room)}/{self.nicks.pop((name, room))}"
+    def leaves(self, name, room, nick=None):
+        address = f"{self.address(room)}/{nick or self.nicks.pop((name, room))}"
         self.actor(name).presence(f"to='{match.escape(address)}' type='unavailable'")
         self.actor(name).take(lambda each: each.get("from") == address and each.get("type") == "unavailable")
         self.cast.settle()
@@ -236,7 +236,7 @@ class RoomSentences:
         (r"(\w+) creates (\w+) as (\S+)(?: with)?", creates),
         (r"(\w+) enters (\w+) as (\S+)", enters),
         (r"(\w+) enters (\w+) as (\S+) with the password (\S+)", enters),
-        (r"(\w+) leaves (\w+)", leaves),
+        (r"(\w+) leaves (\w+)(?: as (\S+))?", leaves),
         (r"(\w+) configures (\w+) with", configures),
         (r"(\w+) makes (\w+) (owner|admin|member|outcast|none) of (\w+)", affiliates),
         (r"(\w+) gives (\S+) the role (\w+) in (\w+)", gives_role),
