@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The archive of users' messages: XEP-0313, with XEP-0441, XEP-0359 and the tombstones of XEP-0424. Those of rooms
- * are in room.h.
+ * are in room_archive.h.
  *
  * A row is of one user and one peer; its id is the time when the message came or went, in microseconds since
  * 1970, as in ejabberd's table 'archive'. Ids of one archive are unique and grow, whatever the clock does. What

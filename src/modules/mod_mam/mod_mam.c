@@ -3,7 +3,7 @@
 
 #include "modules/mod_mam/mam.h"
 #include "modules/mod_mam/query.h"
-#include "modules/mod_mam/room.h"
+#include "modules/mod_mam/room_archive.h"
 #include "modules/storage_options.h"
 #include "stanzad/mem.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "modules/mod_mam/query.h"
-#include "modules/mod_mam/room.h"
+#include "modules/mod_mam/room_archive.h"
 #include "stanzad/datetime.h"
 #include "stanzad/log.h"
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "modules/mod_mam/query.h"
-#include "modules/mod_mam/room.h"
+#include "modules/mod_mam/room_archive.h"
 #include "stanzad/datetime.h"
 
 /* Ids should be unique (XEP-0424 6.1); where they are not, the latest message counts. */

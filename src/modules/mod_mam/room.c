@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "modules/mod_mam/room.h"
+#include "modules/mod_mam/room_archive.h"
 
 #include <pthread.h>
 #include <stdlib.h>

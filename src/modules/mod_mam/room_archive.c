@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "modules/message.h"
-#include "modules/mod_mam/room.h"
+#include "modules/mod_mam/room_archive.h"
 #include "stanzad/list.h"
 #include "stanzad/log.h"
 #include "stanzad/mem.h"

@@ -3,7 +3,7 @@
 
 #include "base/map.h"
 #include "modules/mod_mam/query.h"
-#include "modules/mod_mam/room.h"
+#include "modules/mod_mam/room_archive.h"
 #include "stanzad/list.h"
 #include "stanzad/mem.h"
 

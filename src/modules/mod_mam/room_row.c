@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "modules/mod_mam/query.h"
 #include "modules/mod_mam/room.h"
+#include "modules/mod_mam/room_archive.h"
 #include "stanzad/log.h"
 
 /* --- one row -------------------------------------------------------------------------------------------- */
