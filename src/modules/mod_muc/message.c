@@ -5,7 +5,7 @@
 #include "stanzad/metric.h"
 #include "stanzad/receipt.h"
 
-/* --- to all --------------------------------------------------------------------------------------------- */
+/* --- to all ---------------------------------------------------------------------------------------------- */
 
 void room_broadcast(struct room *room, const struct jid *as, struct stanza *stanza,
     bool (*to)(const struct room_client *client, void *arg), void *arg)
@@ -45,7 +45,7 @@ void room_broadcast_status(struct room *room, const int *codes)
 	xml_writer_fini(&writer);
 }
 
-/* --- one message ---------------------------------------------------------------------------------------- */
+/* --- one message ----------------------------------------------------------------------------------------- */
 
 struct saying {
 	struct room *room;
@@ -79,7 +79,7 @@ static bool ask_others(const struct saying *saying, struct strbuf *tail)
 	}
 }
 
-static void send(const struct saying *saying, struct str tail)
+static void send_to_all(const struct saying *saying, struct str tail)
 {
 	struct room *room = saying->room;
 	struct stanza *sent = stanza_with_tail(saying->bare, tail);
@@ -104,7 +104,7 @@ static bool say(struct saying *saying)
 		room_put_occupant_id(&tail, saying->occupant);
 	bool allowed = ask_others(saying, &tail);
 	if (allowed)
-		send(saying, strbuf_view(&tail));
+		send_to_all(saying, strbuf_view(&tail));
 	stanza_unref(&saying->bare);
 	strbuf_fini(&tail);
 	return allowed;
@@ -116,7 +116,7 @@ bool room_say(struct room *room, const struct jid *as, const struct jid *by, str
 	return say(&saying);
 }
 
-/* --- by an occupant: 7.4 -------------------------------------------------------------------------------- */
+/* --- by an occupant: 7.4 --------------------------------------------------------------------------------- */
 
 static bool features_take(
     struct room *room, struct occupant *occupant, const struct jid *from, struct stanza *stanza)

@@ -27,8 +27,11 @@ static void put_actor(struct xml_writer *writer, const struct room_telling *tell
 	xml_close(writer);
 }
 
-static void put_item(struct xml_writer *writer, const struct room_telling *telling, bool jids)
+/* One's own JID is no secret; that of the one who did it may be (8.2). */
+static void put_item(struct xml_writer *writer, const struct room_telling *telling, enum view view)
 {
+	bool jids = view != VIEW_ANONYMOUS;
+	bool actors = view == VIEW_OWN ? room_shows_jids_to(telling->occupant->room, telling->occupant) : jids;
 	const struct room_client *client = telling->client ? telling->client : telling->occupant->clients;
 	xml_open(writer, "item", NULL);
 	xml_put_attr(writer, "affiliation", str_of(room_affiliation_text(telling->affiliation)));
@@ -36,7 +39,7 @@ static void put_item(struct xml_writer *writer, const struct room_telling *telli
 	if (jids && client)
 		xml_put_attr(writer, "jid", jid_full(&client->jid));
 	xml_put_attr(writer, "nick", telling->nick);
-	put_actor(writer, telling, jids);
+	put_actor(writer, telling, actors);
 	if (telling->reason.len)
 		xml_put_element(writer, "reason", NULL, telling->reason);
 	xml_close(writer);
@@ -46,7 +49,7 @@ static void put_x(struct xml_writer *writer, const struct room_telling *telling,
 {
 	const struct room *room = telling->occupant->room;
 	xml_open(writer, "x", NS_MUC_USER);
-	put_item(writer, telling, view != VIEW_ANONYMOUS);
+	put_item(writer, telling, view);
 	for (const int *code = telling->status; *code; code++)
 		put_status(writer, *code);
 	if (view == VIEW_OWN) {
@@ -123,7 +126,7 @@ static struct stanza *view_for(const struct room_telling *telling, struct stanza
 	return made[view];
 }
 
-static void send(const struct room_telling *telling, struct stanza *stanza, const struct room_client *to)
+static void hand(const struct room_telling *telling, struct stanza *stanza, const struct room_client *to)
 {
 	if (stanza)
 		route(&telling->occupant->jid, &to->jid, stanza);
@@ -137,7 +140,7 @@ static void tell_others(struct room *room, const struct room_telling *telling)
 		if (client->occupant == telling->occupant)
 			continue;
 		bool jids = room_shows_jids_to(room, client->occupant);
-		send(telling, view_for(telling, made, jids ? VIEW_JIDS : VIEW_ANONYMOUS), client);
+		hand(telling, view_for(telling, made, jids ? VIEW_JIDS : VIEW_ANONYMOUS), client);
 	}
 	for (int i = 0; i < 3; i++)
 		stanza_unref(&made[i]);
@@ -188,8 +191,11 @@ void room_tell_one(struct room *room, const struct room_telling *telling, const 
 	                 : room_shows_jids_to(room, to->occupant) ? VIEW_JIDS
 	                                                          : VIEW_ANONYMOUS;
 	struct str id = own && telling->answers ? telling->answers->id : STR_NULL;
-	struct stanza *stanza = make(telling, view, id);
-	send(telling, stanza, to);
+	struct room_telling one = *telling;
+	if (own && !one.client)
+		one.client = to;
+	struct stanza *stanza = make(&one, view, id);
+	hand(telling, stanza, to);
 	stanza_unref(&stanza);
 }
 
@@ -205,26 +211,29 @@ void room_tell_all_to(struct room *room, const struct room_client *to)
 		room_telling_init(&telling, other);
 		if (!other->told[jids])
 			other->told[jids] = make(&telling, jids ? VIEW_JIDS : VIEW_ANONYMOUS, STR_NULL);
-		send(&telling, other->told[jids], to);
+		hand(&telling, other->told[jids], to);
 	}
 }
 
-void room_tell_nobody(struct room *room, const struct jid *as, const struct room_client *to)
+void room_tell_nobody(const struct jid *as, const struct jid *to, const int *codes, struct str reason)
 {
 	struct xml_writer writer = {.default_ns = NS_CLIENT};
-	(void)room;
 	xml_open(&writer, "presence", NULL);
 	xml_put_attr(&writer, "type", STR("unavailable"));
 	xml_open(&writer, "x", NS_MUC_USER);
 	xml_open(&writer, "item", NULL);
 	xml_put_attr(&writer, "affiliation", STR("none"));
 	xml_put_attr(&writer, "role", STR("none"));
+	if (reason.len)
+		xml_put_element(&writer, "reason", NULL, reason);
 	xml_close(&writer);
+	for (; *codes; codes++)
+		put_status(&writer, *codes);
 	xml_close(&writer);
 	xml_close(&writer);
 	struct stanza *stanza = stanza_from_writer(&writer);
 	if (stanza)
-		route(as, &to->jid, stanza);
+		route(as, to, stanza);
 	stanza_unref(&stanza);
 	xml_writer_fini(&writer);
 }

@@ -184,8 +184,11 @@ void room_tell_one(struct room *room, const struct room_telling *telling, const 
 void room_tell_all_to(struct room *room, const struct room_client *to);
 /* The occupant's role or affiliation is another one: tells it with these. */
 void room_tell_change(struct room *room, struct occupant *occupant, const struct occupant *by, struct str reason);
-/* Nobody has this nick: unavailable presence of it. */
-void room_tell_nobody(struct room *room, const struct jid *as, const struct room_client *to);
+/* Unavailable presence of a nick that nobody has, or that is not that of whoever hears it. codes: 0 ends them. */
+void room_tell_nobody(const struct jid *as, const struct jid *to, const int *codes, struct str reason);
+/* 7.2.18: a client thinks that it is in the room, or knows groupchat 1.0 only. */
+bool room_knows_way_in(const struct module_instance *instance, const struct stanza *presence);
+void room_not_in(const struct jid *from, const struct jid *to);
 /* Too many to tell all of everybody (max_users_presence). */
 bool room_is_crowded(const struct room *room);
 

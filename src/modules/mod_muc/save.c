@@ -17,7 +17,7 @@ struct saving {
 	char *opts; /* NULL: it is removed */
 };
 
-/* --- as text -------------------------------------------------------------------------------------------- */
+/* --- as text --------------------------------------------------------------------------------------------- */
 
 static size_t collect_affiliations(const struct room *room, struct room_saved_affiliation *list)
 {
@@ -37,9 +37,9 @@ void room_opts_write(const struct room *room, struct strbuf *out)
 	struct strbuf others = {0};
 	if (room->others)
 		strbuf_cstr(&others, room->others);
-	for (unsigned i = 0; i < ROOM_FEATURE_COUNT; i++)
-		if (room_features[i]->save)
-			room_features[i]->save(room, &others);
+	for (const struct room_feature *const *feature = room_features; *feature; feature++)
+		if ((*feature)->save)
+			(*feature)->save(room, &others);
 	struct room_saved saved = {.config = room->config,
 	    .affiliations = list,
 	    .affiliation_count = collect_affiliations(room, list),
@@ -51,7 +51,7 @@ void room_opts_write(const struct room *room, struct strbuf *out)
 	free(list);
 }
 
-/* --- on a storage thread -------------------------------------------------------------------------------- */
+/* --- on a storage thread --------------------------------------------------------------------------------- */
 
 static int delete_row(const struct saving *saving, struct db *db, struct err *err)
 {
@@ -68,9 +68,8 @@ static int remove_all(const struct saving *saving, struct db *db, struct err *er
 	    DB_EXEC(db, err, "DELETE FROM mod_muc_client WHERE {host=} room = ?", DB_P_TEXT(str_of(saving->host)),
 		DB_P_TEXT(jid_full(&saving->jid))) < 0)
 		return -1;
-	for (unsigned i = 0; i < ROOM_FEATURE_COUNT; i++)
-		if (room_features[i]->remove_db &&
-		    room_features[i]->remove_db(saving->muc, db, &saving->jid, err) < 0)
+	for (const struct room_feature *const *feature = room_features; *feature; feature++)
+		if ((*feature)->remove_db && (*feature)->remove_db(saving->muc, db, &saving->jid, err) < 0)
 			return -1;
 	return 0;
 }
@@ -90,7 +89,7 @@ static int save_run(struct store_op *op, struct db *db, struct err *err)
 	return changed < 0 ? -1 : 0;
 }
 
-/* --- on the worker -------------------------------------------------------------------------------------- */
+/* --- on the worker --------------------------------------------------------------------------------------- */
 
 static void on_again(struct module_instance *instance, void *arg)
 {

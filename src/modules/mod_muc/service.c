@@ -58,11 +58,11 @@ static const struct answer *answer_to(const struct xml *payload)
 static bool answer_as_service(
     struct module_instance *instance, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
-	const char *features[8] = {NS_MUC, NS_MUC_UNIQUE, NS_RSM};
+	const char *features[9] = {NS_MUC, NS_MUC "#stable_id", NS_MUC_UNIQUE, NS_RSM};
 	struct service service = {
 	    .category = "conference", .type = "text", .features = features, .per_domain = true};
 	if (muc_allows(instance, "access_register", from))
-		features[3] = NS_REGISTER;
+		features[4] = NS_REGISTER;
 	return service_answer(instance, &service, from, to, stanza);
 }
 
