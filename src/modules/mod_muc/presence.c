@@ -58,6 +58,8 @@ static void put_x(struct xml_writer *writer, const struct room_telling *telling,
 	}
 	if (telling->extra.len)
 		xml_put_raw(writer, telling->extra);
+	if (view == VIEW_OWN && telling->own_extra.len)
+		xml_put_raw(writer, telling->own_extra);
 	xml_close(writer);
 }
 
