@@ -152,7 +152,7 @@ void room_enter(struct room *room, const struct jid *from, const struct jid *to,
 	const char *against = what_is_against(&entering, &condition);
 	if (against)
 		refuse(&entering, condition, against);
-	else if (others_let_in(&entering) && !room_asks_captcha(room, from, to, presence, entering.affiliation))
+	else if (others_let_in(&entering))
 		room_let_in(room, from, jid_resource(to), presence, made);
 }
 
