@@ -27,16 +27,24 @@ static void put_actor(struct xml_writer *writer, const struct room_telling *tell
 	xml_close(writer);
 }
 
-static void put_item(struct xml_writer *writer, const struct room_telling *telling, bool jids)
+/* One's own JID is no secret, that of who acted may be one. */
+static bool shows_actor(const struct room_telling *telling, enum view view)
+{
+	return view == VIEW_JIDS ||
+	       (view == VIEW_OWN && room_shows_jids_to(telling->occupant->room, telling->occupant));
+}
+
+static void put_item(struct xml_writer *writer, const struct room_telling *telling, enum view view)
 {
 	const struct room_client *client = telling->client ? telling->client : telling->occupant->clients;
+	bool jids = view != VIEW_ANONYMOUS;
 	xml_open(writer, "item", NULL);
 	xml_put_attr(writer, "affiliation", str_of(room_affiliation_text(telling->affiliation)));
 	xml_put_attr(writer, "role", str_of(room_role_text(telling->role)));
 	if (jids && client)
 		xml_put_attr(writer, "jid", jid_full(&client->jid));
 	xml_put_attr(writer, "nick", telling->nick);
-	put_actor(writer, telling, jids);
+	put_actor(writer, telling, shows_actor(telling, view));
 	if (telling->reason.len)
 		xml_put_element(writer, "reason", NULL, telling->reason);
 	xml_close(writer);
@@ -46,7 +54,7 @@ static void put_x(struct xml_writer *writer, const struct room_telling *telling,
 {
 	const struct room *room = telling->occupant->room;
 	xml_open(writer, "x", NS_MUC_USER);
-	put_item(writer, telling, view != VIEW_ANONYMOUS);
+	put_item(writer, telling, view);
 	for (const int *code = telling->status; *code; code++)
 		put_status(writer, *code);
 	if (view == VIEW_OWN) {
