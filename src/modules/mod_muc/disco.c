@@ -11,7 +11,7 @@
 /* Somebody to whom nothing of the room is hidden. */
 static bool is_inside(const struct room *room, const struct jid *jid)
 {
-	return room_client(room, jid) || room_affiliation_of(room, jid) >= ROOM_MEMBER ||
+	return room_client(room, jid) || room_privilege(room, jid) >= ROOM_MEMBER ||
 	       muc_allows(room->instance, "access_admin", jid);
 }
 
