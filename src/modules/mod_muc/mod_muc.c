@@ -28,6 +28,16 @@ struct muc *muc_serving(struct str domain)
 	return found;
 }
 
+size_t muc_all(struct muc **list, size_t most)
+{
+	size_t count = 0;
+	pthread_mutex_lock(&everywhere.lock);
+	for (size_t i = 0; i < everywhere.count && count < most; i++)
+		list[count++] = muc_of(everywhere.list[i]);
+	pthread_mutex_unlock(&everywhere.lock);
+	return count;
+}
+
 bool muc_allows(struct module_instance *instance, const char *option, const struct jid *jid)
 {
 	struct access_subject subject = {.jid = jid};

@@ -76,6 +76,7 @@ struct room {
 	char *others; /* what storage has that is nobody's here (struct room_saved); NULL: nothing */
 	bool locked;  /* 10.1: its owner has not configured it yet */
 	bool just_made;
+	bool kept;    /* made by a command: though temporary it stays until somebody was in it */
 	bool ending;  /* being destroyed: nobody enters */
 	bool ended;   /* not in memory any more for others; freed when nobody holds it */
 	bool stored;  /* storage has it, or is about to */
@@ -273,6 +274,8 @@ void room_configure(struct room *room, const struct room_config *config, const s
 /* --- registration.c: 7.10; jabber:iq:register to a room --- */
 enum iq_verdict room_register_on_iq(struct room *room, struct iq *iq);
 enum iq_verdict muc_register_on_iq(struct iq *iq);
+/* The room comes to its end: what was registered with it is forgotten. */
+void room_registrations_drop(struct room *room);
 
 /* --- request.c: messages to the room itself that are not groupchat: invitations 7.8, declines, voice requests 7.13,
  * their approval 8.6. Refuses what it does not know. --- */
