@@ -26,6 +26,7 @@
 extern const struct module mod_muc;
 
 struct directory;
+struct joined;
 struct muc_nicks;
 struct muc_worker;
 
@@ -34,6 +35,8 @@ struct muc {
 	struct module_instance *instance;
 	struct directory *directory;
 	struct muc_nicks *nicks;
+	struct joined *joined;
+	struct lived_in *lived_in; /* wake.c; worker 0 */
 	struct muc_worker **workers; /* by worker_index; each touched by its worker only */
 	unsigned worker_count;
 	unsigned char key[32]; /* what occupant ids are made with; kept in storage */
@@ -41,6 +44,8 @@ struct muc {
 };
 
 struct muc *muc_of(const struct module_instance *instance);
+/* Which one serves a domain; NULL: none. Any thread. */
+struct muc *muc_serving(struct str domain);
 
 /* The rows of its metrics. */
 enum { MUC_METRIC_ROOMS, MUC_METRIC_OCCUPANTS, MUC_METRIC_MESSAGES, MUC_METRIC_COPIES };
@@ -50,6 +55,8 @@ bool muc_allows(struct module_instance *instance, const char *option, const stru
 /* Refuses a stanza, from the address that it was for. text: a literal or NULL. */
 void muc_refuse(const struct jid *from, const struct jid *to, struct stanza *stanza, enum stanza_condition condition,
     const char *text);
+void muc_refuse_with(
+    const struct jid *from, const struct jid *to, struct stanza *stanza, const struct stanza_error *error);
 
 /*
  * An IQ get or set for the service or a room: filled in for handlers. Lives for the call; after an answer of
@@ -63,13 +70,21 @@ void muc_iq_end(struct iq *iq, enum iq_verdict verdict);
 void muc_service_deliver(
     struct module_instance *instance, const struct jid *from, const struct jid *to, struct stanza *stanza);
 
-/* --- directory.c: the rooms of an instance, in memory or only on storage, ordered by their bare JIDs. Any thread --- */
+/* --- names.c: which rooms may be made --- */
+/* The option regexp_room_id. < 0: it is no regular expression. */
+int muc_names_check(const struct module_instance *instance, struct err *err);
+/* By max_room_id, regexp_room_id. */
+bool muc_name_allowed(const struct module_instance *instance, struct str local);
+
+/* --- directory.c: the rooms of an instance, in memory or only on storage, ordered by domain and then by local part.
+ * Any thread --- */
 struct directory_entry {
 	struct str jid;   /* bare */
 	struct str title; /* may be empty */
 	unsigned occupants;
 	bool public, members_only, persistent;
-	bool loaded; /* in memory */
+	bool public_list; /* how many are in it is for everybody to know */
+	bool loaded;      /* in memory */
 };
 struct directory *directory_new(void);
 void directory_free(struct directory **directory);
@@ -99,3 +114,9 @@ struct str muc_nicks_of(struct muc *muc, struct str where, struct str bare, stru
  * service, or in one of its rooms; nothing has changed. After the commit, muc_nicks_note makes it known. */
 int muc_nicks_write(struct muc *muc, struct db *db, struct str where, struct str bare, struct str nick, struct err *err);
 void muc_nicks_note(struct muc *muc, struct str where, struct str bare, struct str nick);
+/* Of a room that is being removed: muc_nicks_remove on a storage thread, in a write; muc_nicks_forget when that is
+ * committed. */
+int muc_nicks_remove(struct muc *muc, struct db *db, struct str where, struct err *err);
+void muc_nicks_forget(struct muc *muc, struct str where);
+/* Somebody registered a nick there. Any thread, after a room was loaded. */
+bool muc_nicks_any(struct muc *muc, struct str where);

@@ -10,12 +10,15 @@
 
 #include "base/map.h"
 #include "modules/mod_muc/muc.h"
+#include "modules/mod_muc/rights.h"
 #include "stanzad/list.h"
 #include "stanzad/timer.h"
+#include "stanzad/work.h"
 
 #define ROOM_OCCUPANT_ID 44 /* bytes of an occupant id as text, with its NUL */
 #define ROOM_NICK_MAX 1023
 #define ROOM_REASON_MAX 4096 /* bytes of a reason that is kept; more is refused */
+#define ROOM_AFFILIATES_MAX 100000
 
 /* One full JID in the room. */
 struct room_client {
@@ -37,7 +40,9 @@ struct occupant {
 	struct list node;            /* room->occupants */
 	char id[ROOM_OCCUPANT_ID];   /* XEP-0421 */
 	struct room_pace *pace;      /* pace.c; NULL: nothing is counted */
-	uint64_t voice_asked_ms;     /* clock_mono_ms of the latest request for voice; 0: none */
+	uint64_t voice_asked_ms; /* clock_mono_ms of the latest request for voice; 0: none */
+	bool shown;              /* the others were told that they are here */
+	struct stanza *told[2];  /* presence.c: what the others were told latest, without and with the real JID */
 };
 
 /* What somebody is to the room, whether they are in it or not. */
@@ -56,7 +61,8 @@ struct room_subject {
 
 struct room {
 	uint32_t magic;
-	struct jid jid; /* bare; on the heap */
+	uint64_t serial; /* no two rooms have the same while the server runs */
+	struct jid jid;  /* bare; on the heap */
 	struct muc *muc;
 	struct module_instance *instance;
 	struct room_config config;
@@ -71,9 +77,16 @@ struct room {
 	bool locked;  /* 10.1: its owner has not configured it yet */
 	bool just_made;
 	bool ending;  /* being destroyed: nobody enters */
-	bool dirty, saving;
-	unsigned holds; /* room_hold */
-	struct module_timer *idle; /* hibernation, or the end of a locked room; NULL: none was needed */
+	bool ended;   /* not in memory any more for others; freed when nobody holds it */
+	bool stored;  /* storage has it, or is about to */
+	bool unsaved; /* storage did not take it: it is tried again */
+	unsigned saving; /* writes under way */
+	struct room_clients *unsaved_clients; /* clients.c; NULL: none */
+	bool clients_saving;
+	uint64_t due_ms; /* pace.c: of room_shaper */
+	unsigned holds;  /* room_hold */
+	struct module_timer *again; /* for what storage did not take; NULL: none was needed */
+	struct module_timer *idle;  /* hibernation, or the end of a locked room; NULL: none was needed */
 	void **slots; /* of features, by their row in room_features.def; NULL: none was set */
 };
 
@@ -83,6 +96,13 @@ void rooms_deliver(
     struct module_instance *instance, const struct jid *from, const struct jid *to, struct stanza *stanza);
 /* Calls each for all rooms of the instance in memory on this worker; each may end its room. */
 void rooms_each(struct muc *muc, void (*each)(void *arg, struct room *room), void *arg);
+/* The server stops: temporary rooms end, of the others it is written who is in them. The module leaves; .stop. */
+void rooms_stopping(struct muc *muc);
+void rooms_leave(struct muc *muc);
+void rooms_free(struct muc *muc);
+
+/* The room in memory of that bare JID, if it is that very one; NULL. */
+struct room *room_find_same(struct str bare, uint64_t serial);
 
 /* --- room.c: life --- */
 /* A new room of default options, in memory, owned by nobody. NULL: there is one, or it is being loaded. */
@@ -102,6 +122,8 @@ void room_destroy(struct room *room, const struct room_end *end);
 /* What is saved of it has changed: a persistent one is written soon, what happens now is acknowledged when that is
  * durable. Also puts it into the directory. */
 void room_changed(struct room *room);
+/* The number of its occupants is another. */
+void room_counted(struct room *room);
 /* Nobody is in it, or its options changed: ends it when it is temporary, lets it sleep later. */
 void room_settle(struct room *room);
 
@@ -114,6 +136,9 @@ struct room_client *room_add_client(struct room *room, const struct jid *full, s
 /* Takes it out, and its occupant with the last one: true: that was it, and *occupant is freed. Sends nothing. */
 bool room_remove_client(struct room *room, struct room_client *client);
 void occupant_rename(struct occupant *occupant, struct str nick);
+/* What others see of them changed. */
+void occupant_forget_told(struct occupant *occupant);
+void room_occupants_fini(struct room *room);
 /* The role of somebody with that affiliation who enters (5.1.2). */
 enum room_role room_default_role(const struct room *room, enum room_affiliation affiliation);
 /* May somebody see real JIDs: a moderator, or anybody in a room that is not anonymous. */
@@ -123,12 +148,17 @@ bool room_shows_jids_to(const struct room *room, const struct occupant *viewer);
 const struct room_affiliate *room_affiliate(const struct room *room, struct str jid);
 /* Sets it without telling anybody; ROOM_NONE removes. Occupants keep theirs: see room_set_affiliation. */
 void room_affiliate_put(struct room *room, const struct jid *jid, enum room_affiliation affiliation, struct str reason);
+void room_affiliates_fini(struct room *room);
 unsigned room_affiliates_count(const struct room *room, enum room_affiliation affiliation);
+/* What somebody may do here: administrators of the service (access_admin) count as owners. */
+enum room_affiliation room_privilege(const struct room *room, const struct jid *jid);
+/* The same with the role that the full JID has, if any. */
+struct room_standing room_standing_of(const struct room *room, const struct jid *jid);
 
 /* --- presence.c --- */
 /* What is told of an occupant. Zeroed, and then what there is to say. */
 struct room_telling {
-	const struct occupant *occupant;
+	struct occupant *occupant;
 	struct stanza *presence; /* whose children are sent on; NULL: none */
 	bool unavailable;
 	enum room_affiliation affiliation;
@@ -144,7 +174,7 @@ struct room_telling {
 	struct stanza *answers;  /* the presence that this answers: its id goes to that client; NULL */
 };
 /* Telling with what the occupant is now. */
-void room_telling_init(struct room_telling *telling, const struct occupant *occupant);
+void room_telling_init(struct room_telling *telling, struct occupant *occupant);
 /* To everybody who is to know, each as they may see it; to the occupant's own clients last. */
 void room_tell(struct room *room, const struct room_telling *telling);
 /* To one client only. */
@@ -153,6 +183,8 @@ void room_tell_one(struct room *room, const struct room_telling *telling, const 
 void room_tell_all_to(struct room *room, const struct room_client *to);
 /* The occupant's role or affiliation is another one: tells it with these. */
 void room_tell_change(struct room *room, struct occupant *occupant, const struct occupant *by, struct str reason);
+/* Nobody has this nick: unavailable presence of it. */
+void room_tell_nobody(struct room *room, const struct jid *as, const struct room_client *to);
 /* Too many to tell all of everybody (max_users_presence). */
 bool room_is_crowded(const struct room *room);
 
@@ -160,6 +192,11 @@ bool room_is_crowded(const struct room *room);
 void room_enter(struct room *room, const struct jid *from, const struct jid *to, struct stanza *presence, bool made);
 /* The client is let in, after everything was checked, with what <x/> asked for. */
 void room_let_in(struct room *room, const struct jid *from, struct str nick, struct stanza *presence, bool made);
+
+/* A client that is inside enters once more, and gets everything anew. */
+void room_come_again(struct room *room, struct room_client *client, struct stanza *presence);
+/* Somebody else reserved the nick, here or at the service. */
+bool room_nick_is_reserved(const struct room *room, struct str nick, const struct jid *who);
 
 /* --- leave.c: 7.14, and whenever somebody has to go --- */
 struct room_leaving {
@@ -173,12 +210,17 @@ struct room_leaving {
 };
 /* One client, which may be the last. The occupant may be freed. */
 void room_client_leaves(struct room *room, struct room_client *client, const struct room_leaving *leaving);
+/* With all clients, and nobody else hears of it. */
+void room_occupant_ends(struct room *room, struct occupant *occupant, const struct room_leaving *leaving);
 /* With all clients; the occupant is freed. */
 void room_occupant_leaves(struct room *room, struct occupant *occupant, const struct room_leaving *leaving);
 
 /* --- update.c: 7.6, 7.7: presence of an occupant --- */
 void room_update(
     struct room *room, struct room_client *client, const struct jid *to, struct stanza *presence);
+
+/* The client's presence is this one now, and is told. */
+void room_show(struct room *room, struct room_client *client, struct stanza *presence);
 
 /* --- message.c: 7.4; subject.c: 8.1 --- */
 void room_groupchat(struct room *room, const struct jid *from, struct stanza *stanza);
@@ -199,6 +241,9 @@ void room_subject_fini(struct room *room);
 void room_history_add(struct room *room, const struct jid *as, struct stanza *sent, int64_t at_us);
 /* What x (NULL: nothing was asked) wants of it, to one who enters. */
 void room_history_tell(struct room *room, const struct room_client *to, const struct xml *x);
+/* Oldest first. */
+void room_history_each(const struct room *room,
+    void (*each)(void *arg, const struct jid *as, struct stanza *stanza, int64_t at_us), void *arg);
 void room_history_free(struct room *room);
 /* Takes out what an occupant said under that id (stanza-id by the room): XEP-0425. */
 void room_history_forget(struct room *room, struct str stanza_id);
@@ -229,6 +274,9 @@ enum iq_verdict muc_register_on_iq(struct iq *iq);
  * their approval 8.6. Refuses what it does not know. --- */
 void room_request(struct room *room, const struct jid *from, const struct jid *to, struct stanza *stanza);
 
+/* deliver.c: the namespaces of IQs to a room that disco#info tells. */
+void room_announce_iqs(void (*each)(void *arg, const char *feature), void *arg);
+
 /* --- disco.c: 6.4, 6.5, 6.7 --- */
 enum iq_verdict room_disco_info_on_iq(struct room *room, struct iq *iq);
 enum iq_verdict room_disco_items_on_iq(struct room *room, struct iq *iq);
@@ -238,6 +286,28 @@ enum iq_verdict room_disco_items_on_iq(struct room *room, struct iq *iq);
 void room_put_occupant_id(struct strbuf *out, const struct occupant *occupant);
 /* The stanza without what only a room may say: muc, muc#user, occupant-id, stanza-id by it. The caller unrefs. */
 struct stanza *room_without_claims(const struct room *room, struct stanza *stanza);
+/* The stanza with more elements (as stanza_with_tail), but among its children, for all who look there on its way. The
+ * caller unrefs. */
+struct stanza *room_with_elements(struct stanza *base, struct str elements);
+
+/* --- pace.c: min_message_interval, min_presence_interval, shapers --- */
+/* NULL: the message may be sent now. Otherwise why not: a literal. */
+const char *room_pace_message(struct room *room, struct occupant *occupant, const struct stanza *message);
+/* True: the presence is told now. False: later, or another one that comes before that. */
+bool room_pace_presence(struct room *room, struct room_client *client, struct stanza *presence);
+/* False: it changed too often of late. */
+bool room_pace_nick(struct occupant *occupant);
+void room_pace_free(struct room_pace **pace);
+
+/* --- clients.c: who is in a persistent room, for a restart of the server; table mod_muc_client --- */
+/* The client is new, or something of it changed; it is about to be removed. Written within a second. */
+void room_client_dirty(struct room *room, struct room_client *client);
+void room_client_gone(struct room *room, struct room_client *client);
+/* Now. */
+void room_clients_flush(struct room *room);
+/* All of them: the room is persistent from now on. */
+void room_clients_write_all(struct room *room);
+void room_clients_fini(struct room *room);
 
 /* --- save.c: storage --- */
 /* The state as text for the column opts. */
