@@ -4,6 +4,7 @@
 #include "modules/message.h"
 #include "modules/mod_muc_log/queue.h"
 #include "stanzad/clock.h"
+#include "stanzad/form.h"
 #include "stanzad/mem.h"
 
 #define NS_CORRECTION "urn:xmpp:message-correct:0"
@@ -190,6 +191,23 @@ static enum hook_verdict on_message(struct module_instance *instance, struct hoo
 	return HOOK_PASS;
 }
 
+/* XEP-0045 16.5.3 muc#roominfo_logs */
+static enum hook_verdict on_disco(struct module_instance *instance, struct hook_room_disco *event)
+{
+	struct muclog *log = module_state(instance);
+	struct strbuf url = {0}, folder = {0};
+	if (log->settings.url && room_flag(event->room, "logging")) {
+		muclog_put_folder(&folder, &log->settings, room_jid(event->room));
+		strbuf_printf(&url, "%s/", log->settings.url);
+		muclog_put_url_part(&url, strbuf_view(&folder));
+		strbuf_char(&url, '/');
+		form_put1(event->info, "muc#roominfo_logs", "text-single", strbuf_view(&url));
+	}
+	strbuf_fini(&folder);
+	strbuf_fini(&url);
+	return HOOK_PASS;
+}
+
 /* --- the module -------------------------------------------------------------------------------------------- */
 
 static int on_start(struct module_instance *instance, struct err *err)
@@ -248,6 +266,7 @@ static const struct hook_entry hooks[] = {
     HOOK_ENTRY(room_affiliation, on_affiliation, HOOK_NORMAL, NULL),
     HOOK_ENTRY(room_configured, on_configured, HOOK_NORMAL, NULL),
     HOOK_ENTRY(room_destroyed, on_destroyed, HOOK_NORMAL, NULL),
+    HOOK_ENTRY(room_disco, on_disco, HOOK_NORMAL, NULL),
     HOOK_ENTRY(room_unload, on_unload, HOOK_NORMAL, NULL),
     {0},
 };

@@ -61,7 +61,7 @@ struct muclog_room *muclog_room_get(struct muclog *log, const struct room *room)
 	}
 	pthread_mutex_unlock(&log->lock);
 	if (found->gone)
-		muclog_room_set_head(found, muclog_head_new(room, room_subject(room), STR_NULL));
+		muclog_room_set_head(found, muclog_head_new(room, room_subject(room), room_subject_author(room)));
 	found->gone = false;
 	return found;
 }
