@@ -21,7 +21,7 @@ static const struct {
     [MUCLOG_BAN] = {"kick", "%n was banned", NULL, ": "},
     [MUCLOG_NO_MEMBER] = {"kick", "%n had to leave, being no member", NULL, ": "},
     [MUCLOG_ERROR] = {"leave", "%n was lost", NULL, ": "},
-    [MUCLOG_RENAME] = {"nick", "%b is now known as %n", NULL, ": "},
+    [MUCLOG_RENAME] = {"renamed", "%b is now known as %n", NULL, ": "},
     [MUCLOG_AFFILIATION] = {"role", "%n is now %a", NULL, ": "},
     [MUCLOG_CONFIGURED] = {"room", "", "The configuration was changed", ".\n"},
     [MUCLOG_CREATED] = {"room", "", "The room was created", ": "},
@@ -33,7 +33,7 @@ static const struct {
 
 static const char *const affiliations[] = {
     [ROOM_OUTCAST] = "banned",
-    [ROOM_NONE] = "no member any more",
+    [ROOM_NONE] = "a guest",
     [ROOM_MEMBER] = "a member",
     [ROOM_ADMIN] = "an administrator",
     [ROOM_OWNER] = "an owner",
@@ -49,6 +49,8 @@ static const char *words_of(const struct muclog_event *event)
 {
 	if (event->kind == MUCLOG_SUBJECT && !event->text.len)
 		return event->nick.len ? "%n took the subject away" : "The subject was taken away";
+	if (event->kind == MUCLOG_AFFILIATION && event->by.len)
+		return "%b made %n %a";
 	return event->nick.len && *kinds[event->kind].words ? kinds[event->kind].words : kinds[event->kind].unknown;
 }
 
@@ -64,7 +66,7 @@ static void put_sentence(struct strbuf *out, const struct muclog_settings *setti
 		else
 			hand->nick(out, *at == 'n' ? event->nick : event->by);
 	}
-	if (event->by.len && event->kind != MUCLOG_RENAME) {
+	if (event->by.len && words && !strstr(words, "%b")) {
 		strbuf_cstr(out, " by ");
 		hand->nick(out, event->by);
 	}
