@@ -148,11 +148,11 @@ void room_enter(struct room *room, const struct jid *from, const struct jid *to,
 	enum stanza_condition condition;
 	if (made)
 		take_over(room, from, !entering.x);
-	entering.affiliation = room_affiliation_of(room, from);
+	entering.affiliation = room_privilege(room, from);
 	const char *against = what_is_against(&entering, &condition);
 	if (against)
 		refuse(&entering, condition, against);
-	else if (others_let_in(&entering) && !room_asks_captcha(room, from, to, presence, entering.affiliation))
+	else if (others_let_in(&entering))
 		room_let_in(room, from, jid_resource(to), presence, made);
 }
 
@@ -197,7 +197,7 @@ void room_let_in(struct room *room, const struct jid *from, struct str nick, str
 {
 	struct stanza *shown = room_without_claims(room, presence);
 	bool first = !room_occupant(room, nick);
-	enum room_role role = room_default_role(room, room_affiliation_of(room, from));
+	enum room_role role = room_default_role(room, room_privilege(room, from));
 	struct room_client *client = room_add_client(room, from, nick, role, shown);
 	client->old = !muc_x(presence);
 	welcome(room, client, presence, first, made);

@@ -66,9 +66,10 @@ static void take_message(void *arg, int64_t id, struct str xml)
 static int read_features(struct room_load *load, struct db *db, struct err *err)
 {
 	load->words = arena_zalloc(&load->arena, (ROOM_FEATURE_COUNT + 1) * sizeof(void *));
-	for (unsigned i = 0; i < ROOM_FEATURE_COUNT; i++)
-		if (room_features[i]->load_db &&
-		    room_features[i]->load_db(load->muc, db, &load->jid, &load->arena, &load->words[i], err) < 0)
+	void **word = load->words;
+	for (const struct room_feature *const *feature = room_features; *feature; feature++, word++)
+		if ((*feature)->load_db &&
+		    (*feature)->load_db(load->muc, db, &load->jid, &load->arena, word, err) < 0)
 			return -1;
 	return 0;
 }
@@ -84,7 +85,8 @@ static int load_run(struct store_op *op, struct db *db, struct err *err)
 	if (read_clients(load, db, err) < 0 || read_features(load, db, err) < 0)
 		return -1;
 	return load->has_mam && load->history_size
-	           ? mam_room_history(db, jid_full(&load->jid), load->history_size, &load->arena, take_message, load, err)
+	           ? mam_room_history(db, load->host, jid_full(&load->jid), load->history_size, &load->arena,
+		     take_message, load, err)
 	           : 0;
 }
 
@@ -134,7 +136,7 @@ static void apply_affiliations(struct room *room, const struct room_saved *saved
 		if (jid_parse(one->jid, &arena, &jid, &err) == 0)
 			room_affiliate_put(room, &jid, one->affiliation, one->reason);
 		else
-			LOG_WARN("muc.affiliation_malformed", LOG_STR("room", jid_full(&room->jid)),
+			LOG_WARNING("muc.affiliation_malformed", LOG_STR("room", jid_full(&room->jid)),
 			    LOG_STR("jid", one->jid), LOG_CSTR("reason", err.text));
 		arena_fini(&arena);
 	}
@@ -166,7 +168,7 @@ static void apply_message(struct room *room, const struct load_message *message)
 	if (stanza && jid_parse(xml_attr_s(stanza->root, "from"), &arena, &as, &err) == 0)
 		room_history_add(room, &as, stanza, message->id);
 	else
-		LOG_WARN("muc.history_malformed", LOG_STR("room", jid_full(&room->jid)), LOG_CSTR("reason", err.text));
+		LOG_WARNING("muc.history_malformed", LOG_STR("room", jid_full(&room->jid)), LOG_CSTR("reason", err.text));
 	stanza_unref(&stanza);
 	arena_fini(&arena);
 }
@@ -175,11 +177,12 @@ static void apply_others(struct room_load *load, struct room *room, struct str o
 {
 	struct strbuf rest = {0};
 	strbuf_str(&rest, others);
-	for (unsigned i = 0; i < ROOM_FEATURE_COUNT; i++) {
-		if (room_features[i]->load)
-			room_features[i]->load(room, &rest);
-		if (room_features[i]->loaded)
-			room_features[i]->loaded(room, load->words[i]);
+	void **word = load->words;
+	for (const struct room_feature *const *feature = room_features; *feature; feature++, word++) {
+		if ((*feature)->load)
+			(*feature)->load(room, &rest);
+		if ((*feature)->loaded)
+			(*feature)->loaded(room, *word);
 	}
 	if (rest.len)
 		room->others = strbuf_take(&rest);

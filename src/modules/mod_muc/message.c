@@ -79,7 +79,7 @@ static bool ask_others(const struct saying *saying, struct strbuf *tail)
 	}
 }
 
-static void send(const struct saying *saying, struct str tail)
+static void send_to_all(const struct saying *saying, struct str tail)
 {
 	struct room *room = saying->room;
 	struct stanza *sent = stanza_with_tail(saying->bare, tail);
@@ -104,7 +104,7 @@ static bool say(struct saying *saying)
 		room_put_occupant_id(&tail, saying->occupant);
 	bool allowed = ask_others(saying, &tail);
 	if (allowed)
-		send(saying, strbuf_view(&tail));
+		send_to_all(saying, strbuf_view(&tail));
 	stanza_unref(&saying->bare);
 	strbuf_fini(&tail);
 	return allowed;

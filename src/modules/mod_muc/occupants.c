@@ -220,7 +220,7 @@ struct room_client *room_add_client(
 	if (!occupant) {
 		occupant = occupant_new(room, full, nick);
 		occupant->role = role;
-		occupant->affiliation = room_affiliation_of(room, full);
+		occupant->affiliation = room_privilege(room, full);
 	}
 	client->occupant = occupant;
 	client->jid = jid_dup_heap(full);

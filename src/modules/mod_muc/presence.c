@@ -123,7 +123,7 @@ static struct stanza *view_for(const struct room_telling *telling, struct stanza
 	return made[view];
 }
 
-static void send(const struct room_telling *telling, struct stanza *stanza, const struct room_client *to)
+static void hand(const struct room_telling *telling, struct stanza *stanza, const struct room_client *to)
 {
 	if (stanza)
 		route(&telling->occupant->jid, &to->jid, stanza);
@@ -137,7 +137,7 @@ static void tell_others(struct room *room, const struct room_telling *telling)
 		if (client->occupant == telling->occupant)
 			continue;
 		bool jids = room_shows_jids_to(room, client->occupant);
-		send(telling, view_for(telling, made, jids ? VIEW_JIDS : VIEW_ANONYMOUS), client);
+		hand(telling, view_for(telling, made, jids ? VIEW_JIDS : VIEW_ANONYMOUS), client);
 	}
 	for (int i = 0; i < 3; i++)
 		stanza_unref(&made[i]);
@@ -189,7 +189,7 @@ void room_tell_one(struct room *room, const struct room_telling *telling, const 
 	                                                          : VIEW_ANONYMOUS;
 	struct str id = own && telling->answers ? telling->answers->id : STR_NULL;
 	struct stanza *stanza = make(telling, view, id);
-	send(telling, stanza, to);
+	hand(telling, stanza, to);
 	stanza_unref(&stanza);
 }
 
@@ -205,7 +205,7 @@ void room_tell_all_to(struct room *room, const struct room_client *to)
 		room_telling_init(&telling, other);
 		if (!other->told[jids])
 			other->told[jids] = make(&telling, jids ? VIEW_JIDS : VIEW_ANONYMOUS, STR_NULL);
-		send(&telling, other->told[jids], to);
+		hand(&telling, other->told[jids], to);
 	}
 }
 

@@ -37,9 +37,9 @@ void room_opts_write(const struct room *room, struct strbuf *out)
 	struct strbuf others = {0};
 	if (room->others)
 		strbuf_cstr(&others, room->others);
-	for (unsigned i = 0; i < ROOM_FEATURE_COUNT; i++)
-		if (room_features[i]->save)
-			room_features[i]->save(room, &others);
+	for (const struct room_feature *const *feature = room_features; *feature; feature++)
+		if ((*feature)->save)
+			(*feature)->save(room, &others);
 	struct room_saved saved = {.config = room->config,
 	    .affiliations = list,
 	    .affiliation_count = collect_affiliations(room, list),
@@ -68,9 +68,8 @@ static int remove_all(const struct saving *saving, struct db *db, struct err *er
 	    DB_EXEC(db, err, "DELETE FROM mod_muc_client WHERE {host=} room = ?", DB_P_TEXT(str_of(saving->host)),
 		DB_P_TEXT(jid_full(&saving->jid))) < 0)
 		return -1;
-	for (unsigned i = 0; i < ROOM_FEATURE_COUNT; i++)
-		if (room_features[i]->remove_db &&
-		    room_features[i]->remove_db(saving->muc, db, &saving->jid, err) < 0)
+	for (const struct room_feature *const *feature = room_features; *feature; feature++)
+		if ((*feature)->remove_db && (*feature)->remove_db(saving->muc, db, &saving->jid, err) < 0)
 			return -1;
 	return 0;
 }
