@@ -88,8 +88,8 @@ const struct option conf_toplevel_options[] = {
     {"cache_size", OPTION_INT, "1000", "How many things a cache holds; see `auth_cache_size`.", NULL, 1, 0,
 	OPTION_INFINITY},
     {"captcha_cmd", OPTION_STRING, NULL,
-	"The program that draws CAPTCHA pictures, with its arguments: the digits come behind them, and it writes a PNG, "
-	"JPEG or GIF to its standard output within 5 seconds. Without it, or with the name of a module of ejabberd's, "
+	"The program that draws CAPTCHA pictures, with its arguments: the digits come behind them, and it writes a "
+	"PNG, JPEG or GIF to its standard output within 5 seconds. Without it, or with the name of a module of ejabberd's, "
 	"the server draws by itself.",
 	.flags = OPTION_GLOBAL},
     {"captcha_host", OPTION_STRING, NULL,

@@ -75,6 +75,8 @@ bool captcha_deliver(const struct jid *from, const struct jid *to, struct stanza
 iq_handler captcha_on_iq, captcha_on_bob;
 /* The same for a hook that sees a message of the type error: true when it was a challenge that came back. */
 bool captcha_came_back(const struct jid *from, const struct jid *to, const struct stanza *stanza);
+/* Whether a message is a challenge of this server, which its recipient has caused, and should get. Any thread. */
+bool captcha_is_challenge(const struct jid *from, const struct jid *to, const struct stanza *stanza);
 
 /* --- in a form ------------------------------------------------------------------------------------------ */
 
@@ -99,8 +101,8 @@ int captcha_form_check(struct module_instance *instance, const struct xml *x, st
 
 /* --- on a page ------------------------------------------------------------------------------------------ */
 
-/* What the page at captcha_url needs, for people whose clients know no CAPTCHA forms; any thread. The page of a challenge
- * is captcha_url/ID. */
+/* What the page at captcha_url needs, for people whose clients know no CAPTCHA forms; any thread. The page of a
+ * challenge is captcha_url/ID. */
 
 /* A copy of the picture, and its media type, which lives for ever. < 0: there is no such challenge. */
 int captcha_page_picture(struct str id, struct strbuf *picture, const char **type_r);

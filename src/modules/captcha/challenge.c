@@ -179,6 +179,29 @@ bool captcha_came_back(const struct jid *from, const struct jid *to, const struc
 	return captcha != NULL;
 }
 
+struct message {
+	const struct jid *from, *to;
+	const struct stanza *stanza;
+	bool known;
+};
+
+static enum captcha_look know(void *arg, struct captcha *captcha)
+{
+	struct message *message = arg;
+	if (!captcha->ready || !captcha->challenger.text || !str_is(message->stanza->id, captcha->id))
+		return LOOK_ON;
+	message->known = jid_bare_eq(message->from, &captcha->challenger) && jid_bare_eq(message->to, &captcha->asked);
+	return LOOK_STOP;
+}
+
+bool captcha_is_challenge(const struct jid *from, const struct jid *to, const struct stanza *stanza)
+{
+	struct message message = {from, to, stanza, false};
+	if (stanza->kind == STANZA_MESSAGE && stanza->id.len == CAPTCHA_ID_LEN)
+		captcha_pending_look(know, &message);
+	return message.known;
+}
+
 static bool deliver_answer(
     const struct jid *from, const struct jid *to, struct stanza *stanza, const struct xml *payload)
 {

@@ -51,8 +51,8 @@ enum captcha_look { LOOK_ON, LOOK_STOP, LOOK_TAKE };
 typedef enum captcha_look captcha_look(void *arg, struct captcha *captcha);
 struct captcha *captcha_pending_look(captcha_look *with, void *arg);
 
-/* Takes out the one that can be answered and fits; NULL. One by message is known by its challenger, one in a form by its
- * instance. */
+/* Takes out the one that can be answered and fits; NULL. One by message is known by its challenger, one in a form
+ * by its instance. */
 struct captcha_question {
 	struct str id, who;
 	const struct jid *challenger;

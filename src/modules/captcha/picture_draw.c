@@ -67,8 +67,8 @@ static struct point bend(const struct canvas *canvas, struct point p)
 
 /* --- digits --------------------------------------------------------------------------------------------- */
 
-/* In a box 10 wide and 16 high; a point is two digits, 0 to 9 and then a to g. Points are joined by a curve, or by straight
- * lines behind a '/'. */
+/* In a box 10 wide and 16 high; a point is two digits, 0 to 9 and then a to g. Points are joined by a curve, or by
+ * straight lines behind a '/'. */
 static const char *const strokes[10][2] = {
     {"50 14 08 1c 5g 9c a8 94 50"},
     {"/14 50 5g", "/1g 9g"},

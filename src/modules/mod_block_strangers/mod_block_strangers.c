@@ -76,10 +76,11 @@ static bool challenges(const struct module_instance *instance)
 	return module_option(instance, "captcha")->boolean && module_option(instance, "drop")->boolean;
 }
 
-/* A room or a server cannot read. */
+/* A room or a server cannot read, and a challenge is not answered with another one. */
 static bool may_be_challenged(const struct module_instance *instance, const struct hook_stanza *event)
 {
-	return challenges(instance) && event->from->local_len && event->stanza->type != MESSAGE_GROUPCHAT;
+	return challenges(instance) && event->from->local_len && event->stanza->type != MESSAGE_GROUPCHAT &&
+	       !xml_child(event->stanza->root, "captcha", NS_CAPTCHA);
 }
 
 static void log_it(struct module_instance *instance, const struct hook_stanza *event, const char *what)
@@ -109,7 +110,8 @@ static enum hook_verdict on_inbound(struct module_instance *instance, struct hoo
 		return hook_drop(event, "the challenge was declined or came back");
 	if (stanza->kind != STANZA_MESSAGE || stanza->type == STANZA_ERROR ||
 	    jid_bare_eq(event->from, user_jid(event->user)) || !says_something(stanza) ||
-	    is_exempt(instance, event->from) || !is_stranger(instance, event->user, event->from))
+	    is_exempt(instance, event->from) || !is_stranger(instance, event->user, event->from) ||
+	    captcha_is_challenge(event->from, event->to, stanza))
 		return HOOK_PASS;
 	return judge(instance, event);
 }
@@ -122,6 +124,14 @@ static enum hook_verdict on_subscription(struct module_instance *instance, struc
 	    !is_stranger(instance, event->user, event->from))
 		return HOOK_PASS;
 	return judge(instance, event);
+}
+
+/* What is held comes back as long as there is somebody to take it. */
+static enum hook_verdict on_server_stopping(struct module_instance *instance, struct hook_host *event)
+{
+	strangers_stopping(true);
+	captcha_leave(instance);
+	return HOOK_PASS;
 }
 
 static enum hook_verdict on_user_leaves(struct module_instance *instance, struct hook_user *event)
@@ -152,6 +162,7 @@ static int answer(struct module_instance *instance, struct err *err)
 static int on_start(struct module_instance *instance, struct err *err)
 {
 	int rc = challenges(instance) ? answer(instance, err) : 0;
+	strangers_stopping(false);
 	if (rc == 0)
 		instances++;
 	return rc;
@@ -202,6 +213,7 @@ static const struct hook_entry hooks[] = {
 	.stage = HOOK_EARLY,
 	.explains = true,
 	.fn.subscription_in = on_subscription},
+    HOOK_ENTRY(server_stopping, on_server_stopping, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_unload, on_user_leaves, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_gone, on_user_leaves, HOOK_NORMAL, NULL),
     {0},

@@ -78,6 +78,20 @@ void strangers_fini(void)
 	pthread_mutex_unlock(&lock);
 }
 
+/* --- the end of the server ------------------------------------------------------------------------------ */
+
+static bool stops; /* atomic */
+
+void strangers_stopping(bool stopping)
+{
+	__atomic_store_n(&stops, stopping, __ATOMIC_RELEASE);
+}
+
+static bool is_stopping(void)
+{
+	return __atomic_load_n(&stops, __ATOMIC_ACQUIRE);
+}
+
 /* --- who is under a challenge --------------------------------------------------------------------------- */
 
 struct held {
@@ -124,7 +138,8 @@ static void stranger_free(struct stranger *stranger)
 	struct strangers *strangers = user_slot(stranger->user, &mod_block_strangers);
 	captcha_cancel(&stranger->captcha);
 	for (unsigned i = 0; i < stranger->count; i++) {
-		send_back(&stranger->held[i], CAPTCHA_GIVEN_UP);
+		if (!is_stopping())
+			send_back(&stranger->held[i], CAPTCHA_GIVEN_UP);
 		held_fini(&stranger->held[i]);
 	}
 	list_remove(&stranger->link);
@@ -257,6 +272,8 @@ enum hook_verdict strangers_hold(struct module_instance *instance, struct hook_s
 	struct stranger *stranger;
 	if (bytes > STRANGERS_HELD_BYTES)
 		return hook_bounce(event, SE_policy_violation, "Strangers cannot send so much to this user");
+	if (is_stopping())
+		return hook_bounce(event, SE_policy_violation, "Strangers cannot write to this user");
 	if (event->explain)
 		return hook_drop(event, reason);
 	strangers = strangers_of(event->user);

@@ -19,7 +19,9 @@ bool strangers_passed(const struct user *user, const struct jid *from);
  * user leaves. It is in memory only: who is challenged knows that nothing has arrived yet. The verdict is for the hook.
  */
 enum hook_verdict strangers_hold(struct module_instance *instance, struct hook_stanza *event);
-/* In user_unload and user_gone: what is held comes back. */
+/* The server stops: from now on nothing is held. Any thread, as is its end in .start. */
+void strangers_stopping(bool stopping);
+/* In user_unload and user_gone: what is held comes back, unless the server stops. */
 void strangers_forget(struct user *user);
 /* In .stop. */
 void strangers_fini(void);
