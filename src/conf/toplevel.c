@@ -89,8 +89,8 @@ const struct option conf_toplevel_options[] = {
 	OPTION_INFINITY},
     {"captcha_cmd", OPTION_STRING, NULL,
 	"The program that draws CAPTCHA pictures, with its arguments: the digits come behind them, and it writes a "
-	"PNG, JPEG or GIF to its standard output within 5 seconds. Without it, or with the name of a module of ejabberd's, "
-	"the server draws by itself.",
+	"PNG, JPEG or GIF to its standard output within 5 seconds. Without it, or with the name of a module of "
+	"ejabberd's, the server draws by itself.",
 	.flags = OPTION_GLOBAL},
     {"captcha_host", OPTION_STRING, NULL,
 	"Old form of `captcha_url`, which counts when that is `undefined`: a host and a port.", .flags = OPTION_GLOBAL},

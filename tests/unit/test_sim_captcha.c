@@ -209,7 +209,8 @@ static void of_others(void)
 	answer(juliet, "gate.sim.example", digits);
 	expect(juliet, "<service-unavailable ");
 	sim_skip(juliet);
-	sim_sendf(juliet, "<iq type='get' id='b' to='gate.sim.example'><data xmlns='urn:xmpp:bob' cid='%s'/></iq>", cid);
+	sim_sendf(juliet, "<iq type='get' id='b' to='gate.sim.example'><data xmlns='urn:xmpp:bob' cid='%s'/></iq>",
+	    cid);
 	nothing(juliet); /* left to the service, which does nothing with it */
 	answer(romeo, "other@gate.sim.example", digits);
 	expect(romeo, "<service-unavailable ");

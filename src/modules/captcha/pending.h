@@ -23,7 +23,7 @@ struct captcha {
 	struct module_instance *instance;
 	struct captcha_picture picture;
 	uint64_t until_ms;
-	/* Those by message; in a form challenger.text is NULL. What is not constant: on the challenger's home worker. */
+	/* By message; in a form challenger.text is NULL. What is not constant: on the challenger's home worker. */
 	struct jid challenger, addressed, asked;
 	struct str lang, text;
 	captcha_ended *ended;
