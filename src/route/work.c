@@ -15,6 +15,8 @@ struct work {
 	module_work *run, *done;
 	void *arg;
 	struct receipt *receipt;
+	struct worker *caller; /* of module_post_workers */
+	unsigned next;         /* worker that it goes to */
 };
 
 static struct work *work_new(struct module_instance *instance, module_work *run, module_work *done, void *arg)
@@ -54,6 +56,38 @@ void module_post(struct module_instance *instance, struct str bare, module_work 
 	struct work *work = work_new(instance, fn, NULL, arg);
 	work->mail.receive = on_posted;
 	worker_post(bare.len ? worker_home(map_hash(bare)) : worker_at(0), &work->mail);
+}
+
+static void on_round_over(struct mail *mail)
+{
+	struct work *work = list_entry(mail, struct work, mail);
+	struct receipt *before;
+	receipt_enter(work->receipt, &before);
+	if (work->done)
+		work->done(work->instance, work->arg);
+	work_free(work);
+	receipt_leave(before);
+}
+
+static void on_round(struct mail *mail)
+{
+	struct work *work = list_entry(mail, struct work, mail);
+	struct receipt *before;
+	receipt_enter(work->receipt, &before);
+	work->run(work->instance, work->arg);
+	work->receipt = receipt_carry();
+	if (++work->next == worker_count())
+		work->mail.receive = on_round_over;
+	worker_post(work->next < worker_count() ? worker_at(work->next) : work->caller, &work->mail);
+	receipt_leave(before);
+}
+
+void module_post_workers(struct module_instance *instance, module_work *fn, module_work *done, void *arg)
+{
+	struct work *work = work_new(instance, fn, done, arg);
+	work->caller = worker_self();
+	work->mail.receive = on_round;
+	worker_post(worker_at(0), &work->mail);
 }
 
 static void on_run(struct job *job)
