@@ -11,7 +11,7 @@
 /* Somebody to whom nothing of the room is hidden. */
 static bool is_inside(const struct room *room, const struct jid *jid)
 {
-	return room_client(room, jid) || room_affiliation_of(room, jid) >= ROOM_MEMBER ||
+	return room_client(room, jid) || room_privilege(room, jid) >= ROOM_MEMBER ||
 	       muc_allows(room->instance, "access_admin", jid);
 }
 
@@ -103,7 +103,7 @@ static bool tells_everybody(const struct room *room)
 	return room->config.public && !room->config.members_only && !room->config.password_protected;
 }
 
-static void put_form(struct room *room, const struct jid *from, struct xml_writer *reply)
+static void put_form(struct room *room, const struct jid *from, struct xml_writer *reply, struct str others)
 {
 	int64_t history = module_option(room->instance, "history_size")->integer;
 	form_open(reply, FORM_RESULT, NS_MUC "#roominfo");
@@ -117,18 +117,21 @@ static void put_form(struct room *room, const struct jid *from, struct xml_write
 	for (const struct room_feature *const *feature = room_features; *feature; feature++)
 		if ((*feature)->info)
 			(*feature)->info(room, reply);
+	xml_put_raw(reply, others);
 	xml_close(reply);
 }
 
 static enum iq_verdict answer_info(struct room *room, struct iq *iq)
 {
-	struct hook_room_disco event = {.room = room, .from = iq->from, .reply = iq->reply};
+	struct xml_writer info = {.default_ns = STR(NS_DATA)};
+	struct hook_room_disco event = {.room = room, .from = iq->from, .reply = iq->reply, .info = &info};
 	xml_open(iq->reply, "query", NS_DISCO_INFO);
 	disco_put_identity(iq->reply, "conference", "text", name_of(room));
 	put_features(room, iq->from, iq->reply);
-	put_form(room, iq->from, iq->reply);
 	hook_run_room_disco(module_host(room->instance), &event);
+	put_form(room, iq->from, iq->reply, strbuf_view(&info.buf));
 	xml_close(iq->reply);
+	xml_writer_fini(&info);
 	return IQ_ANSWER;
 }
 

@@ -175,6 +175,13 @@ static void ask_features(const struct room_client *client, const struct stanza *
 			(*feature)->own_presence(client->occupant->room, client, presence, extra);
 }
 
+static void ask_features(const struct room_client *client, const struct stanza *presence, struct strbuf *extra)
+{
+	for (const struct room_feature *const *feature = room_features; *feature; feature++)
+		if ((*feature)->own_presence)
+			(*feature)->own_presence(client->occupant->room, client, presence, extra);
+}
+
 static void tell_entered(struct room *room, struct room_client *client, struct stanza *presence, bool first, bool made)
 {
 	struct room_telling telling;

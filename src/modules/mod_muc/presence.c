@@ -27,19 +27,24 @@ static void put_actor(struct xml_writer *writer, const struct room_telling *tell
 	xml_close(writer);
 }
 
-/* One's own JID is no secret; that of the one who did it may be (8.2). */
+/* One's own JID is no secret, that of who acted may be one. */
+static bool shows_actor(const struct room_telling *telling, enum view view)
+{
+	return view == VIEW_JIDS ||
+	       (view == VIEW_OWN && room_shows_jids_to(telling->occupant->room, telling->occupant));
+}
+
 static void put_item(struct xml_writer *writer, const struct room_telling *telling, enum view view)
 {
-	bool jids = view != VIEW_ANONYMOUS;
-	bool actors = view == VIEW_OWN ? room_shows_jids_to(telling->occupant->room, telling->occupant) : jids;
 	const struct room_client *client = telling->client ? telling->client : telling->occupant->clients;
+	bool jids = view != VIEW_ANONYMOUS;
 	xml_open(writer, "item", NULL);
 	xml_put_attr(writer, "affiliation", str_of(room_affiliation_text(telling->affiliation)));
 	xml_put_attr(writer, "role", str_of(room_role_text(telling->role)));
 	if (jids && client)
 		xml_put_attr(writer, "jid", jid_full(&client->jid));
 	xml_put_attr(writer, "nick", telling->nick);
-	put_actor(writer, telling, actors);
+	put_actor(writer, telling, shows_actor(telling, view));
 	if (telling->reason.len)
 		xml_put_element(writer, "reason", NULL, telling->reason);
 	xml_close(writer);
@@ -61,6 +66,8 @@ static void put_x(struct xml_writer *writer, const struct room_telling *telling,
 	}
 	if (telling->extra.len)
 		xml_put_raw(writer, telling->extra);
+	if (view == VIEW_OWN && telling->own_extra.len)
+		xml_put_raw(writer, telling->own_extra);
 	xml_close(writer);
 }
 

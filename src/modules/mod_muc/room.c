@@ -263,6 +263,11 @@ struct str room_subject(const struct room *room)
 	return room_word(&room->subject.text);
 }
 
+struct str room_subject_author(const struct room *room)
+{
+	return room_word(&room->subject.author);
+}
+
 void *room_slot(const struct room *room, enum room_feature_row row)
 {
 	return room->slots ? room->slots[row] : NULL;

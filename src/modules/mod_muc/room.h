@@ -171,6 +171,7 @@ struct room_telling {
 	const struct jid *by_jid;  /* the same for those who may see it */
 	struct str reason;
 	struct str extra; /* serialised, in <x/>: <destroy/> */
+	struct str own_extra; /* the same for the occupant's own clients */
 	const struct room_client *client; /* unavailable: only this one of several goes; NULL: all of them */
 	struct stanza *answers;  /* the presence that this answers: its id goes to that client; NULL */
 };
