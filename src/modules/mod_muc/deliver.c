@@ -4,7 +4,7 @@
 
 #define NS_PING "urn:xmpp:ping"
 
-/* --- people who are not there any more ------------------------------------------------------------------- */
+/* --- people who are not there any more ------------------------------------------------------------------ */
 
 /* RFC 6120 8.3.3: conditions that say that this address is not to be had any more; 17.3 of XEP-0045: ghosts. */
 static bool means_gone(const struct stanza *stanza)

@@ -20,7 +20,7 @@ static const struct xml *muc_x(const struct stanza *presence)
 	return xml_child(presence->root, "x", NS_MUC);
 }
 
-/* --- conditions: 7.2 ------------------------------------------------------------------------------------- */
+/* --- conditions: 7.2 ------------------------------------------------------------------------------------ */
 
 /* Those who have the place for one more: 7.2.9. */
 static bool has_place(const struct entering *entering)
@@ -166,14 +166,7 @@ void room_enter(struct room *room, const struct jid *from, const struct jid *to,
 		room_let_in(room, from, jid_resource(to), presence, made);
 }
 
-/* --- inside ----------------------------------------------------------------------------------------------- */
-
-static void ask_features(const struct room_client *client, const struct stanza *presence, struct strbuf *extra)
-{
-	for (const struct room_feature *const *feature = room_features; *feature; feature++)
-		if ((*feature)->own_presence)
-			(*feature)->own_presence(client->occupant->room, client, presence, extra);
-}
+/* --- inside --------------------------------------------------------------------------------------------- */
 
 static void ask_features(const struct room_client *client, const struct stanza *presence, struct strbuf *extra)
 {
