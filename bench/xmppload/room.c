@@ -36,7 +36,8 @@ static void tail_make(unsigned body)
 
 static void fail(struct client *client, const struct frame *frame)
 {
-	client_fail(client, "room: unexpected %.*s", (int)(frame->size < 400 ? frame->size : 400), frame->bytes);
+	client_fail(
+	    client, "room: unexpected %.*s", (int)(frame->size < 400 ? frame->size : 400), frame->bytes);
 }
 
 static bool is_error(const struct frame *frame)
@@ -216,9 +217,8 @@ void room_send(struct room *room, struct room_slot *slot, struct client *sender)
 	slot->sender = sender;
 	slot->left = room->joined;
 	room->copies += room->joined;
-	int size = snprintf(head, sizeof(head),
-	    "<message to='%s' type='groupchat' id='m%" PRIx64 "-%" PRIx64, room->address, slot->number,
-	    load_now());
+	int size = snprintf(head, sizeof(head), "<message to='%s' type='groupchat' id='m%" PRIx64 "-%" PRIx64,
+	    room->address, slot->number, load_now());
 	client_send(sender, head, (size_t)size);
 	client_send(sender, tail, tail_size);
 	sm_sent(sender, 0);

@@ -13,7 +13,7 @@ struct room {
 	uint64_t presences; /* that all clients got, their own included */
 	uint64_t copies;    /* of messages, that are on their way */
 	unsigned n_slots;
-	struct room_slot *slots; /* a message on its way in each */
+	struct room_slot *slots;                                        /* a message on its way in each */
 	void (*on_done)(struct client *sender, struct room_slot *slot); /* all have the message */
 };
 
@@ -21,7 +21,7 @@ struct room {
 struct room_slot {
 	struct client *sender;
 	uint64_t number; /* of the message; the next in this slot has n_slots more */
-	unsigned left;	 /* occupants that do not have it yet */
+	unsigned left;   /* occupants that do not have it yet */
 };
 
 /* Has all clients announce their presence as they log in. n_slots: messages on their way at most. */
@@ -29,8 +29,9 @@ void room_init(struct room *room, struct load *load, unsigned n_slots);
 void room_fini(struct room *room);
 
 /*
- * Clients from (inclusive) to end (exclusive) enter, options.concurrency at a time. Returns 0 when all are in,
- * > 0 when the time was over before, < 0 if one could not. The first of all sends the room's form when it is in.
+ * Clients from (inclusive) to end (exclusive) enter, options.concurrency at a time. Returns 0 when all are
+ * in, > 0 when the time was over before, < 0 if one could not. The first of all sends the room's form when it
+ * is in.
  */
 int room_enter(struct room *room, struct load *load, unsigned from, unsigned end, uint64_t deadline_ns);
 
