@@ -34,7 +34,8 @@ Component "conference.{domain}" "muc"
 
 
 class Stanzad(servers.Stanzad):
-    modules = MODULES + "  mod_muc_admin: {}\n"
+    modules = MODULES
+    hibernates = True
 
     def lacks(self, module):
         """Whether this build does not have a module of its configuration."""
@@ -42,23 +43,26 @@ class Stanzad(servers.Stanzad):
                               capture_output=True, text=True)
         return "not available yet: module '%s'" % module in done.stdout + done.stderr
 
-    @property
-    def hibernates(self):
-        return not self.lacks("mod_muc_admin")
-
-    def control_output(self, *words):
-        done = subprocess.run([self.control, "--socket", self.path("data", "ctl.sock"), *words],
-                              capture_output=True, text=True)
-        if done.returncode != 0:
-            raise servers.ServerError("stanzactl: " + done.stdout + done.stderr)
-        return done.stdout
+    def persistent_room(self):
+        """One, as the server itself keeps it in its database."""
+        with open(self.path("stanzad.yml")) as source:
+            usual = source.read()
+        self.write("stanzad.yml", usual.replace("default_room_options:\n",
+                                                "default_room_options:\n      persistent: true\n"))
+        self.start()
+        try:
+            subprocess.run([os.path.join(self.build, "bench", "xmppload"), "--work", "room", "--users", "2",
+                            "--room", "room0@conference." + self.domain, "--port", str(self.port),
+                            "--seconds", "0.1", "--warmup", "0"], check=True, capture_output=True)
+        except subprocess.CalledProcessError as error:
+            raise servers.ServerError("no persistent room: %s" % error.stderr)
+        finally:
+            self.stop()
+            self.write("stanzad.yml", usual)
 
     def hibernated(self, count):
         """What that many persistent rooms without occupants add. They are copies of one that the server made."""
-        self.start()
-        self.control_output("create_room", "room0", "conference." + self.domain, self.domain)
-        self.control_output("change_room_option", "room0", "conference." + self.domain, "persistent", "true")
-        self.stop()
+        self.persistent_room()
         before = self.start_and_look()
         self.copy_room(count)
         after = self.start_and_look()
@@ -83,7 +87,10 @@ class Stanzad(servers.Stanzad):
                 "WITH RECURSIVE counter(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counter WHERE n + 1 < ?) "
                 "INSERT OR IGNORE INTO muc_room (%s) SELECT %s FROM muc_room, counter WHERE name = 'room0'"
                 % (", ".join(columns), wanted), (count,))
+            made = database.execute("SELECT COUNT(*) FROM muc_room").fetchone()[0]
         database.close()
+        if made < count:
+            raise servers.ServerError("%d rooms instead of %d" % (made, count))
 
 
 class Ejabberd(servers.Ejabberd):
