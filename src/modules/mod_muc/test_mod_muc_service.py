@@ -227,7 +227,8 @@ def test_announcement(cast):
     romeo, juliet = cast.online("romeo", "juliet")
     one, other = fresh(cast, romeo), fresh(cast, juliet)
     boss = known(cast, ADMIN)
-    boss.send(f"<message to='{rooms.service(boss.server)}' type='headline'><body>Tea</body><a xmlns='urn:a'/></message>")
+    boss.send(f"<message to='{rooms.service(boss.server)}' type='headline'><body>Tea</body><a xmlns='urn:a'/>"
+              "</message>")
     for client, room in ((romeo, one), (juliet, other)):
         heard = client.take(lambda each: rooms.is_named(each, "message"))
         assert (heard.get("from"), heard.get("type")) == (room, "groupchat")
