@@ -34,7 +34,7 @@ static int set_option(struct room_config *config, const struct option_node *node
 	return result;
 }
 
-static int read_options(struct room_config *config, const struct option_node *options, struct err *err)
+int room_config_read_options(struct room_config *config, const struct option_node *options, struct err *err)
 {
 	bool password = false, protection = false;
 	for (const struct option_node *node = options ? options->items : NULL; node; node = node->next) {
@@ -52,7 +52,7 @@ void room_config_init(struct room_config *config, const struct module_instance *
 {
 	struct err err;
 	room_config_init_plain(config);
-	if (read_options(config, module_option(instance, "default_room_options")->node, &err) < 0) {
+	if (room_config_read_options(config, module_option(instance, "default_room_options")->node, &err) < 0) {
 		room_config_fini(config);
 		room_config_init_plain(config);
 	}
@@ -62,7 +62,8 @@ int room_config_check_defaults(const struct module_instance *instance, struct er
 {
 	struct room_config config;
 	room_config_init_plain(&config);
-	int result = read_options(&config, module_option(instance, "default_room_options")->node, err);
+	const struct option_node *options = module_option(instance, "default_room_options")->node;
+	int result = room_config_read_options(&config, options, err);
 	room_config_fini(&config);
 	return result;
 }
