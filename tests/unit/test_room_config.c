@@ -58,20 +58,25 @@ static void set_fails(const char *name, const char *value, const char *want)
 static const char plain[] =
     "title=\ndescription=\nlang=\npersistent=false\npublic=true\npublic_list=true\npassword_protected=false\n"
     "password=\nmax_users=200\nanonymous=true\nmembers_only=false\nmoderated=true\nmembers_by_default=true\n"
-    "allow_change_subj=true\nallowpm=anyone\nallow_private_messages_from_visitors=anyone\nallow_query_users=true\n"
+    "allow_change_subj=true\nallowpm=anyone\nallow_private_messages_from_visitors=anyone\nallow_query_users="
+    "true\n"
     "allow_user_invites=false\nallow_visitor_status=true\nallow_visitor_nickchange=true\n"
     "allow_voice_requests=true\nvoice_request_min_interval=1800\ncaptcha_protected=false\nmam=false\n"
     "logging=false\nallow_subscription=false\nenable_hats=true\npubsub=\nvcard=\nvcard_xupdate=undefined\n"
     "presence_broadcast=moderator,participant,visitor\ncaptcha_whitelist=\n";
 
 static const char other[] =
-    "title=A\ndescription=B c\nlang=de\npersistent=true\npublic=false\npublic_list=false\npassword_protected=true\n"
-    "password=p\nmax_users=none\nanonymous=false\nmembers_only=true\nmoderated=false\nmembers_by_default=false\n"
+    "title=A\ndescription=B "
+    "c\nlang=de\npersistent=true\npublic=false\npublic_list=false\npassword_protected=true\n"
+    "password=p\nmax_users=none\nanonymous=false\nmembers_only=true\nmoderated=false\nmembers_by_default="
+    "false\n"
     "allow_change_subj=false\nallowpm=moderators\nallow_private_messages_from_visitors=nobody\n"
     "allow_query_users=false\nallow_user_invites=true\nallow_visitor_status=false\n"
     "allow_visitor_nickchange=false\nallow_voice_requests=false\nvoice_request_min_interval=0\n"
-    "captcha_protected=true\nmam=true\nlogging=true\nallow_subscription=true\nenable_hats=false\npubsub=xmpp:x\n"
-    "vcard=<vCard/>\nvcard_xupdate=abc\npresence_broadcast=moderator,visitor\ncaptcha_whitelist=a@b,c.example\n";
+    "captcha_protected=true\nmam=true\nlogging=true\nallow_subscription=true\nenable_hats=false\npubsub=xmpp:"
+    "x\n"
+    "vcard=<vCard/"
+    ">\nvcard_xupdate=abc\npresence_broadcast=moderator,visitor\ncaptcha_whitelist=a@b,c.example\n";
 
 static void test_names(void)
 {
@@ -123,7 +128,8 @@ static void test_wrong(void)
 	set_fails("titel", "x", "a room has no option titel");
 	set_fails("", "x", "a room has no option ");
 	set_fails("persistent", "maybe", "option persistent of a room: wanted true or false");
-	set_fails("allow_private_messages", "x", "option allow_private_messages of a room: wanted true or false");
+	set_fails(
+	    "allow_private_messages", "x", "option allow_private_messages of a room: wanted true or false");
 	set_fails("anonymous", "anyone", "option anonymous of a room: wanted true or false");
 	set_fails("allowpm", "all", "option allowpm of a room: wanted anyone|participants|moderators|none");
 	set_fails("max_users", "0", "option max_users of a room: wanted a number from 1 on, or none");
@@ -143,7 +149,8 @@ static void test_wrong(void)
 static int read_options(const char *options)
 {
 	struct strbuf text = {0};
-	strbuf_printf(&text, "hosts: [localhost]\nmodules:\n  mod_muc:\n    default_room_options:\n%s", options);
+	strbuf_printf(
+	    &text, "hosts: [localhost]\nmodules:\n  mod_muc:\n    default_room_options:\n%s", options);
 	struct conf *conf = must_load(text.ptr);
 	const struct conf_module *module = conf ? conf_module_find(conf, STR("localhost"), "mod_muc") : NULL;
 	fresh();
@@ -157,9 +164,10 @@ static int read_options(const char *options)
 
 static void test_defaults(void)
 {
-	ok(read_options("      title: \"T\"\n      anonymous: false\n      max_users: 20\n      mam: true\n"
-			"      presence_broadcast:\n        - moderator\n        - visitor\n      vcard: {fn: X}\n"
-			"      captcha_whitelist: [a@b]\n      allowpm: participants\n      password: p\n") == 0);
+	ok(read_options(
+	       "      title: \"T\"\n      anonymous: false\n      max_users: 20\n      mam: true\n"
+	       "      presence_broadcast:\n        - moderator\n        - visitor\n      vcard: {fn: X}\n"
+	       "      captcha_whitelist: [a@b]\n      allowpm: participants\n      password: p\n") == 0);
 	is_text(room_word(&config.title), "T");
 	is_int(config.anonymous, ROOM_WHOIS_ANYONE);
 	is_int(config.max_users, 20);
@@ -168,7 +176,8 @@ static void test_defaults(void)
 	is_text(room_word(&config.captcha_whitelist), "a@b");
 	is_text(room_word(&config.vcard), "");
 	ok(config.mam && config.password_protected);
-	ok(read_options("      password: p\n      password_protected: false\n      vcard: \"<vCard/>\"\n") == 0);
+	ok(read_options("      password: p\n      password_protected: false\n      vcard: \"<vCard/>\"\n") ==
+	    0);
 	ok(!config.password_protected);
 	is_text(room_word(&config.vcard), "<vCard/>");
 	ok(read_options("      presence_broadcast: []\n") == 0);
@@ -207,8 +216,8 @@ static struct xml_tree *parse(const char *text)
 	return tree;
 }
 
-#define FORM(fields)                                                                                                 \
-	"<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'>"                                             \
+#define FORM(fields)                                                                                         \
+	"<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'>"                                     \
 	"<value>http://jabber.org/protocol/muc#roomconfig</value></field>" fields "</x>"
 #define FIELD(var, value) "<field var='" var "'><value>" value "</value></field>"
 #define CONFIG(name, value) FIELD("muc#roomconfig_" name, value)
@@ -247,11 +256,11 @@ static void test_example(void)
 	fresh();
 	submit(FORM(CONFIG("roomname", "Dark Cave") CONFIG("roomdesc", "The place for all good witches!")
 		CONFIG("enablelogging", "0") CONFIG("changesubject", "0") CONFIG("allowinvites", "1")
-		CONFIG("allowpm", "moderators") CONFIG("maxusers", "10") CONFIG("publicroom", "0")
-		CONFIG("persistentroom", "true") CONFIG("moderatedroom", "false") CONFIG("membersonly", "1")
-		CONFIG("passwordprotectedroom", "1") CONFIG("roomsecret", "cauldron") CONFIG("whois", "anyone")
-		FIELD("muc#maxhistoryfetch", "50") CONFIG("roomadmins", "wiccarocks@shakespeare.lit")
-		CONFIG("getmemberlist", "moderator")));
+		    CONFIG("allowpm", "moderators") CONFIG("maxusers", "10") CONFIG("publicroom", "0") CONFIG(
+			"persistentroom", "true") CONFIG("moderatedroom", "false") CONFIG("membersonly", "1")
+			CONFIG("passwordprotectedroom", "1") CONFIG("roomsecret", "cauldron")
+			    CONFIG("whois", "anyone") FIELD("muc#maxhistoryfetch", "50") CONFIG("roomadmins",
+				"wiccarocks@shakespeare.lit") CONFIG("getmemberlist", "moderator")));
 	is_text(room_word(&config.title), "Dark Cave");
 	is_text(room_word(&config.password), "cauldron");
 	is_int(config.allowpm, ROOM_PM_MODERATORS);
@@ -267,9 +276,9 @@ static void test_names_of_fields(void)
 	fresh();
 	submit(FORM(FIELD("mam", "1") FIELD("muc#roomconfig_public_list", "0") FIELD("enable_hats", "0")
 		CONFIG("allow_visitor_status", "0") FIELD("allow_visitor_nickchange", "0")
-		CONFIG("allowvoicerequests", "0") FIELD("voice_request_min_interval", "7")
-		FIELD("captcha_protected", "1") FIELD("allow_private_messages", "0") FIELD("x", "y")
-		FIELD("muc#other", "z")));
+		    CONFIG("allowvoicerequests", "0") FIELD("voice_request_min_interval", "7")
+			FIELD("captcha_protected", "1") FIELD("allow_private_messages", "0") FIELD("x", "y")
+			    FIELD("muc#other", "z")));
 	ok(config.mam && !config.public_list && !config.enable_hats && !config.allow_visitor_status);
 	ok(!config.allow_visitor_nickchange && !config.allow_voice_requests && config.captcha_protected);
 	is_int(config.voice_request_min_interval, 7);
@@ -281,9 +290,12 @@ static void test_names_of_fields(void)
 static void test_lists(void)
 {
 	fresh();
-	submit(FORM("<field var='muc#roomconfig_presencebroadcast'><value>visitor</value><value>moderator</value></field>"
-		    "<field var='muc#roomconfig_captcha_whitelist'><value>A@b</value><value> </value><value>c.example</value>"
-		    "</field>"));
+	submit(FORM(
+	    "<field "
+	    "var='muc#roomconfig_presencebroadcast'><value>visitor</value><value>moderator</value></field>"
+	    "<field var='muc#roomconfig_captcha_whitelist'><value>A@b</value><value> "
+	    "</value><value>c.example</value>"
+	    "</field>"));
 	is_int(config.presence_broadcast, ROOM_BROADCAST(ROOM_VISITOR) | ROOM_BROADCAST(ROOM_MODERATOR));
 	is_text(room_word(&config.captcha_whitelist), "a@b\nc.example");
 	submit(FORM("<field var='muc#roomconfig_presencebroadcast'/><field var='captcha_whitelist'/>"));
@@ -332,7 +344,8 @@ static void test_malformed(void)
 	is_refused("<x xmlns='jabber:x:data' type='form'/>", &all, SE_bad_request);
 	is_refused("<x xmlns='jabber:x:data'/>", &all, SE_bad_request);
 	is_refused("<x xmlns='jabber:x:data' type='submit'><field/></x>", &all, SE_bad_request);
-	is_refused("<x xmlns='jabber:x:data' type='submit'>" FIELD("FORM_TYPE", "urn:x") "</x>", &all, SE_bad_request);
+	is_refused("<x xmlns='jabber:x:data' type='submit'>" FIELD("FORM_TYPE", "urn:x") "</x>", &all,
+	    SE_bad_request);
 	is_refused(FORM(CONFIG("moderatedroom", "yes")), &all, SE_bad_request);
 	is_refused(FORM(CONFIG("moderatedroom", "")), &all, SE_bad_request);
 	is_refused(FORM(CONFIG("roomname", "a") CONFIG("roomname", "a")), &all, SE_bad_request);
@@ -355,7 +368,8 @@ static void test_not_acceptable(void)
 	is_refused(FORM(CONFIG("roomsecret", "123456789")), &all, SE_not_acceptable);
 	is_refused(FORM(FIELD("captcha_whitelist", "a@very.long.example.org")), &all, SE_not_acceptable);
 	is_refused(FORM(CONFIG("passwordprotectedroom", "1")), &all, SE_not_acceptable);
-	is_refused(FORM(CONFIG("passwordprotectedroom", "1") CONFIG("roomsecret", "")), &all, SE_not_acceptable);
+	is_refused(
+	    FORM(CONFIG("passwordprotectedroom", "1") CONFIG("roomsecret", "")), &all, SE_not_acceptable);
 	submit(FORM(CONFIG("roomname", "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9")));
 	submit(FORM(CONFIG("passwordprotectedroom", "1") CONFIG("roomsecret", "p")));
 	is_refused(FORM(CONFIG("roomsecret", "")), &all, SE_not_acceptable);
@@ -370,8 +384,8 @@ static void test_forbidden(void)
 	is_refused(FORM(CONFIG("persistentroom", "1")), &few, SE_forbidden);
 	is_refused(FORM(FIELD("mam", "1")), &few, SE_forbidden);
 	is_refused(FORM(CONFIG("enablelogging", "1")), &few, SE_forbidden);
-	ok(submit_with(FORM(CONFIG("persistentroom", "0") FIELD("mam", "0") CONFIG("enablelogging", "0")), &few,
-	       &error) == 0);
+	ok(submit_with(FORM(CONFIG("persistentroom", "0") FIELD("mam", "0") CONFIG("enablelogging", "0")),
+	       &few, &error) == 0);
 	few = all;
 	few.can_archive = few.can_log = few.can_captcha = false;
 	is_refused(FORM(FIELD("mam", "1")), &few, SE_not_acceptable);
@@ -385,8 +399,9 @@ static void test_forbidden(void)
 
 static void test_people(void)
 {
-	struct xml_tree *tree = parse(FORM("<field var='muc#roomconfig_roomadmins'><value>A@b/r</value><value/>"
-					   "<value>c@d</value></field><field var='muc#roomconfig_roomowners'/>"));
+	struct xml_tree *tree =
+	    parse(FORM("<field var='muc#roomconfig_roomadmins'><value>A@b/r</value><value/>"
+		       "<value>c@d</value></field><field var='muc#roomconfig_roomowners'/>"));
 	struct room_form_people people;
 	struct stanza_error error;
 	struct arena arena = {0};
@@ -425,7 +440,8 @@ static void field_is(const struct xml *x, const char *var, const char *want)
 {
 	struct strbuf out = {0};
 	const struct xml *field = form_field(x, var);
-	for (const struct xml *each = field ? xml_first_element(field) : NULL; each; each = xml_next_element(each)) {
+	for (const struct xml *each = field ? xml_first_element(field) : NULL; each;
+	     each = xml_next_element(each)) {
 		bool option = xml_is(each, "option", NS_DATA);
 		strbuf_printf(&out, "%s%s%.*s", out.len ? "|" : "", option ? "?" : "",
 		    STR_FMT(option ? form_value_at(each, 0) : xml_text(each, NULL)));
@@ -489,7 +505,8 @@ static void test_round(void)
 	if (!type)
 		type = strstr(submitted, "type=\"form\"");
 	struct strbuf text = {0};
-	strbuf_printf(&text, "%.*stype='submit'%s", (int)(type - submitted), submitted, type + strlen("type='form'"));
+	strbuf_printf(
+	    &text, "%.*stype='submit'%s", (int)(type - submitted), submitted, type + strlen("type='form'"));
 	fresh();
 	if (!ok(submit_with(text.ptr, &all, &error) == 0))
 		printf("# %s: %s\n", text.ptr, error.text);
