@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows of rooms' archives, ours and ejabberd's: what is shown of them to whom, what is told to those who enter, and what
- * is left of a message that was taken back. */
+/* Rows of rooms' archives, ours and ejabberd's: what is shown of them to whom, what is told to those who enter, and
+ * what is left of a message that was taken back. */
 #include "modules/mod_mam/query.h"
 #include "modules/mod_mam/room.h"
 #include "modules/mod_mam/room_archive.h"
@@ -255,8 +255,8 @@ static void check_table(enum schema_variant variant)
 	is_int(retract("ann@y/desk", 50, NULL), 0);
 	row_is(50, TOMBSTONE("50", "/>"));
 	is_int(retract(ROOM, 40, MODERATION), 1);
-	row_is(40, TOMBSTONE("40", "><moderated xmlns='" NS_MODERATE "' by='" ROOM "/bob'><occupant-id xmlns='" NS_OCCUPANT_ID
-		       "' id='b'/></moderated><reason>spam</reason></retracted>"));
+	row_is(40, TOMBSTONE("40", "><moderated xmlns='" NS_MODERATE "' by='" ROOM "/bob'><occupant-id xmlns='"
+		       NS_OCCUPANT_ID "' id='b'/></moderated><reason>spam</reason></retracted>"));
 	history_is(250, "10 20 30 60 70 80 100", NULL);
 	tear_down();
 }

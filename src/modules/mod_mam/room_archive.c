@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "modules/mod_mam/room_archive.h"
+
 #include <stdlib.h>
 
 #include "modules/message.h"
-#include "modules/mod_mam/room_archive.h"
 #include "stanzad/list.h"
 #include "stanzad/log.h"
 #include "stanzad/mem.h"

@@ -20,7 +20,7 @@ static const struct xml *muc_x(const struct stanza *presence)
 	return xml_child(presence->root, "x", NS_MUC);
 }
 
-/* --- conditions: 7.2 ------------------------------------------------------------------------------------- */
+/* --- conditions: 7.2 ------------------------------------------------------------------------------------ */
 
 /* Those who have the place for one more: 7.2.9. */
 static bool has_place(const struct entering *entering)
@@ -131,6 +131,16 @@ static bool others_let_in(const struct entering *entering)
 	return false;
 }
 
+bool room_knows_way_in(const struct module_instance *instance, const struct stanza *presence)
+{
+	return muc_x(presence) || module_option(instance, "groupchat_1_0")->boolean;
+}
+
+void room_not_in(const struct jid *from, const struct jid *to)
+{
+	room_tell_nobody(to, from, (const int[]){110, 307, 333, 0}, STR("you are not in the room"));
+}
+
 /* --- a new room: 10.1 ------------------------------------------------------------------------------------ */
 
 static void take_over(struct room *room, const struct jid *from, bool old)
@@ -156,7 +166,7 @@ void room_enter(struct room *room, const struct jid *from, const struct jid *to,
 		room_let_in(room, from, jid_resource(to), presence, made);
 }
 
-/* --- inside ----------------------------------------------------------------------------------------------- */
+/* --- inside --------------------------------------------------------------------------------------------- */
 
 static void ask_features(const struct room_client *client, const struct stanza *presence, struct strbuf *extra)
 {

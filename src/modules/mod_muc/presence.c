@@ -198,7 +198,10 @@ void room_tell_one(struct room *room, const struct room_telling *telling, const 
 	                 : room_shows_jids_to(room, to->occupant) ? VIEW_JIDS
 	                                                          : VIEW_ANONYMOUS;
 	struct str id = own && telling->answers ? telling->answers->id : STR_NULL;
-	struct stanza *stanza = make(telling, view, id);
+	struct room_telling one = *telling;
+	if (own && !one.client)
+		one.client = to;
+	struct stanza *stanza = make(&one, view, id);
 	hand(telling, stanza, to);
 	stanza_unref(&stanza);
 }
@@ -219,22 +222,25 @@ void room_tell_all_to(struct room *room, const struct room_client *to)
 	}
 }
 
-void room_tell_nobody(struct room *room, const struct jid *as, const struct room_client *to)
+void room_tell_nobody(const struct jid *as, const struct jid *to, const int *codes, struct str reason)
 {
 	struct xml_writer writer = {.default_ns = NS_CLIENT};
-	(void)room;
 	xml_open(&writer, "presence", NULL);
 	xml_put_attr(&writer, "type", STR("unavailable"));
 	xml_open(&writer, "x", NS_MUC_USER);
 	xml_open(&writer, "item", NULL);
 	xml_put_attr(&writer, "affiliation", STR("none"));
 	xml_put_attr(&writer, "role", STR("none"));
+	if (reason.len)
+		xml_put_element(&writer, "reason", NULL, reason);
 	xml_close(&writer);
+	for (; *codes; codes++)
+		put_status(&writer, *codes);
 	xml_close(&writer);
 	xml_close(&writer);
 	struct stanza *stanza = stanza_from_writer(&writer);
 	if (stanza)
-		route(as, &to->jid, stanza);
+		route(as, to, stanza);
 	stanza_unref(&stanza);
 	xml_writer_fini(&writer);
 }
