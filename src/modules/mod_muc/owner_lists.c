@@ -19,9 +19,11 @@ static bool names_domain(const struct jid *jids, size_t count)
 	return false;
 }
 
-bool owner_lists_check(const struct room *room, const struct room_form_people *people, struct stanza_error *error_r)
+bool owner_lists_check(
+    const struct room *room, const struct room_form_people *people, struct stanza_error *error_r)
 {
-	if (names_domain(people->admins, people->admin_count) || names_domain(people->owners, people->owner_count))
+	if (names_domain(people->admins, people->admin_count) ||
+	    names_domain(people->owners, people->owner_count))
 		return refuse(error_r, SE_not_acceptable, "a whole domain cannot be that");
 	if (people->owners_given && !people->owner_count)
 		return refuse(error_r, SE_conflict, "a room has at least one owner");
@@ -47,8 +49,8 @@ static void index_list(struct map *map, struct jid *jids, size_t count)
 }
 
 /* Those with that affiliation who are not on the list: copies, as what follows removes them. */
-static size_t collect_others(
-    const struct room *room, enum room_affiliation affiliation, const struct map *listed, struct jid **others_r)
+static size_t collect_others(const struct room *room, enum room_affiliation affiliation,
+    const struct map *listed, struct jid **others_r)
 {
 	const struct room_affiliate *at;
 	uint32_t position = 0;
@@ -74,8 +76,8 @@ static void lower_others(
 }
 
 /* Nobody loses by it: whoever is more stays that. */
-static void raise_all(
-    struct room *room, const struct jid *jids, size_t count, enum room_affiliation affiliation, const struct jid *by)
+static void raise_all(struct room *room, const struct jid *jids, size_t count,
+    enum room_affiliation affiliation, const struct jid *by)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct room_affiliate *affiliate = room_affiliate(room, jid_full(&jids[i]));

@@ -138,7 +138,8 @@ def test_lists_name_all(people, cast):
     cast.settle()
     assert lists(owner, room) == [{owner.bare}, {guest.bare, "a@x.example"}, set()]
     rooms.insist(submit(owner, room, admins=["a@x.example", "b@x.example"], owners=[owner.bare, "a@x.example"]))
-    item = guest.recv().find(f"{{{rooms.USER}}}x/{{{rooms.USER}}}item")
+    mine = guest.take(lambda each: rooms.is_named(each, "presence"))
+    item = mine.find(f"{{{rooms.USER}}}x/{{{rooms.USER}}}item")
     assert (item.get("affiliation"), item.get("role")) == ("none", "participant")
     assert lists(owner, room) == [{owner.bare, "a@x.example"}, {"b@x.example"}, set()]
     rooms.insist(submit(owner, room, owners=[owner.bare]))
