@@ -411,6 +411,7 @@ struct hook_room_disco {
 	struct room *room;
 	const struct jid *from;
 	struct xml_writer *reply; /* inside <query/> */
+	struct xml_writer *info;  /* inside its form muc#roominfo: fields, form_put */
 };
 
 /* --- joining in ----------------------------------------------------------------------------------------- */

@@ -38,6 +38,8 @@ struct module_instance *room_instance(const struct room *room);
 bool room_flag(const struct room *room, const char *option);
 struct str room_text(const struct room *room, const char *option);
 struct str room_subject(const struct room *room);
+/* The nick of who set it; empty: nobody knows. */
+struct str room_subject_author(const struct room *room);
 /* What a bare or full JID is to the room: its own affiliation, or that of its domain. */
 enum room_affiliation room_affiliation_of(const struct room *room, const struct jid *jid);
 

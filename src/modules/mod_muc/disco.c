@@ -11,7 +11,7 @@
 /* Somebody to whom nothing of the room is hidden. */
 static bool is_inside(const struct room *room, const struct jid *jid)
 {
-	return room_client(room, jid) || room_affiliation_of(room, jid) >= ROOM_MEMBER ||
+	return room_client(room, jid) || room_privilege(room, jid) >= ROOM_MEMBER ||
 	       muc_allows(room->instance, "access_admin", jid);
 }
 
@@ -40,26 +40,35 @@ static void put_nature(struct xml_writer *reply, const struct room_config *confi
 	put_feature_if(reply, config->password_protected, "muc_passwordprotected", "muc_unsecured");
 }
 
-static void put_announced(struct xml_writer *reply, const struct room_feature *feature)
+/* What is answered here, but for what the one who asks would be refused. */
+struct announcing {
+	struct xml_writer *reply;
+	bool may_register;
+};
+
+static void announce(void *arg, const char *feature)
 {
-	for (const struct room_iq *iq = feature->iqs; iq && iq->ns; iq++)
-		if (iq->announce)
-			disco_put_feature(reply, iq->ns);
-	for (const char *const *name = feature->features; name && *name; name++)
-		disco_put_feature(reply, *name);
+	struct announcing *announcing = arg;
+	if (announcing->may_register || strcmp(feature, NS_REGISTER) != 0)
+		disco_put_feature(announcing->reply, feature);
+}
+
+static void put_each(struct xml_writer *reply, const char *const *names)
+{
+	for (; names && *names; names++)
+		disco_put_feature(reply, *names);
 }
 
 static void put_features(struct room *room, const struct jid *from, struct xml_writer *reply)
 {
-	static const char *const always[] = {NS_DISCO_INFO, NS_DISCO_ITEMS, NS_MUC, NS_MUC "#stable_id",
-	    NS_MUC "#self-ping-optimization", NS_OCCUPANT_ID, NULL};
-	for (const char *const *name = always; *name; name++)
-		disco_put_feature(reply, *name);
+	static const char *const always[] = {
+	    NS_MUC, NS_MUC "#stable_id", NS_MUC "#self-ping-optimization", NS_OCCUPANT_ID, NULL};
+	struct announcing announcing = {reply, muc_allows(room->instance, "access_register", from)};
+	put_each(reply, always);
 	put_nature(reply, &room->config);
-	if (muc_allows(room->instance, "access_register", from))
-		disco_put_feature(reply, NS_REGISTER);
+	room_announce_iqs(announce, &announcing);
 	for (const struct room_feature *const *feature = room_features; *feature; feature++) {
-		put_announced(reply, *feature);
+		put_each(reply, (*feature)->features);
 		if ((*feature)->disco)
 			(*feature)->disco(room, reply);
 	}
@@ -94,7 +103,7 @@ static bool tells_everybody(const struct room *room)
 	return room->config.public && !room->config.members_only && !room->config.password_protected;
 }
 
-static void put_form(struct room *room, const struct jid *from, struct xml_writer *reply)
+static void put_form(struct room *room, const struct jid *from, struct xml_writer *reply, struct str others)
 {
 	int64_t history = module_option(room->instance, "history_size")->integer;
 	form_open(reply, FORM_RESULT, NS_MUC "#roominfo");
@@ -108,18 +117,21 @@ static void put_form(struct room *room, const struct jid *from, struct xml_write
 	for (const struct room_feature *const *feature = room_features; *feature; feature++)
 		if ((*feature)->info)
 			(*feature)->info(room, reply);
+	xml_put_raw(reply, others);
 	xml_close(reply);
 }
 
 static enum iq_verdict answer_info(struct room *room, struct iq *iq)
 {
-	struct hook_room_disco event = {.room = room, .from = iq->from, .reply = iq->reply};
+	struct xml_writer info = {.default_ns = STR(NS_DATA)};
+	struct hook_room_disco event = {.room = room, .from = iq->from, .reply = iq->reply, .info = &info};
 	xml_open(iq->reply, "query", NS_DISCO_INFO);
 	disco_put_identity(iq->reply, "conference", "text", name_of(room));
 	put_features(room, iq->from, iq->reply);
-	put_form(room, iq->from, iq->reply);
 	hook_run_room_disco(module_host(room->instance), &event);
+	put_form(room, iq->from, iq->reply, strbuf_view(&info.buf));
 	xml_close(iq->reply);
+	xml_writer_fini(&info);
 	return IQ_ANSWER;
 }
 
