@@ -395,6 +395,45 @@ class TestRetraction:
         assert hall.query(juliet).bodies == ["mine", None]
 
 
+    def test_moderation(self, hall):
+        """XEP-0425: by a moderator, whoever said it; all hear of it, and who comes later does not hear what it was."""
+        moderate = "<moderate xmlns='urn:xmpp:message-moderate:1' id='{}'><retract xmlns='" + RETRACT + "'/>" \
+            "<reason>not here</reason></moderate>"
+        juliet, nurse = hall.enter("juliet"), hall.enter("nurse")
+        assert "urn:xmpp:message-moderate:1" in features(juliet, hall.jid)
+        said = hall.say(juliet, "<body>secret</body>")
+        id, = id_of(said, hall.jid)
+        assert nurse.iq("set", moderate.format(id), to=hall.jid).find(".//{*}forbidden") is not None
+        assert hall.romeo.iq("set", moderate.format(7), to=hall.jid).find(".//{*}item-not-found") is not None
+        rooms.insist(hall.romeo.iq("set", moderate.format(id), to=hall.jid))
+        told = nurse.take(lambda each: each.find(f"{{{RETRACT}}}retract") is not None)
+        retract = told.find(f"{{{RETRACT}}}retract")
+        assert told.get("from") == hall.jid and retract.get("id") == id and len(id_of(told, hall.jid)) == 1
+        moderated = retract.find("{urn:xmpp:message-moderate:1}moderated")
+        assert moderated.get("by") == f"{hall.jid}/Romeo" and moderated.find(f"{{{OCCUPANT}}}occupant-id") is not None
+        assert retract.findtext(f"{{{RETRACT}}}reason") == "not here"
+        tombstone, retraction = hall.query(nurse).messages
+        retracted = tombstone.find(f"{{{RETRACT}}}retracted")
+        assert retracted.get("id") == told.get("id") and tombstone.find(BODY) is None
+        assert retracted.find("{urn:xmpp:message-moderate:1}moderated").get("by") == f"{hall.jid}/Romeo"
+        assert retraction.get("from") == hall.jid and hall.romeo.full not in show(retraction)
+        assert "secret" not in str(hall.rows())
+        assert self.history(hall) == []
+
+    def test_history(self, hall):
+        kept = hall.say(hall.romeo, "<body>kept</body>")
+        for said in (hall.say(hall.romeo, "<body>gone</body>"), kept):
+            taker = hall.romeo if said is not kept else hall.enter("juliet")
+            hall.say(taker, f"<retract xmlns='{RETRACT}' id='{id_of(said, hall.jid)[0]}'/>")
+        assert self.history(hall) == ["kept"]
+
+    def history(self, hall):
+        late = hall.cast.client("late").online()
+        late.presence(f"to='{hall.jid}/Late'", f"<x xmlns='{rooms.MUC}'/>")
+        late.take(rooms.is_subject)
+        return [each.findtext(BODY) for kind, each in late.events if each.find(BODY) is not None]
+
+
 class TestLife:
     def test_restart(self, own_server, cast_for):
         server = own_server(SETTINGS).start()
