@@ -2,6 +2,7 @@
 #include "modules/mod_muc/admin.h"
 
 #include "modules/mod_muc/invite.h"
+#include "modules/mod_muc/reserve.h"
 
 /* A set, all or nothing: it is read and checked whole before anything is done. */
 struct request {
@@ -95,6 +96,13 @@ static enum room_affiliation own_affiliation(const struct room *room, const stru
 	return affiliate ? affiliate->affiliation : ROOM_NONE;
 }
 
+static bool is_anothers(const struct room *room, const struct admin_item *item)
+{
+	const struct occupant *occupant = room_occupant(room, item->nick);
+	return (occupant && !jid_bare_eq(&occupant->real, &item->jid)) ||
+	       room_nick_is_reserved(room, item->nick, &item->jid);
+}
+
 static bool check_affiliation(struct request *request, const struct admin_item *item)
 {
 	struct room *room = request->room;
@@ -104,6 +112,8 @@ static bool check_affiliation(struct request *request, const struct admin_item *
 		return false;
 	if (item->affiliation == ROOM_OUTCAST && muc_allows(room->instance, "access_admin", &item->jid))
 		return refuse(request, SE_not_allowed, "administrators of the service cannot be banned");
+	if (item->nick.len && is_anothers(room, item))
+		return refuse(request, SE_conflict, "somebody else has that nick");
 	return true;
 }
 
@@ -162,6 +172,8 @@ static void do_affiliation(struct request *request, const struct admin_item *ite
 	struct room *room = request->room;
 	bool invite = wants_invitation(room, item);
 	room_set_affiliation(room, &item->jid, item->affiliation, request->iq->from, item->reason);
+	if (item->nick.ptr)
+		room_reserve_nick(room, &item->jid, item->nick);
 	if (invite)
 		room_invite(room, &(struct room_invitation){
 				      .from = request->iq->from, .to = &item->jid, .reason = item->reason});

@@ -69,6 +69,16 @@ static bool read_role(const struct room *room, const struct xml *element, struct
 	return true;
 }
 
+/* 9.3, 9.5: the nick that the member is to have; empty: none. */
+static bool read_reserved(
+    struct str nick, struct arena *arena, struct admin_item *item, struct stanza_error *error_r)
+{
+	item->nick = nick;
+	if (nick.len && jid_prep_resource(nick, arena, &item->nick, NULL) < 0)
+		return refuse(error_r, SE_not_acceptable, "this can be nobody's nick");
+	return true;
+}
+
 /* Without a JID it is somebody in the room, whose JID may be unknown to who asks. */
 static bool read_jid(const struct room *room, const struct xml *element, struct arena *arena,
     struct admin_item *item, struct stanza_error *error_r)
@@ -86,7 +96,8 @@ static bool read_jid(const struct room *room, const struct xml *element, struct 
 	if (jid_parse(text, arena, &jid, NULL) < 0)
 		return refuse(error_r, SE_jid_malformed, "a JID is malformed");
 	item->jid = jid_to_bare(&jid);
-	item->nick = nick;
+	if (item->affiliation == ROOM_MEMBER && jid.local_len)
+		return read_reserved(nick, arena, item, error_r);
 	return true;
 }
 

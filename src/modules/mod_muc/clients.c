@@ -45,7 +45,7 @@ static void changes_fini(struct map *changes)
 	map_fini(changes);
 }
 
-/* --- writing --------------------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------------------- */
 
 static int write_one(const struct writing *writing, const struct change *change, struct db *db, struct err *err)
 {
@@ -125,7 +125,7 @@ static void on_due(struct module_instance *instance, void *arg)
 	room_clients_flush(arg);
 }
 
-/* --- what changed ---------------------------------------------------------------------------------------- */
+/* --- what changed --------------------------------------------------------------------------------------- */
 
 static struct room_clients *clients_of(struct room *room)
 {

@@ -46,6 +46,7 @@ void room_config_init(struct room_config *config, const struct module_instance *
 /* The values of room_options.def alone. */
 void room_config_init_plain(struct room_config *config);
 void room_config_fini(struct room_config *config);
+/* *config holds a configuration, which is freed, or is zeroed. */
 void room_config_copy(struct room_config *config, const struct room_config *from);
 /* default_room_options of a module: < 0 with file, line and column when something in it is no option of a room. */
 int room_config_check_defaults(const struct module_instance *instance, struct err *err);
@@ -69,8 +70,8 @@ struct room_config_rules {
 	int64_t max_users, max_name, max_desc, max_password, max_whitelist; /* OPTION_INFINITE: no bound */
 };
 /* <x type='form'/> with the options as they are now. */
-void room_config_put_form(
-    struct xml_writer *writer, const struct room_config *config, const struct room_config_rules *rules, struct str title);
+void room_config_put_form(struct xml_writer *writer, const struct room_config *config,
+    const struct room_config_rules *rules, struct str title);
 /*
  * Reads a submitted form onto *config, of which nothing has changed when it is refused: < 0 with error_r.
  *
@@ -79,11 +80,25 @@ void room_config_put_form(
  *                    muc#roomconfig_* fields that there are not
  *   forbidden        a field that this one may not change, with another value
  *
- * Fields that are not in the form keep their values; those of other namespaces are passed over.
+ * Fields that are not in the form keep their values; those of other namespaces are passed over. A field goes by its
+ * name in room_options.def or by the option's, each with muc#roomconfig_ or without. Lengths are in characters.
+ *
+ * muc#roomconfig_maxusers: "" and "none" stand for the service's bound; more than that is not acceptable.
+ * muc#roomconfig_getmemberlist, which this server has not, and the lists of people are passed over here.
  */
 int room_config_read_form(const struct xml *x, const struct room_config_rules *rules, struct room_config *config,
     struct stanza_error *error_r);
-/* XEP-0045 15.5.4 (16.5.4): muc#roominfo fields, inside the form of disco#info that the caller opens. */
+/* The lists of 10.2 in a submitted form: who is to be admin and owner, all of them, bare JIDs in arena. < 0 with
+ * bad-request: what is in them is no JID. */
+struct room_form_people {
+	struct jid *admins, *owners;
+	size_t admin_count, owner_count;
+	bool admins_given, owners_given; /* false: there is no such field, and all stay what they are */
+};
+int room_form_people_read(const struct xml *x, struct arena *arena, struct room_form_people *people_r,
+    struct stanza_error *error_r);
+/* XEP-0045 16.5.4: muc#roominfo fields, inside the form of disco#info that the caller opens: what is to be said of the
+ * options. Occupants, subject, contact addresses, logs and muc#maxhistoryfetch are the caller's. */
 void room_config_put_info(struct xml_writer *writer, const struct room_config *config);
 
 /* --- config_opts.c: the column opts of muc_room --- */
@@ -107,9 +122,14 @@ struct room_saved {
 	int64_t hibernated_us;     /* real time; 0: it was not */
 	struct str others;         /* tuples of the list with commas between, as text */
 };
-/* Appends the list. */
+/* Appends the list. What is written is read by ejabberd of today and of before allowpm. */
 void room_saved_write(struct strbuf *out, const struct room_saved *saved);
 /* What is read lives in arena, but for config, whose fini is the caller's in any case; defaults: what is not in it. <
  * 0: it is no such list. */
 int room_saved_read(struct str opts, const struct room_config *defaults, struct arena *arena,
     struct room_saved *saved_r, struct err *err);
+/* For features of rooms: takes {key,value} out of others. false: it is not there, or is no such tuple. value_r: the
+ * value as text, for term_read (base/term.h); in arena. */
+bool room_others_take(struct strbuf *others, const char *key, struct arena *arena, struct str *value_r);
+/* Puts {key,value} behind the others. value: a term as text; see term_put_binary and its like. */
+void room_others_put(struct strbuf *others, const char *key, struct str value);

@@ -4,7 +4,7 @@
 
 #define NS_PING "urn:xmpp:ping"
 
-/* --- people who are not there any more ------------------------------------------------------------------- */
+/* --- people who are not there any more ------------------------------------------------------------------ */
 
 /* RFC 6120 8.3.3: conditions that say that this address is not to be had any more; 17.3 of XEP-0045: ghosts. */
 static bool means_gone(const struct stanza *stanza)
@@ -143,7 +143,7 @@ static void on_probe(struct room *room, const struct jid *from, const struct jid
 		room_telling_init(&telling, occupant);
 		room_tell_one(room, &telling, client);
 	} else {
-		room_tell_nobody(room, to, client);
+		room_tell_nobody(to, from, (const int[]){0}, STR_NULL);
 	}
 }
 
@@ -155,8 +155,10 @@ static void on_presence(
 	case PRESENCE_AVAILABLE:
 		if (client && to->resource_len)
 			room_update(room, client, to, stanza);
-		else
+		else if (!to->resource_len || room_knows_way_in(room->instance, stanza))
 			room_enter(room, from, to, stanza, made);
+		else
+			room_not_in(from, to);
 		break;
 	case PRESENCE_UNAVAILABLE:
 		if (client)

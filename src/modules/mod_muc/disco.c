@@ -11,7 +11,7 @@
 /* Somebody to whom nothing of the room is hidden. */
 static bool is_inside(const struct room *room, const struct jid *jid)
 {
-	return room_client(room, jid) || room_affiliation_of(room, jid) >= ROOM_MEMBER ||
+	return room_client(room, jid) || room_privilege(room, jid) >= ROOM_MEMBER ||
 	       muc_allows(room->instance, "access_admin", jid);
 }
 
@@ -40,26 +40,35 @@ static void put_nature(struct xml_writer *reply, const struct room_config *confi
 	put_feature_if(reply, config->password_protected, "muc_passwordprotected", "muc_unsecured");
 }
 
-static void put_announced(struct xml_writer *reply, const struct room_feature *feature)
+/* What is answered here, but for what the one who asks would be refused. */
+struct announcing {
+	struct xml_writer *reply;
+	bool may_register;
+};
+
+static void announce(void *arg, const char *feature)
 {
-	for (const struct room_iq *iq = feature->iqs; iq && iq->ns; iq++)
-		if (iq->announce)
-			disco_put_feature(reply, iq->ns);
-	for (const char *const *name = feature->features; name && *name; name++)
-		disco_put_feature(reply, *name);
+	struct announcing *announcing = arg;
+	if (announcing->may_register || strcmp(feature, NS_REGISTER) != 0)
+		disco_put_feature(announcing->reply, feature);
+}
+
+static void put_each(struct xml_writer *reply, const char *const *names)
+{
+	for (; names && *names; names++)
+		disco_put_feature(reply, *names);
 }
 
 static void put_features(struct room *room, const struct jid *from, struct xml_writer *reply)
 {
-	static const char *const always[] = {NS_DISCO_INFO, NS_DISCO_ITEMS, NS_MUC, NS_MUC "#stable_id",
-	    NS_MUC "#self-ping-optimization", NS_OCCUPANT_ID, NULL};
-	for (const char *const *name = always; *name; name++)
-		disco_put_feature(reply, *name);
+	static const char *const always[] = {
+	    NS_MUC, NS_MUC "#stable_id", NS_MUC "#self-ping-optimization", NS_OCCUPANT_ID, NULL};
+	struct announcing announcing = {reply, muc_allows(room->instance, "access_register", from)};
+	put_each(reply, always);
 	put_nature(reply, &room->config);
-	if (muc_allows(room->instance, "access_register", from))
-		disco_put_feature(reply, NS_REGISTER);
+	room_announce_iqs(announce, &announcing);
 	for (const struct room_feature *const *feature = room_features; *feature; feature++) {
-		put_announced(reply, *feature);
+		put_each(reply, (*feature)->features);
 		if ((*feature)->disco)
 			(*feature)->disco(room, reply);
 	}

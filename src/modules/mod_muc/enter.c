@@ -20,7 +20,7 @@ static const struct xml *muc_x(const struct stanza *presence)
 	return xml_child(presence->root, "x", NS_MUC);
 }
 
-/* --- conditions: 7.2 ------------------------------------------------------------------------------------- */
+/* --- conditions: 7.2 ------------------------------------------------------------------------------------ */
 
 /* Those who have the place for one more: 7.2.9. */
 static bool has_place(const struct entering *entering)
@@ -131,6 +131,16 @@ static bool others_let_in(const struct entering *entering)
 	return false;
 }
 
+bool room_knows_way_in(const struct module_instance *instance, const struct stanza *presence)
+{
+	return muc_x(presence) || module_option(instance, "groupchat_1_0")->boolean;
+}
+
+void room_not_in(const struct jid *from, const struct jid *to)
+{
+	room_tell_nobody(to, from, (const int[]){110, 307, 333, 0}, STR("you are not in the room"));
+}
+
 /* --- a new room: 10.1 ------------------------------------------------------------------------------------ */
 
 static void take_over(struct room *room, const struct jid *from, bool old)
@@ -156,14 +166,24 @@ void room_enter(struct room *room, const struct jid *from, const struct jid *to,
 		room_let_in(room, from, jid_resource(to), presence, made);
 }
 
-/* --- inside ----------------------------------------------------------------------------------------------- */
+/* --- inside --------------------------------------------------------------------------------------------- */
+
+static void ask_features(const struct room_client *client, const struct stanza *presence, struct strbuf *extra)
+{
+	for (const struct room_feature *const *feature = room_features; *feature; feature++)
+		if ((*feature)->own_presence)
+			(*feature)->own_presence(client->occupant->room, client, presence, extra);
+}
 
 static void tell_entered(struct room *room, struct room_client *client, struct stanza *presence, bool first, bool made)
 {
 	struct room_telling telling;
+	struct strbuf extra = {0};
 	int *code = telling.own_status;
 	room_telling_init(&telling, client->occupant);
 	telling.answers = presence;
+	ask_features(client, presence, &extra);
+	telling.own_extra = strbuf_view(&extra);
 	if (made)
 		*code++ = STATUS_CREATED;
 	if (room->config.logging)
@@ -172,6 +192,7 @@ static void tell_entered(struct room *room, struct room_client *client, struct s
 		room_tell(room, &telling);
 	else
 		room_tell_one(room, &telling, client);
+	strbuf_fini(&extra);
 }
 
 static void run_entered(struct room *room, struct room_client *client, bool first)
@@ -187,6 +208,9 @@ static void run_entered(struct room *room, struct room_client *client, bool firs
 /* What a client that enters gets, in the order of 7.1. */
 static void welcome(struct room *room, struct room_client *client, struct stanza *presence, bool first, bool made)
 {
+	for (const struct room_feature *const *feature = room_features; *feature; feature++)
+		if ((*feature)->welcome)
+			(*feature)->welcome(room, client, presence);
 	room_tell_all_to(room, client);
 	tell_entered(room, client, presence, first, made);
 	room_history_tell(room, client, muc_x(presence));

@@ -31,6 +31,11 @@ struct room_feature {
 	/* Elements for the presence of an occupant that others see, serialised under jabber:client. */
 	void (*presence)(const struct room *room, const struct occupant *occupant, struct strbuf *tail);
 	void (*told)(struct room *room, const struct room_telling *telling, struct stanza *presence);
+	/* A client was let in, by that presence: before anything is sent to it. */
+	void (*welcome)(struct room *room, struct room_client *client, const struct stanza *presence);
+	/* Elements for <x/> in its own presence that tells it so, serialised. */
+	void (*own_presence)(const struct room *room, const struct room_client *client, const struct stanza *presence,
+	    struct strbuf *extra);
 	void (*entered)(struct room *room, struct room_client *client);
 	void (*left)(struct room *room, struct occupant *occupant);
 	void (*affiliation)(struct room *room, const struct jid *jid, enum room_affiliation now);

@@ -54,7 +54,7 @@ void room_history_add(struct room *room, const struct jid *as, struct stanza *se
 	*said_at(history, history->count++) = (struct said){jid_dup_heap(as), stanza_ref(sent), at_us};
 }
 
-/* --- what is asked for: 7.2.14 --------------------------------------------------------------------------- */
+/* --- what is asked for: 7.2.14 -------------------------------------------------------------------------- */
 
 struct wish {
 	uint64_t characters, stanzas;
@@ -130,7 +130,7 @@ void room_history_free(struct room *room)
 	room->history = NULL;
 }
 
-/* --- what is taken back ---------------------------------------------------------------------------------- */
+/* --- what is taken back --------------------------------------------------------------------------------- */
 
 static bool has_id(const struct room *room, const struct said *said, struct str id)
 {

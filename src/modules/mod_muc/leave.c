@@ -8,7 +8,7 @@ static void telling_of(
 	telling->unavailable = true;
 	telling->presence = leaving->presence;
 	telling->role = ROOM_NO_ROLE;
-	telling->affiliation = leaving->why == ROOM_LEFT_END ? ROOM_NONE : room_affiliation_of(occupant->room, &occupant->real);
+	telling->affiliation = leaving->why == ROOM_LEFT_END ? ROOM_NONE : occupant->affiliation;
 	telling->status[0] = leaving->status;
 	telling->by = leaving->by;
 	telling->by_jid = leaving->by_jid;

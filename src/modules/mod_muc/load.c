@@ -21,7 +21,7 @@ struct load_message {
 	struct str xml;
 };
 
-/* --- on a storage thread --------------------------------------------------------------------------------- */
+/* --- on a storage thread -------------------------------------------------------------------------------- */
 
 static int read_opts(struct room_load *load, struct db *db, struct err *err)
 {
@@ -90,7 +90,7 @@ static int load_run(struct store_op *op, struct db *db, struct err *err)
 	           : 0;
 }
 
-/* --- on the worker --------------------------------------------------------------------------------------- */
+/* --- on the worker -------------------------------------------------------------------------------------- */
 
 static void load_done(struct store_op *op, int result, const struct err *err)
 {
@@ -124,7 +124,7 @@ void room_load_begin(struct muc *muc, const struct jid *jid,
 	receipt_leave(before);
 }
 
-/* --- onto a room ----------------------------------------------------------------------------------------- */
+/* --- onto a room ---------------------------------------------------------------------------------------- */
 
 static void apply_affiliations(struct room *room, const struct room_saved *saved)
 {

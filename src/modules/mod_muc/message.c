@@ -5,7 +5,7 @@
 #include "stanzad/metric.h"
 #include "stanzad/receipt.h"
 
-/* --- to all ---------------------------------------------------------------------------------------------- */
+/* --- to all --------------------------------------------------------------------------------------------- */
 
 void room_broadcast(struct room *room, const struct jid *as, struct stanza *stanza,
     bool (*to)(const struct room_client *client, void *arg), void *arg)
@@ -45,7 +45,7 @@ void room_broadcast_status(struct room *room, const int *codes)
 	xml_writer_fini(&writer);
 }
 
-/* --- one message ----------------------------------------------------------------------------------------- */
+/* --- one message ---------------------------------------------------------------------------------------- */
 
 struct saying {
 	struct room *room;
@@ -116,7 +116,7 @@ bool room_say(struct room *room, const struct jid *as, const struct jid *by, str
 	return say(&saying);
 }
 
-/* --- by an occupant: 7.4 --------------------------------------------------------------------------------- */
+/* --- by an occupant: 7.4 -------------------------------------------------------------------------------- */
 
 static bool features_take(
     struct room *room, struct occupant *occupant, const struct jid *from, struct stanza *stanza)

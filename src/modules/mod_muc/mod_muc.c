@@ -28,6 +28,16 @@ struct muc *muc_serving(struct str domain)
 	return found;
 }
 
+size_t muc_all(struct muc **list, size_t most)
+{
+	size_t count = 0;
+	pthread_mutex_lock(&everywhere.lock);
+	for (size_t i = 0; i < everywhere.count && count < most; i++)
+		list[count++] = muc_of(everywhere.list[i]);
+	pthread_mutex_unlock(&everywhere.lock);
+	return count;
+}
+
 bool muc_allows(struct module_instance *instance, const char *option, const struct jid *jid)
 {
 	struct access_subject subject = {.jid = jid};
@@ -201,6 +211,9 @@ static const struct option options[] = {
     {"cleanup_affiliations_on_start", OPTION_BOOL, "false",
 	"When a room is loaded, those of its people who are users of this server without an account are forgotten."},
     {"default_room_options", OPTION_MAP, NULL, "How new rooms are configured."},
+    {"groupchat_1_0", OPTION_BOOL, "false",
+	"Whether a presence without the element of XEP-0045 enters a room, as clients of before 2002 sent it. Otherwise its "
+	"sender is told not to be in the room: it is most often a client that thinks it still is."},
     {"hibernation_timeout", OPTION_DURATION, "infinity",
 	"How long a persistent room that nobody is in stays in memory. A room that loses nothing by it, not even the "
 	"latest messages, leaves after a minute anyway, and is there again when somebody asks for it.",

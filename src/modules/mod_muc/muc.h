@@ -46,6 +46,8 @@ struct muc {
 struct muc *muc_of(const struct module_instance *instance);
 /* Which one serves a domain; NULL: none. Any thread. */
 struct muc *muc_serving(struct str domain);
+/* Those of all hosts; returns how many. Any thread. */
+size_t muc_all(struct muc **list, size_t most);
 
 /* The rows of its metrics. */
 enum { MUC_METRIC_ROOMS, MUC_METRIC_OCCUPANTS, MUC_METRIC_MESSAGES, MUC_METRIC_COPIES };
@@ -114,8 +116,7 @@ struct str muc_nicks_of(struct muc *muc, struct str where, struct str bare, stru
  * service, or in one of its rooms; nothing has changed. After the commit, muc_nicks_note makes it known. */
 int muc_nicks_write(struct muc *muc, struct db *db, struct str where, struct str bare, struct str nick, struct err *err);
 void muc_nicks_note(struct muc *muc, struct str where, struct str bare, struct str nick);
-/* Of a room that is being removed: muc_nicks_remove on a storage thread, in a write; muc_nicks_forget when that is
- * committed. */
+/* Of a room that is being removed: in memory, and on a storage thread, in a write. */
 int muc_nicks_remove(struct muc *muc, struct db *db, struct str where, struct err *err);
 void muc_nicks_forget(struct muc *muc, struct str where);
 /* Somebody registered a nick there. Any thread, after a room was loaded. */

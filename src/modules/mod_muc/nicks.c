@@ -294,8 +294,6 @@ int muc_nicks_write(
 
 int muc_nicks_remove(struct muc *muc, struct db *db, struct str where, struct err *err)
 {
-	if (!muc_nicks_any(muc, where))
-		return 0;
 	return DB_EXEC(db, err, "DELETE FROM muc_registered WHERE {host=} host = ?", DB_P_TEXT(muc_server(muc)),
 		   DB_P_TEXT(where)) < 0
 		   ? -1

@@ -53,7 +53,7 @@ static uint64_t interval(const struct room *room, const char *option)
 	return (uint64_t)module_option(room->instance, option)->integer;
 }
 
-/* --- shapers --------------------------------------------------------------------------------------------- */
+/* --- shapers -------------------------------------------------------------------------------------------- */
 
 static size_t size_of(const struct stanza *stanza)
 {
@@ -80,7 +80,7 @@ static bool shape(const struct room *room, const char *option, const struct jid 
 	return true;
 }
 
-/* --- messages -------------------------------------------------------------------------------------------- */
+/* --- messages ------------------------------------------------------------------------------------------- */
 
 const char *room_pace_message(struct room *room, struct occupant *occupant, const struct stanza *message)
 {
@@ -96,7 +96,7 @@ const char *room_pace_message(struct room *room, struct occupant *occupant, cons
 	return NULL;
 }
 
-/* --- presence -------------------------------------------------------------------------------------------- */
+/* --- presence ------------------------------------------------------------------------------------------- */
 
 static void on_due(struct module_instance *instance, void *arg)
 {

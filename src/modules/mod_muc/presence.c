@@ -27,16 +27,24 @@ static void put_actor(struct xml_writer *writer, const struct room_telling *tell
 	xml_close(writer);
 }
 
-static void put_item(struct xml_writer *writer, const struct room_telling *telling, bool jids)
+/* One's own JID is no secret, that of who acted may be one. */
+static bool shows_actor(const struct room_telling *telling, enum view view)
+{
+	return view == VIEW_JIDS ||
+	       (view == VIEW_OWN && room_shows_jids_to(telling->occupant->room, telling->occupant));
+}
+
+static void put_item(struct xml_writer *writer, const struct room_telling *telling, enum view view)
 {
 	const struct room_client *client = telling->client ? telling->client : telling->occupant->clients;
+	bool jids = view != VIEW_ANONYMOUS;
 	xml_open(writer, "item", NULL);
 	xml_put_attr(writer, "affiliation", str_of(room_affiliation_text(telling->affiliation)));
 	xml_put_attr(writer, "role", str_of(room_role_text(telling->role)));
 	if (jids && client)
 		xml_put_attr(writer, "jid", jid_full(&client->jid));
 	xml_put_attr(writer, "nick", telling->nick);
-	put_actor(writer, telling, jids);
+	put_actor(writer, telling, shows_actor(telling, view));
 	if (telling->reason.len)
 		xml_put_element(writer, "reason", NULL, telling->reason);
 	xml_close(writer);
@@ -46,7 +54,7 @@ static void put_x(struct xml_writer *writer, const struct room_telling *telling,
 {
 	const struct room *room = telling->occupant->room;
 	xml_open(writer, "x", NS_MUC_USER);
-	put_item(writer, telling, view != VIEW_ANONYMOUS);
+	put_item(writer, telling, view);
 	for (const int *code = telling->status; *code; code++)
 		put_status(writer, *code);
 	if (view == VIEW_OWN) {
@@ -58,6 +66,8 @@ static void put_x(struct xml_writer *writer, const struct room_telling *telling,
 	}
 	if (telling->extra.len)
 		xml_put_raw(writer, telling->extra);
+	if (view == VIEW_OWN && telling->own_extra.len)
+		xml_put_raw(writer, telling->own_extra);
 	xml_close(writer);
 }
 
@@ -188,7 +198,10 @@ void room_tell_one(struct room *room, const struct room_telling *telling, const 
 	                 : room_shows_jids_to(room, to->occupant) ? VIEW_JIDS
 	                                                          : VIEW_ANONYMOUS;
 	struct str id = own && telling->answers ? telling->answers->id : STR_NULL;
-	struct stanza *stanza = make(telling, view, id);
+	struct room_telling one = *telling;
+	if (own && !one.client)
+		one.client = to;
+	struct stanza *stanza = make(&one, view, id);
 	hand(telling, stanza, to);
 	stanza_unref(&stanza);
 }
@@ -209,22 +222,25 @@ void room_tell_all_to(struct room *room, const struct room_client *to)
 	}
 }
 
-void room_tell_nobody(struct room *room, const struct jid *as, const struct room_client *to)
+void room_tell_nobody(const struct jid *as, const struct jid *to, const int *codes, struct str reason)
 {
 	struct xml_writer writer = {.default_ns = NS_CLIENT};
-	(void)room;
 	xml_open(&writer, "presence", NULL);
 	xml_put_attr(&writer, "type", STR("unavailable"));
 	xml_open(&writer, "x", NS_MUC_USER);
 	xml_open(&writer, "item", NULL);
 	xml_put_attr(&writer, "affiliation", STR("none"));
 	xml_put_attr(&writer, "role", STR("none"));
+	if (reason.len)
+		xml_put_element(&writer, "reason", NULL, reason);
 	xml_close(&writer);
+	for (; *codes; codes++)
+		put_status(&writer, *codes);
 	xml_close(&writer);
 	xml_close(&writer);
 	struct stanza *stanza = stanza_from_writer(&writer);
 	if (stanza)
-		route(as, &to->jid, stanza);
+		route(as, to, stanza);
 	stanza_unref(&stanza);
 	xml_writer_fini(&writer);
 }

@@ -9,7 +9,7 @@
 #define MARK "r"
 #define MARK_LEN (1 + 16 + 16 + 1) /* of the id of a request that was handed on */
 
-/* --- private messages: 7.5 ------------------------------------------------------------------------------- */
+/* --- private messages: 7.5 ------------------------------------------------------------------------------ */
 
 static bool is_moderator(const struct occupant *occupant)
 {

@@ -266,3 +266,39 @@ enum iq_verdict muc_register_on_iq(struct iq *iq)
 		return iq_refuse(iq, SE_forbidden, "you may not register a nick here");
 	return iq->type == IQ_SET ? set(iq, NULL) : submit(iq, NULL, STORE_READ, STR_NULL);
 }
+
+/* --- the end of a room ---------------------------------------------------------------------------------- */
+
+struct dropping {
+	struct store_op op;
+	struct muc *muc;
+	char *where;
+};
+
+static int run_drop(struct store_op *op, struct db *db, struct err *err)
+{
+	struct dropping *dropping = (struct dropping *)op;
+	return muc_nicks_remove(dropping->muc, db, str_of(dropping->where), err);
+}
+
+static void on_dropped(struct store_op *op, int result, const struct err *err)
+{
+	struct dropping *dropping = (struct dropping *)op;
+	if (result < 0)
+		LOG_ERROR("muc.register_failed", LOG_CSTR("where", dropping->where), LOG_CSTR("reason", err->text));
+	free(dropping->where);
+	free(dropping);
+}
+
+void room_registrations_drop(struct room *room)
+{
+	if (!muc_nicks_any(room->muc, jid_full(&room->jid)))
+		return;
+	struct dropping *dropping = mem_zalloc(sizeof(*dropping));
+	dropping->muc = room->muc;
+	dropping->where = str_dup(jid_full(&room->jid));
+	dropping->op = (struct store_op){
+	    .kind = STORE_WRITE, .key = str_of(dropping->where), .run = run_drop, .done = on_dropped};
+	muc_nicks_forget(room->muc, str_of(dropping->where));
+	store_submit(&dropping->op);
+}

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "modules/mod_muc/feature.h"
+#include "modules/mod_muc/reserve.h"
+#include "modules/mod_muc/versions.h"
 
 /* Who changes what somebody is to the room. */
 struct change {
@@ -71,6 +73,8 @@ static void tell_affiliation(
 	telling.by_jid = change->by;
 	telling.reason = change->reason;
 	telling.extra = change->extra;
+	for (struct room_client *client = occupant->clients; client; client = client->next)
+		room_client_dirty(room, client);
 	room_tell(room, &telling);
 }
 
@@ -169,13 +173,19 @@ void room_set_affiliation(struct room *room, const struct jid *jid, enum room_af
 	    .now = affiliation,
 	    .by = by,
 	    .reason = reason};
+	struct strbuf extra = {0};
 	room_hold(room);
 	room_affiliate_put(room, &bare, affiliation, reason);
 	if (change.before != affiliation) {
+		room_versions_next(room, &bare, &extra);
+		change.extra = strbuf_view(&extra);
 		change_all(room, &change);
 		announce(room, &change);
 	}
+	if (affiliation == ROOM_OUTCAST)
+		room_reserve_nick(room, &bare, STR_NULL);
 	room_changed(room);
 	room_release(room);
+	strbuf_fini(&extra);
 	free((char *)bare.text);
 }

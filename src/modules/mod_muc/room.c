@@ -93,6 +93,7 @@ static void list_room(const struct room *room, bool loaded)
 	    .title = room_word(&room->config.title),
 	    .occupants = room->occupant_count,
 	    .public = room->config.public && !room->locked,
+	    .public_list = room->config.public_list,
 	    .members_only = room->config.members_only,
 	    .persistent = room->config.persistent,
 	    .loaded = loaded,
@@ -168,6 +169,8 @@ void room_settle(struct room *room)
 {
 	if (room->ended || room->holds)
 		return;
+	if (room->client_count)
+		room->kept = false;
 	if (room->locked && room->client_count) {
 		if (!room->idle || !module_timer_is_running(room->idle))
 			module_timer_start(idle_timer(room), LOCKED_MS);
@@ -175,7 +178,8 @@ void room_settle(struct room *room)
 		if (room->idle)
 			module_timer_stop(room->idle);
 	} else if (!room->config.persistent) {
-		room_destroy(room, &(struct room_end){0});
+		if (!room->kept)
+			room_destroy(room, &(struct room_end){0});
 	} else if (rest_ms(room) != OPTION_INFINITE &&
 		   (!room->idle || !module_timer_is_running(room->idle))) {
 		module_timer_start(idle_timer(room), (uint64_t)rest_ms(room));
@@ -226,6 +230,7 @@ void room_destroy(struct room *room, const struct room_end *why)
 	hook_run_room_destroyed(module_host(room->instance), &event);
 	send_all_away(room, why);
 	room_delete(room);
+	room_registrations_drop(room);
 	directory_remove(room->muc->directory, jid_full(&room->jid));
 	end(room);
 	room_release(room);

@@ -76,6 +76,7 @@ struct room {
 	char *others; /* what storage has that is nobody's here (struct room_saved); NULL: nothing */
 	bool locked;  /* 10.1: its owner has not configured it yet */
 	bool just_made;
+	bool kept;    /* made by a command: though temporary it stays until somebody was in it */
 	bool ending;  /* being destroyed: nobody enters */
 	bool ended;   /* not in memory any more for others; freed when nobody holds it */
 	bool stored;  /* storage has it, or is about to */
@@ -170,6 +171,7 @@ struct room_telling {
 	const struct jid *by_jid;  /* the same for those who may see it */
 	struct str reason;
 	struct str extra; /* serialised, in <x/>: <destroy/> */
+	struct str own_extra; /* the same for the occupant's own clients */
 	const struct room_client *client; /* unavailable: only this one of several goes; NULL: all of them */
 	struct stanza *answers;  /* the presence that this answers: its id goes to that client; NULL */
 };
@@ -183,8 +185,11 @@ void room_tell_one(struct room *room, const struct room_telling *telling, const 
 void room_tell_all_to(struct room *room, const struct room_client *to);
 /* The occupant's role or affiliation is another one: tells it with these. */
 void room_tell_change(struct room *room, struct occupant *occupant, const struct occupant *by, struct str reason);
-/* Nobody has this nick: unavailable presence of it. */
-void room_tell_nobody(struct room *room, const struct jid *as, const struct room_client *to);
+/* Unavailable presence of a nick that nobody has, or that is not that of whoever hears it. codes: 0 ends them. */
+void room_tell_nobody(const struct jid *as, const struct jid *to, const int *codes, struct str reason);
+/* 7.2.18: a client thinks that it is in the room, or knows groupchat 1.0 only. */
+bool room_knows_way_in(const struct module_instance *instance, const struct stanza *presence);
+void room_not_in(const struct jid *from, const struct jid *to);
 /* Too many to tell all of everybody (max_users_presence). */
 bool room_is_crowded(const struct room *room);
 
@@ -269,6 +274,8 @@ void room_configure(struct room *room, const struct room_config *config, const s
 /* --- registration.c: 7.10; jabber:iq:register to a room --- */
 enum iq_verdict room_register_on_iq(struct room *room, struct iq *iq);
 enum iq_verdict muc_register_on_iq(struct iq *iq);
+/* The room comes to its end: what was registered with it is forgotten. */
+void room_registrations_drop(struct room *room);
 
 /* --- request.c: messages to the room itself that are not groupchat: invitations 7.8, declines, voice requests 7.13,
  * their approval 8.6. Refuses what it does not know. --- */

@@ -131,6 +131,8 @@ static void deliver_one(
 		room_deliver(place->room, from, to, stanza, false);
 	} else if (place) {
 		wait_stanza(place, from, to, stanza);
+	} else if (would_make(to, stanza) && !room_knows_way_in(instance, stanza)) {
+		room_not_in(from, to);
 	} else if (would_make(to, stanza)) {
 		struct room *room = make_room(instance, from, to, stanza);
 		if (room)

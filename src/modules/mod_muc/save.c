@@ -17,7 +17,7 @@ struct saving {
 	char *opts; /* NULL: it is removed */
 };
 
-/* --- as text --------------------------------------------------------------------------------------------- */
+/* --- as text -------------------------------------------------------------------------------------------- */
 
 static size_t collect_affiliations(const struct room *room, struct room_saved_affiliation *list)
 {
@@ -51,7 +51,7 @@ void room_opts_write(const struct room *room, struct strbuf *out)
 	free(list);
 }
 
-/* --- on a storage thread --------------------------------------------------------------------------------- */
+/* --- on a storage thread -------------------------------------------------------------------------------- */
 
 static int delete_row(const struct saving *saving, struct db *db, struct err *err)
 {
@@ -89,7 +89,7 @@ static int save_run(struct store_op *op, struct db *db, struct err *err)
 	return changed < 0 ? -1 : 0;
 }
 
-/* --- on the worker --------------------------------------------------------------------------------------- */
+/* --- on the worker -------------------------------------------------------------------------------------- */
 
 static void on_again(struct module_instance *instance, void *arg)
 {

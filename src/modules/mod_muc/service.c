@@ -58,11 +58,11 @@ static const struct answer *answer_to(const struct xml *payload)
 static bool answer_as_service(
     struct module_instance *instance, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
-	const char *features[8] = {NS_MUC, NS_MUC_UNIQUE, NS_RSM};
+	const char *features[9] = {NS_MUC, NS_MUC "#stable_id", NS_MUC_UNIQUE, NS_RSM};
 	struct service service = {
 	    .category = "conference", .type = "text", .features = features, .per_domain = true};
 	if (muc_allows(instance, "access_register", from))
-		features[3] = NS_REGISTER;
+		features[4] = NS_REGISTER;
 	return service_answer(instance, &service, from, to, stanza);
 }
 
@@ -90,15 +90,6 @@ static void on_request(
 	}
 }
 
-static void on_iq(
-    struct module_instance *instance, const struct jid *from, const struct jid *to, struct stanza *stanza)
-{
-	if (stanza_is_request(stanza))
-		on_request(instance, from, to, stanza);
-	else if (stanza->type == STANZA_TYPE_INVALID)
-		muc_refuse(from, to, stanza, SE_bad_request, "an IQ has no such type");
-}
-
 /* --- messages and presence ------------------------------------------------------------------------------ */
 
 static void on_message(
@@ -115,9 +106,7 @@ static void on_message(
 /* Nobody gets the presence of a service; what is meant for a room has the room's name in front. */
 static void on_presence(const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
-	if (stanza->type == STANZA_TYPE_INVALID) {
-		muc_refuse(from, to, stanza, SE_bad_request, "presence has no such type");
-	} else if (stanza->type == PRESENCE_SUBSCRIBE) {
+	if (stanza->type == PRESENCE_SUBSCRIBE) {
 		struct stanza *answer = stanza_with_type(stanza, PRESENCE_UNSUBSCRIBED, stanza->id);
 		route(to, from, answer);
 		stanza_unref(&answer);
@@ -133,10 +122,10 @@ void muc_service_deliver(
 		muc_refuse(from, to, stanza, SE_forbidden, "you may not use this service");
 	else if (jid_resource(to).len)
 		muc_refuse(from, to, stanza, SE_item_not_found, "the service has no resources");
-	else if (stanza->kind == STANZA_IQ)
-		on_iq(instance, from, to, stanza);
+	else if (stanza_is_request(stanza))
+		on_request(instance, from, to, stanza);
 	else if (stanza->kind == STANZA_MESSAGE)
 		on_message(instance, from, to, stanza);
-	else
+	else if (stanza->kind == STANZA_PRESENCE)
 		on_presence(from, to, stanza);
 }

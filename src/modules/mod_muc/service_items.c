@@ -153,7 +153,7 @@ static void look_into(void *arg, struct room *room)
 	if (room->config.public || !str_eq(jid_domain(&room->jid), listing->domain))
 		return;
 	if (room_client(room, &listing->from) ||
-	    room_affiliation_of(room, &listing->from) >= ROOM_MEMBER) {
+	    room_privilege(room, &listing->from) >= ROOM_MEMBER) {
 		struct str jid = arena_str(&listing->arena, jid_bare(&room->jid));
 		map_put(&listing->visible, jid, listing);
 	}

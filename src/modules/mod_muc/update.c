@@ -5,7 +5,7 @@
 
 #define STATUS_RENAMED 303
 
-/* --- another presence: 7.7 ------------------------------------------------------------------------------- */
+/* --- another presence: 7.7 ------------------------------------------------------------------------------ */
 
 static bool is_status(const struct xml *child, void *arg)
 {
@@ -46,7 +46,7 @@ void room_show(struct room *room, struct room_client *client, struct stanza *pre
 	room_tell(room, &telling);
 }
 
-/* --- another nick: 7.6 ----------------------------------------------------------------------------------- */
+/* --- another nick: 7.6 ---------------------------------------------------------------------------------- */
 
 static const char *what_is_against(
     const struct room *room, const struct occupant *occupant, struct str nick, enum stanza_condition *condition_r)

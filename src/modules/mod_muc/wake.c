@@ -34,7 +34,7 @@ struct found {
 	bool lived_in;
 };
 
-/* --- on a storage thread --------------------------------------------------------------------------------- */
+/* --- on a storage thread -------------------------------------------------------------------------------- */
 
 static int take_room(struct waking *waking, struct str name, struct str service, struct str opts, struct err *err)
 {
@@ -53,6 +53,7 @@ static int take_room(struct waking *waking, struct str name, struct str service,
 		    .jid = jid_full(&jid),
 		    .title = arena_str(&waking->arena, room_word(&saved.config.title)),
 		    .public = saved.config.public,
+		    .public_list = saved.config.public_list,
 		    .members_only = saved.config.members_only,
 		    .persistent = true,
 		};
@@ -106,7 +107,7 @@ static int wake_run(struct store_op *op, struct db *db, struct err *err)
 	return read_page(waking, db, err) < 0 ? -1 : mark_lived_in(waking, db, err);
 }
 
-/* --- who is still there ---------------------------------------------------------------------------------- */
+/* --- who is still there --------------------------------------------------------------------------------- */
 
 /* A client that was in a room, and the room. */
 struct asked {
@@ -157,7 +158,7 @@ static void load_room(struct module_instance *instance, void *arg)
 	free(arg);
 }
 
-/* --- on worker 0 ----------------------------------------------------------------------------------------- */
+/* --- on worker 0 ---------------------------------------------------------------------------------------- */
 
 static void waking_free(struct waking *waking)
 {

@@ -208,6 +208,12 @@ class RoomSentences:
         item = f"affiliation='{affiliation}' role='none'"
         self.presence(name, nick, room, item, jid, statuses, "unavailable")
 
+    def sees_leave_at_last(self, name, nick, room, affiliation, jid=None, statuses=None):
+        address, client = f"{self.address(room)}/{nick}", self.actor(name)
+        left = client.take(lambda each: each.get("from") == address and each.get("type") == "unavailable")
+        client.events = [("stanza", left)]
+        self.sees_leave(name, nick, room, affiliation, jid, statuses)
+
     def sees_become(self, name, nick, new, room, statuses=None):
         item = f"nick='{match.escape(new)}'"
         statuses = f"303 {statuses or ''}"
@@ -231,6 +237,21 @@ class RoomSentences:
             f"<message from='{address}' type='groupchat'>{{more}}<body>{match.escape(text)}</body></message>",
             **self.values)
 
+    def hears_codes(self, name, wanted, room):
+        """Messages of the room with these codes and no others than 104, in one or in several."""
+        address, found = self.address(room), set()
+        while not set(wanted.split()) <= found:
+            got = self.actor(name).recv()
+            new = {each.get("code") for each in got.findall(f"{{{USER}}}x/{{{USER}}}status")}
+            right = is_named(got, "message") and got.get("from") == address and got.get("type") == "groupchat"
+            assert right and new and new <= {"104", *wanted.split()}, f"wanted {wanted}:\n{show(got)}"
+            found |= new
+
+    def takes_to_subject(self, name, subject, room):
+        got = self.actor(name).take(is_subject)
+        assert got.findtext(f"{{{ns.CLIENT}}}subject") == subject, show(got)
+        assert got.get("from").startswith(self.address(room)), show(got)
+
     SEEN = r"(?: (hidden|at \S+))?(?: with ([\d ]+))?"
     ROOM_SENTENCES = [
         (r"(\w+) creates (\w+) as (\S+)(?: with)?", creates),
@@ -247,7 +268,10 @@ class RoomSentences:
         (r"(\w+) is refused with (?:(auth|cancel|modify|wait) )?([\w-]+(?: or [\w-]+)*) by (\S+)", is_refused),
         (r"(\w+) sees (\S+) of (\w+) as (\w+) (\w+)" + SEEN, sees),
         (r"(\w+) sees (\S+) leave (\w+) as (\w+)" + SEEN, sees_leave),
+        (r"(\w+) at last sees (\S+) leave (\w+) as (\w+)" + SEEN, sees_leave_at_last),
         (r"(\w+) sees (\S+) become (\S+) in (\w+)(?: with ([\d ]+))?", sees_become),
+        (r"(\w+) hears of the codes ([\d ]+) in (\w+)", hears_codes),
+        (r"(\w+) takes everything up to the subject \"(.*)\" in (\w+)", takes_to_subject),
         (r"(\w+) says \"(.*)\" in (\w+)", says),
         (r"(\w+) hears \"(.*)\" from (\S+) in (\w+)", hears),
     ]

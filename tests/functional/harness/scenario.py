@@ -164,6 +164,9 @@ class Play(RoomSentences):
             client.drop()
         self.server.restart()
 
+    def is_not(self, one, other):
+        assert self.values[one] != self.values.get(other, other), f"both are {self.values[one]}"
+
     SENTENCES = [
         (r"(\w+) connects", connects),
         (r"(\w+) connects without presence", connects_silently),
@@ -178,5 +181,6 @@ class Play(RoomSentences):
         (r"(\w+) drops", drops),
         (r"(\w+) is closed with ([\w-]+(?: or [\w-]+)*)", is_closed),
         (r"the server restarts", restarts),
+        (r"(\w+) is not (\w+)", is_not),
         *RoomSentences.ROOM_SENTENCES,
     ]

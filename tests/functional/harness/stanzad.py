@@ -35,7 +35,7 @@ class Stanzad(Server):
         return None if program.exists() else f"{program} does not exist"
 
     def configuration(self):
-        return yaml.configuration(self.settings, self.ports, self.certificates, self.authority)
+        return yaml.configuration(self.settings, self.ports, self.certificates, self.authority, self.folder)
 
     def write_config(self, text=None):
         self.config_file.write_text(text or self.config_text or yaml.dump(self.configuration()) + "\n")
