@@ -30,7 +30,7 @@ struct rtbl {
 	size_t items;       /* of this attempt */
 	bool said;          /* that it does not work */
 	bool nearby;        /* the other server is a part of this one: its stanzas do not come by s2s */
-	unsigned checking;  /* atomic: how often it was asked for since rooms are being looked through; 0: they are not */
+	unsigned checking;  /* atomic: 0: rooms are not being looked through; more than 1: and once more after that */
 };
 
 /* Asks for the subscription and the items, now or when an attempt that is under way has ended. */
