@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "modules/mod_muc/feature.h"
 #include "modules/mod_muc/joined.h"
+#include "modules/mod_muc/subscribers.h"
 #include "stanzad/log.h"
 
 #define STATUS_LOGGED 170
@@ -55,6 +56,8 @@ bool room_nick_is_reserved(const struct room *room, struct str nick, const struc
 	if (!owner.ptr)
 		owner = muc_nicks_owner(room->muc, jid_full(&room->jid), nick, &arena);
 	bool reserved = owner.ptr && !str_eq(owner, jid_bare(who));
+	const struct subscriber *subscriber = room_subscriber_by_nick(room, nick);
+	reserved |= subscriber && !jid_bare_eq(&subscriber->jid, who);
 	arena_fini(&arena);
 	return reserved;
 }
@@ -213,7 +216,8 @@ static void welcome(struct room *room, struct room_client *client, struct stanza
 			(*feature)->welcome(room, client, presence);
 	room_tell_all_to(room, client);
 	tell_entered(room, client, presence, first, made);
-	room_history_tell(room, client, muc_x(presence));
+	if (!room_subscriber(room, &client->jid))
+		room_history_tell(room, client, muc_x(presence));
 	room_subject_tell(room, client);
 }
 

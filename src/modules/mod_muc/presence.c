@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "modules/mod_muc/feature.h"
+#include "modules/mod_muc/subscribers.h"
 
 #define STATUS_NONANONYMOUS 100
 #define STATUS_SELF 110
@@ -139,6 +140,13 @@ static void hand(const struct room_telling *telling, struct stanza *stanza, cons
 		route(&telling->occupant->jid, &to->jid, stanza);
 }
 
+/* What makes somebody go, and what they may do, is news of their affiliation. */
+static enum subscription_node node_of(const struct room_telling *telling)
+{
+	bool sent_away = telling->unavailable && telling->status[0] && !telling->nick.ptr;
+	return telling->standing || sent_away ? SUBSCRIPTION_AFFILIATIONS : SUBSCRIPTION_PRESENCE;
+}
+
 static void tell_others(struct room *room, const struct room_telling *telling)
 {
 	struct stanza *made[3] = {0};
@@ -149,6 +157,9 @@ static void tell_others(struct room *room, const struct room_telling *telling)
 		bool jids = room_shows_jids_to(room, client->occupant);
 		hand(telling, view_for(telling, made, jids ? VIEW_JIDS : VIEW_ANONYMOUS), client);
 	}
+	if (room_subscriber_count(room))
+		subscription_tell(room, node_of(telling), &telling->occupant->jid,
+		    view_for(telling, made, VIEW_JIDS), view_for(telling, made, VIEW_ANONYMOUS));
 	for (int i = 0; i < 3; i++)
 		stanza_unref(&made[i]);
 }
@@ -249,6 +260,7 @@ void room_tell_change(struct room *room, struct occupant *occupant, const struct
 {
 	struct room_telling telling;
 	room_telling_init(&telling, occupant);
+	telling.standing = true;
 	telling.by = by;
 	telling.reason = reason;
 	for (struct room_client *client = occupant->clients; client; client = client->next)

@@ -6,6 +6,7 @@
 
 #include "modules/mod_muc/feature.h"
 #include "modules/mod_muc/rooms.h"
+#include "modules/mod_muc/subscribers.h"
 #include "stanzad/log.h"
 #include "stanzad/mem.h"
 #include "stanzad/metric.h"
@@ -211,6 +212,8 @@ static void send_all_away(struct room *room, const struct room_end *why)
 		leaving.reason = why->reason;
 	else
 		put_destroy(&extra, why);
+	if (!why->status)
+		subscription_tell_end(room, strbuf_view(&extra));
 	leaving.extra = strbuf_view(&extra);
 	while (!list_empty(&room->occupants)) {
 		struct occupant *occupant = list_entry(room->occupants.next, struct occupant, node);

@@ -137,6 +137,8 @@ struct room_client *room_add_client(struct room *room, const struct jid *full, s
 /* Takes it out, and its occupant with the last one: true: that was it, and *occupant is freed. Sends nothing. */
 bool room_remove_client(struct room *room, struct room_client *client);
 void occupant_rename(struct occupant *occupant, struct str nick);
+/* XEP-0421: by what room and real say. */
+void occupant_make_id(struct occupant *occupant);
 /* What others see of them changed. */
 void occupant_forget_told(struct occupant *occupant);
 void room_occupants_fini(struct room *room);
@@ -162,6 +164,7 @@ struct room_telling {
 	struct occupant *occupant;
 	struct stanza *presence; /* whose children are sent on; NULL: none */
 	bool unavailable;
+	bool standing; /* it is about the role or the affiliation, which are others now */
 	enum room_affiliation affiliation;
 	enum room_role role;
 	int status[6];    /* codes for all, 0 ends them */
@@ -236,6 +239,8 @@ void room_broadcast(struct room *room, const struct jid *as, struct stanza *stan
     bool (*to)(const struct room_client *client, void *arg), void *arg);
 /* <message type='groupchat'/> by the room with status codes of muc#user (0 ends them), to all. */
 void room_broadcast_status(struct room *room, const int *codes);
+/* That message; the caller unrefs it. */
+struct stanza *room_status_message(const int *codes);
 bool room_is_subject(const struct stanza *message);
 bool room_may_set_subject(const struct room *room, const struct occupant *occupant);
 void room_subject_set(struct room *room, const struct occupant *occupant, struct stanza *sent);
