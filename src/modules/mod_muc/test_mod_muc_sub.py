@@ -12,7 +12,7 @@ from harness.stream import show
 pytestmark = pytest.mark.only("stanzad")
 SETTINGS = Settings(
     rooms=True, listeners={"component": {"module": "ejabberd_service", "password": "secret", "check_from": False}},
-    modules={"mod_push": {}, "mod_mam": {"default": "always"}})
+    modules={"mod_muc_admin": {}, "mod_push": {}, "mod_mam": {"default": "always"}})
 SUB = "urn:xmpp:mucsub:0"
 NODES = "urn:xmpp:mucsub:nodes:"
 EVENT = "http://jabber.org/protocol/pubsub#event"
@@ -35,12 +35,10 @@ class Stage:
 
     def configure(self, *options):
         rooms.insist(self.owner.iq("set", rooms.form(options), to=self.room))
-        self.cast.settle()
 
     def affiliate(self, client, affiliation):
         rooms.insist(self.owner.iq("set", f"<query xmlns='{rooms.ADMIN}'><item jid='{client.bare}' "
                                           f"affiliation='{affiliation}'/></query>", to=self.room))
-        self.cast.settle()
 
     def subscribe(self, client, nick, *nodes, **attributes):
         events = "".join(f"<event node='{NODES}{node}'/>" for node in nodes)
@@ -113,6 +111,8 @@ def test_announced(stage):
     stage.configure(("muc#roomconfig_allow_subscription", ["0"]))
     assert SUB not in features(stage.romeo, stage.room)
     refused(stage.subscribe(stage.romeo, "R", "messages"), "cancel", "not-allowed")
+    refused(stage.unsubscribe(stage.romeo), "cancel", "not-allowed")
+    refused(stage.romeo.iq("get", f"<subscriptions xmlns='{SUB}'/>", to=stage.room), "cancel", "not-allowed")
 
 
 def test_subscribe_change_and_end(stage):
@@ -174,6 +174,7 @@ def test_banned_subscriber(stage):
     stage.follow(stage.romeo, "R")
     stage.affiliate(stage.romeo, "outcast")
     assert stage.listed(stage.owner) == []
+    stage.cast.settle()
     stage.say(stage.owner, "hello")
     stage.cast.nothing(stage.romeo)
 
@@ -196,7 +197,7 @@ def test_nick_is_reserved(stage, cast):
 def test_messages(stage):
     stage.open(("muc#roomconfig_mam", ["1"]))
     stage.follow(stage.romeo, "R")
-    stage.owner.message(stage.room, "hi", "groupchat", extra="<a xmlns='urn:x'><b/></a>")
+    stage.owner.send(f"<message to='{stage.room}' type='groupchat'><body>hi</body><a xmlns='urn:x'><b/></a></message>")
     said = told(stage, stage.romeo, "messages")
     assert said.get("from") == f"{stage.room}/O" and said.get("type") == "groupchat" and body(said) == "hi"
     assert said.find("{urn:x}a/{urn:x}b") is not None
@@ -350,7 +351,7 @@ def test_over_a_restart(cast):
     stage.follow(stage.romeo, "R", "messages", "presence")
     stage.server.restart()
     romeo, owner = cast.client("romeo", "again").online(), cast.client("owner", "again").online()
-    assert stage.listed(owner) == [(romeo.bare, "R", ["messages", "presence"])]
+    assert stage.listed(owner) == [(romeo.bare, "R", ["presence", "messages"])]
     rooms.join(owner, stage.room, "Owner")
     assert told(stage, romeo, "presence").get("from") == f"{stage.room}/Owner"
     owner.message(stage.room, "hi", "groupchat")
@@ -369,7 +370,9 @@ def test_offline(stage, cast):
     stage.owner.message(stage.room, "hi", "groupchat")
     notification = push.take_one()
     assert notification.user == juliet.bare and notification.summary["last-message-body"] == "New message"
-    back = cast.client("juliet", "back").online()
+    back = cast.client("juliet", "back").login()
+    back.presence()
+    assert back.recv().get("from") == back.full
     kept = back.take(lambda each: each.find(f"{{{EVENT}}}event") is not None)
     assert kept.find(f"{{{EVENT}}}event/{{{EVENT}}}items").get("node") == f"{NODES}messages", show(kept)
     assert kept.find(f"{{{ns.DELAY}}}delay") is not None
@@ -379,3 +382,53 @@ def test_offline(stage, cast):
     found = [body(each) for each in result.iter(f"{CLIENT}message") if body(each) is not None]
     assert found == ["hi"] and back.recv().get("id") == "mam"
     push.drop()
+
+
+# --- commands ----------------------------------------------------------------------------------------------
+
+def names(*wanted):
+    return [NODES + each for each in wanted]
+
+
+def test_commands(stage, cast):
+    stage.open(PERSISTENT, ("muc#roomconfig_passwordprotectedroom", ["1"]), ("muc#roomconfig_roomsecret", ["s"]))
+    server, romeo, juliet = stage.server, stage.romeo, cast.client("juliet").online()
+    where = stage.room.split("@")
+    assert server.ask_json("subscribe_room", romeo.user, romeo.host, "R", *where,
+                           ",".join(names("presence", "messages"))) == names("presence", "messages")
+    assert server.ask_json("get_user_subscriptions", romeo.user, romeo.host) == [
+        {"roomjid": stage.room, "usernick": "R", "nodes": names("presence", "messages")}]
+    server.ask("subscribe_room_many", f"{romeo.user}:{romeo.host}:Ro,{juliet.user}:{juliet.host}:J", *where, "messages")
+    assert server.ask_json("get_subscribers", *where) == [romeo.bare, juliet.bare]
+    assert stage.listed(juliet, rooms.service(server)) == [(stage.room, "J", ["messages"])]
+    server.ask("unsubscribe_room", romeo.user, romeo.host, *where)
+    assert server.ask_json("get_subscribers", *where) == [juliet.bare]
+    assert server.ask_json("get_user_subscriptions", romeo.user, romeo.host) == []
+
+
+@pytest.mark.parametrize("nick, nodes, says", [
+    ("R", "nonsense", "nodes"), ("R", "", "nodes"), ("", "messages", "nick"), ("O", "messages", "nick")])
+def test_bad_commands(stage, nick, nodes, says):
+    stage.open()
+    answer = stage.server.ctl("subscribe_room", stage.romeo.user, stage.romeo.host, nick, *stage.room.split("@"), nodes)
+    assert answer.returncode != 0 and says in answer.stdout + answer.stderr
+
+
+def test_too_many(stage):
+    stage.open()
+    users = ",".join(f"u{i}:localhost:n{i}" for i in range(51))
+    answer = stage.server.ctl("subscribe_room_many", users, *stage.room.split("@"), "messages")
+    assert answer.returncode != 0 and "more than 50" in answer.stdout + answer.stderr
+    assert stage.listed(stage.owner) == []
+
+
+def test_create_with_subscribers(stage, cast):
+    server, where = stage.server, [stage.server.unique("room"), rooms.service(stage.server)]
+    stage.room = "@".join(where)
+    server.ask("create_room_with_opts", *where, server.host,
+               f"persistent:true,subscribers:{stage.romeo.bare}=R=messages=subject;u@x.example=U=config")
+    assert server.ask_json("get_subscribers", *where) == [stage.romeo.bare, "u@x.example"]
+    assert stage.listed(stage.romeo) == [(None, "R", ["messages", "subject"]), (None, "U", ["config"])]
+    answer = server.ctl("create_room_with_opts", where[0] + "2", where[1], server.host, "subscribers:@=R")
+    assert answer.returncode != 0 and "subscribers" in answer.stdout + answer.stderr
+    server.ask("destroy_room", *where)
