@@ -4,7 +4,7 @@
 #include "loop/worker.h"
 #include "modules/everywhere.h"
 #include "modules/mod_muc/joined.h"
-#include "modules/mod_muc/room.h"
+#include "modules/mod_muc/subscribers.h"
 #include "modules/mod_muc/wake.h"
 #include "modules/service.h"
 #include "modules/storage_options.h"
@@ -257,6 +257,8 @@ static const struct option options[] = {
 static const struct hook_entry hooks[] = {
     HOOK_ENTRY(disco_items, on_items, HOOK_NORMAL, NULL),
     HOOK_ENTRY(server_stopping, on_stopping, HOOK_NORMAL, NULL),
+    HOOK_ENTRY(user_removed, subscriptions_on_removed, HOOK_NORMAL, NULL),
+    HOOK_ENTRY(user_gone, subscriptions_on_gone, HOOK_NORMAL, NULL),
     {0},
 };
 

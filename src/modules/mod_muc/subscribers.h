@@ -8,6 +8,7 @@
 #pragma once
 
 #include "modules/mod_muc/room.h"
+#include "stanzad/hooks.h"
 
 #define NS_MUCSUB "urn:xmpp:mucsub:0"
 #define NS_MUCSUB_NODES "urn:xmpp:mucsub:nodes:"
@@ -63,7 +64,8 @@ struct room_guest {
 	struct subscriber *subscriber;
 	struct arena arena;
 };
-void room_guest_init(struct room_guest *guest_r, struct room *room, struct subscriber *subscriber, const struct jid *jid);
+void room_guest_init(
+    struct room_guest *guest_r, struct room *room, struct subscriber *subscriber, const struct jid *jid);
 void room_guest_fini(struct room_guest *guest);
 
 /* --- subscription_store.c --- */
@@ -78,6 +80,9 @@ int subscriptions_load_db(
     struct muc *muc, struct db *db, const struct jid *room, struct arena *arena, void **word, struct err *err);
 void subscriptions_loaded(struct room *room, void *word);
 int subscriptions_remove_db(struct muc *muc, struct db *db, const struct jid *room, struct err *err);
+/* The account is removed: nobody who has its name later hears what it followed. Functions of hooks. */
+enum hook_verdict subscriptions_on_removed(struct module_instance *instance, struct hook_user_removed *event);
+enum hook_verdict subscriptions_on_gone(struct module_instance *instance, struct hook_user *event);
 /* On a storage thread: calls each for every room whose subscriber that bare JID is. service empty: those of all. */
 struct subscription_row {
 	struct str room, service, nick;

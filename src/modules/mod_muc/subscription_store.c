@@ -5,6 +5,7 @@
 #include "modules/mod_muc/subscribers.h"
 #include "stanzad/log.h"
 #include "stanzad/mem.h"
+#include "stanzad/user.h"
 
 struct writing {
 	struct store_op op;
@@ -203,4 +204,44 @@ int subscriptions_of(struct db *db, struct str jid, struct str service,
 	}
 	db_end(&rows);
 	return rc < 0 ? -1 : 0;
+}
+
+/* --- of an account that is no more ---------------------------------------------------------------------- */
+
+enum hook_verdict subscriptions_on_removed(struct module_instance *instance, struct hook_user_removed *event)
+{
+	struct strbuf jid = {0};
+	strbuf_printf(&jid, "%.*s@%.*s", STR_FMT(event->user), STR_FMT(event->host));
+	if (DB_EXEC(event->db, event->err, "DELETE FROM muc_room_subscribers WHERE jid = ?",
+		DB_P_TEXT(strbuf_view(&jid))) < 0)
+		event->result = -1;
+	strbuf_fini(&jid);
+	(void)instance;
+	return HOOK_PASS;
+}
+
+static void forget(void *arg, struct room *room)
+{
+	room_unsubscribe(room, arg, NULL, NULL);
+}
+
+static void forget_here(struct module_instance *instance, void *arg)
+{
+	rooms_each(muc_of(instance), forget, arg);
+}
+
+static void forgotten(struct module_instance *instance, void *arg)
+{
+	(void)instance;
+	struct jid *jid = arg;
+	free((char *)jid->text);
+	free(jid);
+}
+
+enum hook_verdict subscriptions_on_gone(struct module_instance *instance, struct hook_user *event)
+{
+	struct jid *jid = mem_alloc(sizeof(*jid));
+	*jid = jid_dup_heap(user_jid(event->user));
+	module_post_workers(instance, forget_here, forgotten, jid);
+	return HOOK_PASS;
 }

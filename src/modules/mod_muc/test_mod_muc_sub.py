@@ -358,6 +358,15 @@ def test_over_a_restart(cast):
     assert body(told(stage, romeo, "messages")) == "hi"
 
 
+def test_account_removed(stage, cast):
+    stage.open(PERSISTENT)
+    juliet = cast.client("juliet").online()
+    stage.follow(juliet, "J")
+    stage.server.ask("unregister", juliet.user, juliet.host)
+    wait.until(lambda: stage.listed(stage.owner) == [], "the room forgets them")
+    assert rows(stage) == []
+
+
 def test_offline(stage, cast):
     """It is kept, archived, and a push service hears of it; presence is not kept."""
     push = PushService(stage.server, f"{stage.server.unique('push')}.localhost").attach()
