@@ -81,7 +81,7 @@ async def configure(owner, room, **options):
         values[f"muc#roomconfig_{name}"] = value
     answer = owner["xep_0004"].make_form(ftype="submit")
     for name, value in values.items():
-        answer.add_field(var=name, value=value)
+        answer.add_field(var=name, value=str(int(value)) if isinstance(value, bool) else value)
     await owner.muc.set_room_config(room, answer)
 
 
