@@ -27,12 +27,13 @@ def hashed(text):
 
 class Publisher(Component):
     """A publish-subscribe service with one node, as xmppbl.org has it."""
+    node = NODE
 
     def asked(self, kind, name):
         """The next request of stanzad's; its payload has a child of that name."""
         request = self.take(lambda each: each.tag == f"{{{ns.CLIENT}}}iq" and each.get("type") == kind)
         child = request.find(f"{{{PUBSUB}}}pubsub/{{{PUBSUB}}}{name}")
-        assert child is not None and child.get("node") == NODE, show(request)
+        assert child is not None and child.get("node") == self.node, show(request)
         assert request.get("from") == self.server.host and request.get("to") == self.host, show(request)
         return request, child
 
@@ -46,7 +47,7 @@ class Publisher(Component):
     def subscribed(self):
         request, child = self.asked("set", "subscribe")
         assert child.get("jid") == self.server.host
-        self.give(request, f"<pubsub xmlns='{PUBSUB}'><subscription node='{NODE}' jid='{self.server.host}' "
+        self.give(request, f"<pubsub xmlns='{PUBSUB}'><subscription node='{self.node}' jid='{self.server.host}' "
                              "subscription='subscribed'/></pubsub>")
 
     def items(self, *people, count=None, last=None):
@@ -54,12 +55,12 @@ class Publisher(Component):
         request, _ = self.asked("get", "items")
         paging = f"<set xmlns='{RSM}'><last>{last}</last><count>{count}</count></set>" if count else ""
         found = "".join(f"<item id='{hashed(each)}'><report xmlns='urn:xmpp:reporting:1'/></item>" for each in people)
-        self.give(request, f"<pubsub xmlns='{PUBSUB}'><items node='{NODE}'>{found}</items>{paging}</pubsub>")
+        self.give(request, f"<pubsub xmlns='{PUBSUB}'><items node='{self.node}'>{found}</items>{paging}</pubsub>")
         return request.findtext(f".//{{{RSM}}}after")
 
-    def publish(self, content, node=NODE, name="items"):
+    def publish(self, content, node=None, name="items"):
         self.send(f"<message from='{self.host}' to='{self.server.host}' type='headline'>"
-                  f"<event xmlns='{PUBSUB}#event'><{name} node='{node}'>{content}</{name}></event></message>")
+                  f"<event xmlns='{PUBSUB}#event'><{name} node='{node or self.node}'>{content}</{name}></event></message>")
         self.ping()
 
     def add(self, *people):
@@ -215,7 +216,8 @@ def test_other_options(publishing):
     publisher.subscribed()
     publisher.items("a@a")
     has(server, 1)
-    server.ask("module_reload", server.host, "mod_muc_rtbl", f"{{rtbl_server: {LISTS}}}")
+    server.ask("module_reload", server.host, "mod_muc_rtbl", f"{{rtbl_server: {LISTS}, rtbl_node: other}}")
+    publisher.node = "other"
     publisher.subscribed()
     publisher.items("a@a", "b@b")
     has(server, 2)
