@@ -147,7 +147,8 @@ static void take_bytes(struct reader *reader, struct term *term)
 
 static bool is_atom_char(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '@';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+	       c == '@';
 }
 
 static int read_atom(struct reader *reader, struct term *term)
@@ -208,7 +209,8 @@ static int read_number(struct reader *reader, struct term *term)
 		reader->at++;
 		skip_digits(reader);
 		bool power = reader->at < reader->end && (*reader->at | 0x20) == 'e';
-		bool sign = power && reader->end - reader->at > 1 && strchr("+-", reader->at[1]) && reader->at[1];
+		bool sign =
+		    power && reader->end - reader->at > 1 && strchr("+-", reader->at[1]) && reader->at[1];
 		if (power && digit_at(reader, 1 + sign)) {
 			reader->at += 1 + sign;
 			skip_digits(reader);
@@ -356,8 +358,8 @@ static int read_whole(struct reader *reader, struct term **term_r)
 	return reader->at == reader->end ? 0 : fail(reader, "more than one term");
 }
 
-int term_read(struct str text, const struct term_limits *limits, struct arena *arena, const struct term **term_r,
-    struct err *err)
+int term_read(struct str text, const struct term_limits *limits, struct arena *arena,
+    const struct term **term_r, struct err *err)
 {
 	if (text.len > limits->max_bytes)
 		return err_set(err, "more than %zu bytes", limits->max_bytes);
@@ -391,7 +393,7 @@ bool term_is_tuple(const struct term *term, uint32_t count)
 bool term_is_list(const struct term *term)
 {
 	return term && ((term->kind == TERM_LIST && !term->improper) ||
-	    (term->kind == TERM_STRING && term->text.len == 0));
+			   (term->kind == TERM_STRING && term->text.len == 0));
 }
 
 const struct term *term_item(const struct term *term, uint32_t index)
@@ -405,7 +407,7 @@ const struct term *term_item(const struct term *term, uint32_t index)
 bool term_bytes(const struct term *term, struct str *bytes_r)
 {
 	bool is_bytes = term && (term->kind == TERM_BINARY || term->kind == TERM_STRING ||
-	    (term->kind == TERM_LIST && term->count == 0));
+				    (term->kind == TERM_LIST && term->count == 0));
 	if (is_bytes)
 		*bytes_r = term->text.ptr ? term->text : STR("");
 	return is_bytes;

@@ -5,13 +5,13 @@
  *
  *   [{title,<<"Coven">>},{max_users,20},{subject,[{text,<<>>,<<230,151,165>>}]}]
  *
- * Read are lists (improper ones, too), tuples, maps, atoms, binaries of strings and numbers from 0 to 255, strings,
- * integers and floats; white space and comments between them; one full stop at the end. Whatever no text stands for
- * (processes, functions), and bit strings that are not whole bytes, is an error.
+ * Read are lists (improper ones, too), tuples, maps, atoms, binaries of strings and numbers from 0 to 255,
+ * strings, integers and floats; white space and comments between them; one full stop at the end. Whatever no
+ * text stands for (processes, functions), and bit strings that are not whole bytes, is an error.
  *
- * ejabberd writes a byte of a binary as the character that it is in Latin-1, and reads it so: the bytes of UTF-8 stand
- * in the quotes as they are. "/utf8" behind quotes is for those who write by hand: what stands in them must be UTF-8
- * then, and escapes are characters, not bytes.
+ * ejabberd writes a byte of a binary as the character that it is in Latin-1, and reads it so: the bytes of
+ * UTF-8 stand in the quotes as they are. "/utf8" behind quotes is for those who write by hand: what stands in
+ * them must be UTF-8 then, and escapes are characters, not bytes.
  */
 #pragma once
 
@@ -33,8 +33,8 @@ struct term {
 	enum term_kind kind : 8;
 	bool improper;  /* a list whose last item stands behind a '|' */
 	uint32_t count; /* of items */
-	/* An atom's name; the bytes of a binary or a string (characters past 255 as UTF-8); a number as it is written.
-	 * Empty otherwise. */
+	/* An atom's name; the bytes of a binary or a string (characters past 255 as UTF-8); a number as it is
+	 * written. Empty otherwise. */
 	struct str text;
 	struct str source;        /* the term as it was written */
 	const struct term *items; /* first of a list or tuple; of a map: key, value, key, value, ... */
@@ -42,17 +42,17 @@ struct term {
 };
 
 struct term_limits {
-	size_t max_bytes; /* of the text */
+	size_t max_bytes;   /* of the text */
 	uint32_t max_terms; /* in all, those inside of others counted, too */
-	uint32_t max_depth; /* of lists, tuples and maps; the outermost is 1; 255 at most, whatever this says */
+	uint32_t max_depth; /* of lists, tuples and maps; the outermost is 1; never more than 255 */
 };
 
 extern const struct term_limits term_limits_default; /* 64 MiB, 4 million terms, depth 64 */
 
-/* The one term that text is. All of it lives in arena, independent of text. < 0 with the reason and how many bytes into
- * text it is. */
-int term_read(struct str text, const struct term_limits *limits, struct arena *arena, const struct term **term_r,
-    struct err *err);
+/* The one term that text is. All of it lives in arena, independent of text. < 0 with the reason and how many
+ * bytes into text it is. */
+int term_read(struct str text, const struct term_limits *limits, struct arena *arena,
+    const struct term **term_r, struct err *err);
 
 /* The accessors take NULL for a term, which is then nothing of what is asked for. */
 bool term_is_atom(const struct term *term, const char *name);

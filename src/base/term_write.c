@@ -2,9 +2,9 @@
 #include "base/term.h"
 
 /* Words of the language, which are no atoms without quotes. */
-static const char *const reserved[] = {"after", "and", "andalso", "band", "begin", "bnot", "bor", "bsl", "bsr", "bxor",
-    "case", "catch", "cond", "div", "else", "end", "fun", "if", "let", "maybe", "not", "of", "or", "orelse", "receive",
-    "rem", "try", "when", "xor"};
+static const char *const reserved[] = {"after", "and", "andalso", "band", "begin", "bnot", "bor", "bsl",
+    "bsr", "bxor", "case", "catch", "cond", "div", "else", "end", "fun", "if", "let", "maybe", "not", "of",
+    "or", "orelse", "receive", "rem", "try", "when", "xor"};
 
 /* The letters of "\n", "\t", ... by their bytes; 0: there is none. */
 static const char escape_letters[0x20] = {

@@ -3,29 +3,35 @@
 #include "modules/mod_muc/config.h"
 #include "tap.h"
 
-#define DEFAULTS                                                                                                     \
-	"{title,<<>>},{description,<<>>},{lang,<<>>},{persistent,false},{public,true},{public_list,true},"           \
-	"{password_protected,false},{password,<<>>},{max_users,200},{anonymous,true},{members_only,false},"          \
-	"{moderated,true},{members_by_default,true},{allow_change_subj,true},{allow_private_messages,true},"         \
-	"{allowpm,anyone},{allow_private_messages_from_visitors,anyone},{allow_query_users,true},"                   \
-	"{allow_user_invites,false},{allow_visitor_status,true},{allow_visitor_nickchange,true},"                    \
-	"{allow_voice_requests,true},{voice_request_min_interval,1800},{captcha_protected,false},{mam,false},"       \
-	"{logging,false},{allow_subscription,false},{enable_hats,true},{pubsub,<<>>},{vcard,<<>>},"                  \
-	"{vcard_xupdate,undefined},{presence_broadcast,[moderator,participant,visitor]},{captcha_whitelist,[]}"
+#define DEFAULTS                                                                                             \
+	"{title,<<>>},{description,<<>>},{lang,<<>>},{persistent,false},{public,true},{public_list,true},"   \
+	"{password_protected,false},{password,<<>>},{max_users,200},{anonymous,true},{members_only,false},"  \
+	"{moderated,true},{members_by_default,true},{allow_change_subj,true},{allow_private_messages,true}," \
+	"{allowpm,anyone},{allow_private_messages_from_visitors,anyone},{allow_query_users,true},"           \
+	"{allow_user_invites,false},{allow_visitor_status,true},{allow_visitor_nickchange,true},"            \
+	"{allow_voice_requests,true},{voice_request_min_interval,1800},{captcha_protected,false},{mam,"      \
+	"false},"                                                                                            \
+	"{logging,false},{allow_subscription,false},{enable_hats,true},{pubsub,<<>>},{vcard,<<>>},"          \
+	"{vcard_xupdate,undefined},{presence_broadcast,[moderator,participant,visitor]},{captcha_whitelist," \
+	"[]}"
 
 static const char odd[] =
     "[{title,<<\"Ti\\\"t\\\\le \xc3\xa9\">>},{description,<<230,151,165,230,156,172,232,170,158>>},"
     "{allow_change_subj,false},{allow_query_users,true},{allow_private_messages,false},"
-    "{allow_private_messages_from_visitors,nobody},{allow_visitor_status,true},{allow_visitor_nickchange,true},"
+    "{allow_private_messages_from_visitors,nobody},{allow_visitor_status,true},{allow_visitor_nickchange,"
+    "true},"
     "{public,false},{public_list,true},{persistent,true},{moderated,false},{members_by_default,true},"
     "{members_only,true},{allow_user_invites,false},{password_protected,true},{captcha_protected,true},"
     "{password,<<\"sec\">>},{anonymous,false},{logging,false},{max_users,12},{allow_voice_requests,true},"
     "{allow_subscription,true},{mam,true},{presence_broadcast,moderator},{voice_request_min_interval,7},"
     "{vcard,<<\"<vCard xmlns='vcard-temp'><FN>x</FN></vCard>\">>},{vcard_xupdate,external},"
     "{pubsub,<<\"xmpp:x\">>},{enable_hats,false},{lang,<<\"de\">>},{captcha_whitelist,[]},"
-    "{affiliations,[{{<<>>,<<\"x.example\">>,<<>>},{member,<<>>}},{{<<\"a\">>,<<\"localhost\">>,<<>>},{owner,<<>>}},"
-    "{{<<\"b\">>,<<\"x.example\">>,<<>>},{outcast,<<\"be\\\"cause\">>}},{{<<\"c\">>,<<\"x.example\">>,<<>>},admin}]},"
-    "{roles,[{{<<>>,<<\"x.example\">>,<<>>},participant}]},{subject,[]},{subject_author,<<>>},{hats_users,[]},"
+    "{affiliations,[{{<<>>,<<\"x.example\">>,<<>>},{member,<<>>}},{{<<\"a\">>,<<\"localhost\">>,<<>>},{owner,"
+    "<<>>}},"
+    "{{<<\"b\">>,<<\"x.example\">>,<<>>},{outcast,<<\"be\\\"cause\">>}},{{<<\"c\">>,<<\"x.example\">>,<<>>},"
+    "admin}]},"
+    "{roles,[{{<<>>,<<\"x.example\">>,<<>>},participant}]},{subject,[]},{subject_author,<<>>},{hats_users,[]}"
+    ","
     "{hibernation_time,undefined}]";
 
 static struct arena arena;
@@ -65,7 +71,8 @@ static void read_again(void)
 	strbuf_fini(&again);
 }
 
-static void check_affiliation(size_t index, const char *jid, enum room_affiliation affiliation, const char *reason)
+static void check_affiliation(
+    size_t index, const char *jid, enum room_affiliation affiliation, const char *reason)
 {
 	is_text(saved.affiliations[index].jid, jid);
 	is_int(saved.affiliations[index].affiliation, affiliation);
@@ -113,19 +120,23 @@ static void test_few(void)
 	ok(saved.config.persistent && saved.config.public);
 	is_int(saved.config.max_users, 200);
 	read_ok("[]");
-	writes("[" DEFAULTS ",{affiliations,[]},{subject,[]},{subject_author,<<>>},{hibernation_time,undefined}]");
+	writes("[" DEFAULTS
+	       ",{affiliations,[]},{subject,[]},{subject_author,<<>>},{hibernation_time,undefined}]");
 	read_again();
 }
 
 static void test_subject(void)
 {
-	read_ok("[{subject,[{text,<<>>,<<\"S \\\"q\\\"\">>}]},{subject_author,<<\"al\">>},{hibernation_time,17}]");
+	read_ok("[{subject,[{text,<<>>,<<\"S "
+		"\\\"q\\\"\">>}]},{subject_author,<<\"al\">>},{hibernation_time,17}]");
 	is_str(saved.subject, STR("S \"q\""));
 	is_str(saved.subject_author, STR("al"));
 	is_int(saved.hibernated_us, 17);
-	writes("[" DEFAULTS ",{affiliations,[]},{subject,[{text,<<>>,<<\"S \\\"q\\\"\">>}]},{subject_author,<<\"al\">>},"
+	writes("[" DEFAULTS
+	       ",{affiliations,[]},{subject,[{text,<<>>,<<\"S \\\"q\\\"\">>}]},{subject_author,<<\"al\">>},"
 	       "{hibernation_time,17}]");
-	read_ok("[{subject,<<\"old\">>},{subject_author,{<<\"nick\">>,{jid,<<\"a\">>,<<\"b\">>,<<>>,<<\"a\">>,<<\"b\">>,"
+	read_ok("[{subject,<<\"old\">>},{subject_author,{<<\"nick\">>,{jid,<<\"a\">>,<<\"b\">>,<<>>,<<\"a\">>"
+		",<<\"b\">>,"
 		"<<>>}}}]");
 	is_str(saved.subject, STR("old"));
 	is_str(saved.subject_author, STR("nick"));
@@ -172,12 +183,15 @@ static void test_whitelist(void)
 /* What is of no use here is there again when the row is written. */
 static void test_kept(void)
 {
-	read_ok("[{title,odd},{x,#{a=>[b|c]}},plain,{a,b,c},{affiliations,[{{<<\"a b\">>,<<\"c\">>,<<>>},{owner,<<>>}},"
-		"{{<<\"d\">>,<<\"e\">>,<<>>},{member,<<\"r\">>}},{{<<\"f\">>,<<\"g\">>,<<>>},king}]},{hats_defs,[1]}]");
+	read_ok("[{title,odd},{x,#{a=>[b|c]}},plain,{a,b,c},{affiliations,[{{<<\"a "
+		"b\">>,<<\"c\">>,<<>>},{owner,<<>>}},"
+		"{{<<\"d\">>,<<\"e\">>,<<>>},{member,<<\"r\">>}},{{<<\"f\">>,<<\"g\">>,<<>>},king}]},{hats_"
+		"defs,[1]}]");
 	is_int(saved.affiliation_count, 1);
 	check_affiliation(0, "d@e", ROOM_MEMBER, "r");
-	is_text(saved.others, "{title,odd},{x,#{a=>[b|c]}},plain,{a,b,c},{hats_defs,[1]},{unread_affiliations,["
-			      "{{<<\"a b\">>,<<\"c\">>,<<>>},{owner,<<>>}},{{<<\"f\">>,<<\"g\">>,<<>>},king}]}");
+	is_text(saved.others,
+	    "{title,odd},{x,#{a=>[b|c]}},plain,{a,b,c},{hats_defs,[1]},{unread_affiliations,["
+	    "{{<<\"a b\">>,<<\"c\">>,<<>>},{owner,<<>>}},{{<<\"f\">>,<<\"g\">>,<<>>},king}]}");
 	writes("[" DEFAULTS ",{affiliations,[{{<<\"d\">>,<<\"e\">>,<<>>},{member,<<\"r\">>}},"
 	       "{{<<\"a b\">>,<<\"c\">>,<<>>},{owner,<<>>}},{{<<\"f\">>,<<\"g\">>,<<>>},king}]},{subject,[]},"
 	       "{subject_author,<<>>},{hibernation_time,undefined},{title,odd},{x,#{a=>[b|c]}},plain,{a,b,c},"

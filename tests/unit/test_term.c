@@ -108,7 +108,8 @@ static void test_binaries(void)
 
 static void test_strings(void)
 {
-	bytes_are("\"a\\x{e9}\" \"b\\x{65e5}\"", STR("a\xe9" "b\xe6\x97\xa5"));
+	bytes_are("\"a\\x{e9}\" \"b\\x{65e5}\"", STR("a\xe9"
+						     "b\xe6\x97\xa5"));
 	bytes_are("[]", STR(""));
 	stays("\"a\\\"\\x{1}\\n\"");
 	struct str bytes;
@@ -129,16 +130,18 @@ static void test_reading(void)
 	ok(!term_item(list, 6));
 	ok(!term_item(NULL, 0));
 	ok(term_is_list(list) && term_is_list(read_ok("\"\"")) && !term_is_list(read_ok("[a|b]")));
-	ok(term_is_tuple(read_ok("{a,b}"), 2) && !term_is_tuple(read_ok("{a,b}"), 1) && !term_is_tuple(NULL, 0));
+	ok(term_is_tuple(read_ok("{a,b}"), 2) && !term_is_tuple(read_ok("{a,b}"), 1) &&
+	    !term_is_tuple(NULL, 0));
 }
 
 static void test_refused(void)
 {
-	static const char *const texts[] = {"", " ", "[", "{", "#{", "[a", "[a,", "[a,]", "{a,}", "[|a]", "[a|b,c]",
-	    "[a|b|c]", "{a|b}", "#{a}", "#{a=>}", "#{a=>b,c}", "#{a,b}", "<<", "<<1", "<<1,", "<<256>>", "<<-1>>",
-	    "<<a>>", "<<1:4>>", "<<\"a>>", "<<\"\\x{100}\">>", "<<\"\\x{d800}\"/utf8>>", "<<\"\xe9\"/utf8>>",
-	    "<<\"\\x\">>", "<<\"\\x{}\">>", "<<\"\\x{110000}\"/utf8>>", "\"", "\"\\", "\"\\x", "\"\\^", "'", "'a",
-	    "-", "+a", "A", "_", "#Fun<a.1>", "<0.1.0>", "a b", "a.b", "[a]]", "..", "16#ff", "1..", "<<1/utf8>>"};
+	static const char *const texts[] = {"", " ", "[", "{", "#{", "[a", "[a,", "[a,]", "{a,}", "[|a]",
+	    "[a|b,c]", "[a|b|c]", "{a|b}", "#{a}", "#{a=>}", "#{a=>b,c}", "#{a,b}", "<<", "<<1", "<<1,",
+	    "<<256>>", "<<-1>>", "<<a>>", "<<1:4>>", "<<\"a>>", "<<\"\\x{100}\">>", "<<\"\\x{d800}\"/utf8>>",
+	    "<<\"\xe9\"/utf8>>", "<<\"\\x\">>", "<<\"\\x{}\">>", "<<\"\\x{110000}\"/utf8>>", "\"", "\"\\",
+	    "\"\\x", "\"\\^", "'", "'a", "-", "+a", "A", "_", "#Fun<a.1>", "<0.1.0>", "a b", "a.b", "[a]]",
+	    "..", "16#ff", "1..", "<<1/utf8>>"};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		const struct term *term = NULL;
 		struct err err = {""};

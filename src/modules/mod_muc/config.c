@@ -11,11 +11,13 @@
 #define MEMBER(name) offsetof(struct room_config, name)
 
 const struct room_option room_options[] = {
-#define ROOM_BOOL(name, def, field, label) {#name, ROOM_OPTION_BOOL, MEMBER(name), def, NULL, field, "boolean", label},
-#define ROOM_TEXT(name, field, type, label) {#name, ROOM_OPTION_TEXT, MEMBER(name), 0, NULL, field, type, label},
-#define ROOM_NUMBER(name, def, field, label)                                                                         \
+#define ROOM_BOOL(name, def, field, label)                                                                   \
+	{#name, ROOM_OPTION_BOOL, MEMBER(name), def, NULL, field, "boolean", label},
+#define ROOM_TEXT(name, field, type, label)                                                                  \
+	{#name, ROOM_OPTION_TEXT, MEMBER(name), 0, NULL, field, type, label},
+#define ROOM_NUMBER(name, def, field, label)                                                                 \
 	{#name, ROOM_OPTION_NUMBER, MEMBER(name), def, NULL, field, "text-single", label},
-#define ROOM_WORD(name, words, def, field, label)                                                                    \
+#define ROOM_WORD(name, words, def, field, label)                                                            \
 	{#name, ROOM_OPTION_WORD, MEMBER(name), def, words, field, "list-single", label},
 #include "modules/mod_muc/room_options.def"
 #undef ROOM_BOOL
@@ -24,8 +26,8 @@ const struct room_option room_options[] = {
 #undef ROOM_WORD
     {"presence_broadcast", ROOM_OPTION_ROLES, MEMBER(presence_broadcast), ROOM_BROADCAST_ALL, NULL,
 	"muc#roomconfig_presencebroadcast", "list-multi", "Roles whose presence all see"},
-    {"captcha_whitelist", ROOM_OPTION_JIDS, MEMBER(captcha_whitelist), 0, NULL, "muc#roomconfig_captcha_whitelist",
-	"jid-multi", "Who enters without a CAPTCHA"},
+    {"captcha_whitelist", ROOM_OPTION_JIDS, MEMBER(captcha_whitelist), 0, NULL,
+	"muc#roomconfig_captcha_whitelist", "jid-multi", "Who enters without a CAPTCHA"},
     {0},
 };
 
@@ -268,7 +270,8 @@ bool room_config_flag(const struct room_config *config, const char *name)
 {
 	const struct room_option *option = room_option_find(str_of(name));
 	assert(option);
-	return is_anonymous(option) ? config->anonymous == ROOM_WHOIS_MODERATORS : *room_option_bool(option, config);
+	return is_anonymous(option) ? config->anonymous == ROOM_WHOIS_MODERATORS
+				    : *room_option_bool(option, config);
 }
 
 struct str room_config_text(const struct room_config *config, const char *name)
@@ -299,7 +302,8 @@ static bool read_bool(struct str value, bool *bool_r)
 	return false;
 }
 
-static int set_number(struct room_config *config, const struct room_option *option, struct str value, struct err *err)
+static int set_number(
+    struct room_config *config, const struct room_option *option, struct str value, struct err *err)
 {
 	uint64_t number;
 	bool endless = str_is(value, "none") || str_is(value, "infinity") || str_is(value, "infinite") ||
@@ -309,13 +313,14 @@ static int set_number(struct room_config *config, const struct room_option *opti
 		return 0;
 	}
 	if (!str_to_u64(value, &number) || number > INT32_MAX || (!number && room_option_is_bound(option)))
-		return wrong(str_of(option->name), err, room_option_is_bound(option) ? "a number from 1 on, or none"
-										     : "a number from 0 on");
+		return wrong(str_of(option->name), err,
+		    room_option_is_bound(option) ? "a number from 1 on, or none" : "a number from 0 on");
 	*room_option_number(option, config) = (int64_t)number;
 	return 0;
 }
 
-static int set_word(struct room_config *config, const struct room_option *option, struct str value, struct err *err)
+static int set_word(
+    struct room_config *config, const struct room_option *option, struct str value, struct err *err)
 {
 	bool anonymous;
 	if (is_anonymous(option)) {
@@ -337,7 +342,8 @@ static struct str without_brackets(struct str value)
 	return both ? (struct str){value.ptr + 1, value.len - 2} : value;
 }
 
-static int set_roles(struct room_config *config, const struct room_option *option, struct str value, struct err *err)
+static int set_roles(
+    struct room_config *config, const struct room_option *option, struct str value, struct err *err)
 {
 	unsigned roles = 0;
 	struct str rest = without_brackets(value);
@@ -351,7 +357,8 @@ static int set_roles(struct room_config *config, const struct room_option *optio
 	return 0;
 }
 
-static int set_jids(struct room_config *config, const struct room_option *option, struct str value, struct err *err)
+static int set_jids(
+    struct room_config *config, const struct room_option *option, struct str value, struct err *err)
 {
 	struct arena arena = {0};
 	struct strbuf list = {0};
@@ -372,7 +379,8 @@ static int set_jids(struct room_config *config, const struct room_option *option
 	return result;
 }
 
-static int set_text(struct room_config *config, const struct room_option *option, struct str value, struct err *err)
+static int set_text(
+    struct room_config *config, const struct room_option *option, struct str value, struct err *err)
 {
 	bool none = may_be_undefined(option) && str_is(value, "undefined");
 	if (!utf8_valid(value))
@@ -381,9 +389,12 @@ static int set_text(struct room_config *config, const struct room_option *option
 	return 0;
 }
 
-static int set_bool(struct room_config *config, const struct room_option *option, struct str value, struct err *err)
+static int set_bool(
+    struct room_config *config, const struct room_option *option, struct str value, struct err *err)
 {
-	return read_bool(value, room_option_bool(option, config)) ? 0 : wrong(str_of(option->name), err, "true or false");
+	return read_bool(value, room_option_bool(option, config))
+		   ? 0
+		   : wrong(str_of(option->name), err, "true or false");
 }
 
 /* What allowpm was until it had more words than two. */

@@ -6,7 +6,8 @@ static int join_items(const struct option_node *node, struct strbuf *out, struct
 {
 	for (const struct option_node *item = node->items; item; item = item->next) {
 		if (item->kind != OPTION_NODE_SCALAR)
-			return err_set(err, "option %.*s of a room: wanted a list of words", STR_FMT(node->key->scalar));
+			return err_set(
+			    err, "option %.*s of a room: wanted a list of words", STR_FMT(node->key->scalar));
 		if (out->len)
 			strbuf_char(out, ',');
 		strbuf_str(out, item->scalar);
@@ -26,7 +27,8 @@ static int set_option(struct room_config *config, const struct option_node *node
 	if (node->kind == OPTION_NODE_MAP && str_is(name, "vcard"))
 		return 0;
 	if (option && (node->kind == OPTION_NODE_MAP || !takes_list))
-		return err_set(err, "option %.*s of a room: wanted %s", STR_FMT(name), takes_list ? "a list" : "one value");
+		return err_set(err, "option %.*s of a room: wanted %s", STR_FMT(name),
+		    takes_list ? "a list" : "one value");
 	int result = join_items(node, &list, err);
 	if (result == 0)
 		result = room_config_set(config, name, strbuf_view(&list), err);
@@ -34,12 +36,13 @@ static int set_option(struct room_config *config, const struct option_node *node
 	return result;
 }
 
-static int read_options(struct room_config *config, const struct option_node *options, struct err *err)
+int room_config_read_options(struct room_config *config, const struct option_node *options, struct err *err)
 {
 	bool password = false, protection = false;
 	for (const struct option_node *node = options ? options->items : NULL; node; node = node->next) {
 		if (set_option(config, node, err) < 0)
-			return err_prefix(err, "%s:%u:%u", node->key->file, node->key->line, node->key->column);
+			return err_prefix(
+			    err, "%s:%u:%u", node->key->file, node->key->line, node->key->column);
 		password |= str_is(node->key->scalar, "password");
 		protection |= str_is(node->key->scalar, "password_protected");
 	}
@@ -52,7 +55,8 @@ void room_config_init(struct room_config *config, const struct module_instance *
 {
 	struct err err;
 	room_config_init_plain(config);
-	if (read_options(config, module_option(instance, "default_room_options")->node, &err) < 0) {
+	if (room_config_read_options(config, module_option(instance, "default_room_options")->node, &err) <
+	    0) {
 		room_config_fini(config);
 		room_config_init_plain(config);
 	}
@@ -62,7 +66,8 @@ int room_config_check_defaults(const struct module_instance *instance, struct er
 {
 	struct room_config config;
 	room_config_init_plain(&config);
-	int result = read_options(&config, module_option(instance, "default_room_options")->node, err);
+	const struct option_node *options = module_option(instance, "default_room_options")->node;
+	int result = room_config_read_options(&config, options, err);
 	room_config_fini(&config);
 	return result;
 }

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/utf8.h"
 #include "modules/mod_muc/config_option.h"
 #include "modules/mod_muc/muc.h"
 #include "stanzad/form.h"
@@ -74,7 +73,8 @@ static void put_word_choice(struct xml_writer *writer, struct str word)
 	put_choice(writer, word, label);
 }
 
-static void put_words(struct xml_writer *writer, const struct room_option *option, const struct room_config *config)
+static void put_words(
+    struct xml_writer *writer, const struct room_option *option, const struct room_config *config)
 {
 	struct str word;
 	put_value(writer, room_words_at(option->words, *room_option_word(option, config)));
@@ -128,8 +128,8 @@ static void put_sizes(struct xml_writer *writer, int64_t now, int64_t bound)
 	put_size(writer, bound);
 }
 
-static void put_field(struct xml_writer *writer, const struct room_option *option, const struct room_config *config,
-    const struct room_config_rules *rules)
+static void put_field(struct xml_writer *writer, const struct room_option *option,
+    const struct room_config *config, const struct room_config_rules *rules)
 {
 	char buf[24];
 	bool is_size = room_option_is_bound(option);
@@ -385,7 +385,8 @@ static int set_single(struct reading *reading, const struct room_option *option,
 		return 0;
 	if (option->kind == ROOM_OPTION_BOOL)
 		return set_bool(reading, option, value);
-	return option->kind == ROOM_OPTION_WORD ? set_word(reading, option, value) : set_number(reading, option, value);
+	return option->kind == ROOM_OPTION_WORD ? set_word(reading, option, value)
+						: set_number(reading, option, value);
 }
 
 /* Once by each name is enough, and both must say the same. */
@@ -411,7 +412,8 @@ static int read_field(struct reading *reading, const struct xml *field)
 		return -1;
 	if (option->kind == ROOM_OPTION_ROLES)
 		return set_roles(reading, option, field);
-	return option->kind == ROOM_OPTION_JIDS ? set_jids(reading, option, field) : set_single(reading, option, field);
+	return option->kind == ROOM_OPTION_JIDS ? set_jids(reading, option, field)
+						: set_single(reading, option, field);
 }
 
 /* What cannot be here may stay or be taken back, and no more. */
@@ -422,7 +424,8 @@ static int check_allowed(struct reading *reading)
 	bool more_archive = now->mam && !before->mam, more_log = now->logging && !before->logging;
 	bool more_captcha = now->captcha_protected && !before->captcha_protected;
 	if ((now->persistent != before->persistent && !rules->may_persist) ||
-	    (now->mam != before->mam && !rules->may_archive) || (now->logging != before->logging && !rules->may_log))
+	    (now->mam != before->mam && !rules->may_archive) ||
+	    (now->logging != before->logging && !rules->may_log))
 		return refuse(reading, SE_forbidden, "this is not for you to change");
 	if ((more_archive && !rules->can_archive) || (more_log && !rules->can_log) ||
 	    (more_captcha && !rules->can_captcha))
@@ -440,8 +443,8 @@ static int read_fields(struct reading *reading, const struct xml *x)
 	return check_allowed(reading);
 }
 
-int room_config_read_form(const struct xml *x, const struct room_config_rules *rules, struct room_config *config,
-    struct stanza_error *error_r)
+int room_config_read_form(const struct xml *x, const struct room_config_rules *rules,
+    struct room_config *config, struct stanza_error *error_r)
 {
 	struct reading reading = {.rules = rules, .before = config, .error = error_r};
 	enum form_type type;

@@ -45,5 +45,8 @@ struct str room_words_cut(struct str *rest);
 unsigned room_broadcast_bit(struct str role);
 /* Adds a JID as a line of a captcha_whitelist. */
 void room_whitelist_add(struct strbuf *list, const struct jid *jid);
+/* default_room_options onto *config; options NULL: there are none. < 0 with file, line and column; *config is
+ * then half written. */
+int room_config_read_options(struct room_config *config, const struct option_node *options, struct err *err);
 /* The values of a field, one after the other: *value is NULL before the first one. */
 bool room_form_next(const struct xml *field, const struct xml **value, struct str *text_r);

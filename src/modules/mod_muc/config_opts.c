@@ -3,7 +3,8 @@
 #include "modules/mod_muc/config_option.h"
 #include "stanzad/room.h"
 
-/* Affiliations of what is no JID here: kept among the others while they are in memory, written where they were. */
+/* Affiliations of what is no JID here: kept among the others while they are in memory, written where they
+ * were. */
 #define KEPT_AFFILIATIONS "unread_affiliations"
 /* What allowpm was until it had more words than true and false. */
 #define OLD_ALLOWPM "allow_private_messages"
@@ -382,7 +383,8 @@ static bool read_affiliations(struct reading *reading, const struct term *list)
 	return true;
 }
 
-/* [{text,<<"lang">>,<<"...">>},...], of which the one without a language comes first; before, a binary alone. */
+/* [{text,<<"lang">>,<<"...">>},...], of which the one without a language comes first; before, a binary alone.
+ */
 static bool read_subject(struct room_saved *saved, const struct term *term)
 {
 	struct str lang, text, best = STR("");

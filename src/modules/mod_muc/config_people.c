@@ -28,8 +28,8 @@ static int read_list(const struct xml *field, struct arena *arena, struct jid **
 	return 0;
 }
 
-int room_form_people_read(const struct xml *x, struct arena *arena, struct room_form_people *people_r,
-    struct stanza_error *error_r)
+int room_form_people_read(
+    const struct xml *x, struct arena *arena, struct room_form_people *people_r, struct stanza_error *error_r)
 {
 	const struct xml *admins = form_field(x, "muc#roomconfig_roomadmins");
 	const struct xml *owners = form_field(x, "muc#roomconfig_roomowners");

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """mod_muc_rtbl: a list that a component publishes, what it changes, and lists that cannot be had."""
+import dataclasses
 import hashlib
 
 import pytest
 
 from harness import ns, rooms, wait
 from harness.component import Component
+from harness.lab import Lab, LabProsody, full_name
 from harness.settings import Settings
 from harness.stream import show
 
@@ -221,3 +223,72 @@ def test_other_options(publishing):
     publisher.subscribed()
     publisher.items("a@a", "b@b")
     has(server, 2)
+
+
+# --- over a stream between servers -----------------------------------------------------------------------------------
+
+FAR = full_name("bare-p")
+
+
+class ListProsody(LabProsody):
+    """Has a publish-subscribe service in place of one of its domains."""
+
+    def configuration(self):
+        admins = ", ".join(f'"user-{number}@{full_name("p")}"' for number in range(1, 100))
+        return f"admins = {{ {admins} }}\n" + super().configuration()
+
+    def virtual_host(self, cert, host):
+        text = super().virtual_host(cert, host)
+        if host != FAR:
+            return text
+        return text.replace(f'VirtualHost "{host}"', f'Component "{host}" "pubsub"') + \
+            '\n\tautocreate_on_publish = true\n\tautocreate_on_subscribe = true'
+
+
+class ListLab(Lab):
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.names = ["a", "p"]
+
+    def make(self, name):
+        server = super().make(name)
+        if name == "p":
+            server.__class__ = ListProsody
+        else:
+            modules = {**server.settings.modules, "mod_muc_rtbl": {"rtbl_server": FAR}}
+            server.settings = dataclasses.replace(server.settings, rooms=True, modules=modules)
+        return server
+
+
+def publish(client, person, retract=False):
+    item = f"<item id='{hashed(person)}'><report xmlns='urn:xmpp:reporting:1'/></item>"
+    content = (f"<retract node='{NODE}' notify='1'><item id='{hashed(person)}'/></retract>" if retract else
+               f"<publish node='{NODE}'>{item}</publish>")
+    rooms.insist(client.iq("set", f"<pubsub xmlns='{PUBSUB}'>{content}</pubsub>", to=FAR))
+
+
+def test_prosody(farm, tmp_path):
+    """Debian's Prosody publishes the list."""
+    lab = ListLab(tmp_path, farm)
+    if lab.missing:
+        lab.knot.stop()
+        pytest.skip(lab.missing)
+    with lab:
+        publisher, romeo, tybalt = lab.client("p"), lab.client("a"), lab.client("a")
+        publish(publisher, tybalt.bare)
+        room = f"hall@conference.{full_name('a')}"
+        rooms.create(romeo, room, "romeo")
+        server = lab.servers["a"]
+
+        def count():
+            return next(int(line.split("\t")[4]) for line in server.ask("metrics", full_name("a")).splitlines()
+                        if line.split("\t")[2] == "rtbl_entries")
+        wait.until(lambda: count() == 1, "the list is there")
+        assert try_enter(tybalt, room, "tybalt") == {"forbidden", "text"}
+        publish(publisher, tybalt.bare, retract=True)
+        wait.until(lambda: count() == 0, "nobody is on the list")
+        assert try_enter(tybalt, room, "tybalt") is None
+        publish(publisher, tybalt.bare)
+        gone = tybalt.take(lambda each: each.get("type") == "unavailable")
+        assert gone.get("from") == f"{room}/tybalt" and 301 in rooms.codes(gone), show(gone)
+        lab.end_clients()
