@@ -61,8 +61,8 @@ class Publisher(Component):
         return request.findtext(f".//{{{RSM}}}after")
 
     def publish(self, content, node=None, name="items"):
-        self.send(f"<message from='{self.host}' to='{self.server.host}' type='headline'>"
-                  f"<event xmlns='{PUBSUB}#event'><{name} node='{node or self.node}'>{content}</{name}></event></message>")
+        event = f"<event xmlns='{PUBSUB}#event'><{name} node='{node or self.node}'>{content}</{name}></event>"
+        self.send(f"<message from='{self.host}' to='{self.server.host}' type='headline'>{event}</message>")
         self.ping()
 
     def add(self, *people):
