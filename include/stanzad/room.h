@@ -63,7 +63,7 @@ struct host;
 /* Calls each for all rooms of a host that are in memory on this worker; module_post_workers leads to all workers. */
 void room_each(struct host *host, void (*each)(void *arg, struct room *room), void *arg);
 /*
- * Makes an occupant go, with all their clients, by the service: ROOM_LEFT_KICKED (status 307) or ROOM_LEFT_BANNED (301);
- * what they are to the room stays. The occupant is gone afterwards.
+ * Makes an occupant go, with all their clients, by the service: ROOM_LEFT_KICKED (status 307) or ROOM_LEFT_BANNED
+ * (301); what they are to the room stays. The occupant is gone afterwards.
  */
 void room_expel(struct room *room, struct occupant *occupant, enum room_left why, struct str reason);
