@@ -85,7 +85,7 @@ static void on_round(struct mail *mail)
 void module_post_workers(struct module_instance *instance, module_work *fn, module_work *done, void *arg)
 {
 	struct work *work = work_new(instance, fn, done, arg);
-	work->caller = worker_self();
+	work->caller = worker_self() ? worker_self() : worker_at(0); /* .start may be before the loops */
 	work->mail.receive = on_round;
 	worker_post(worker_at(0), &work->mail);
 }

@@ -172,10 +172,12 @@ def test_limit(play, program):
     assert condition(tybalt.take(lambda each: each.tag.endswith("}message"))) == "resource-constraint"
 
 
-def test_explained(play):
+@pytest.mark.parametrize("text", ["<message from='{}' to='{}'><body>x</body></message>",
+                                  "<presence type='subscribe' from='{}' to='{}'/>"])
+def test_explained(play, text):
     cast = play(STRANGERS)
     romeo, tybalt = cast.online("romeo", "tybalt")
-    told = cast.server.ask("explain", f"<message from='{tybalt.full}' to='{romeo.full}'><body>x</body></message>")
+    told = cast.server.ask("explain", text.format(tybalt.full, romeo.bare))
     assert "CAPTCHA" in told and "mod_block_strangers" in told
     cast.nothing(tybalt)
 

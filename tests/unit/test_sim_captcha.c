@@ -7,9 +7,10 @@
 /* A picture that says what is on it. */
 #define PROGRAM "captcha_cmd: \"sh -c 'printf GIF89a%s $0'\"\n"
 #define GATE "captcha_url: 'https://sim.example/c/'\n" PROGRAM "modules: {mod_gate: {}}\n"
-#define STRANGERS \
-	PROGRAM "modules: {mod_roster: {}, mod_offline: {}, mod_disco: {}, mod_block_strangers: {captcha: true, " \
+#define STRANGERS_WITH(more) \
+	PROGRAM "modules: {mod_roster: {}, " more "mod_disco: {}, mod_block_strangers: {captcha: true, " \
 		"allow_local_users: false}}\n"
+#define STRANGERS STRANGERS_WITH("mod_offline: {}, ")
 #define ENTER "<message to='gate.sim.example' id='in' xml:lang='de'><body>let me in</body></message>"
 
 static struct sim_client *romeo, *juliet;
@@ -351,15 +352,20 @@ static void limit_of_a_minute(void)
 
 /* --- strangers ------------------------------------------------------------------------------------------ */
 
-static void begin_strangers(void)
+static void begin_strangers_with(const char *rest)
 {
-	sim_start("", STRANGERS);
+	sim_start("", rest);
 	juliet = sim_login("juliet@sim.example/balcony");
 	sim_send(juliet, "<presence/>");
 	romeo = sim_login("romeo@sim.example/desk");
 	sim_send(romeo, "<presence/>");
 	sim_skip(juliet);
 	sim_skip(romeo);
+}
+
+static void begin_strangers(void)
+{
+	begin_strangers_with(STRANGERS);
 }
 
 static void say(const char *body)
@@ -430,6 +436,20 @@ static void a_stranger_is_remembered(void)
 	sim_stop();
 }
 
+/* There is nobody to read the challenge, and it comes back. */
+static void a_stranger_who_is_away(void)
+{
+	begin_strangers_with(STRANGERS_WITH(""));
+	sim_send(romeo, "<presence type='unavailable'/>");
+	sim_send(romeo, "<presence to='juliet@sim.example' type='subscribe' id='s'/>");
+	nothing(juliet);
+	sim_send(romeo, "<presence/>");
+	sim_skip(romeo);
+	sim_send(romeo, "<presence to='juliet@sim.example' type='subscribe' id='s'/>");
+	be_asked(romeo);
+	sim_stop();
+}
+
 static void what_is_held(void)
 {
 	begin_strangers();
@@ -495,6 +515,7 @@ int main(void)
 	run(a_stranger);
 	run(a_stranger_who_cannot_read);
 	run(a_stranger_is_remembered);
+	run(a_stranger_who_is_away);
 	run(what_is_held);
 	run(features);
 	return tap_done();

@@ -225,8 +225,8 @@ int mam_purge_count(const struct mam_purge *purge, struct db *db, int64_t *count
 	    "How long archived messages are kept. What is older is deleted, some at a time, within an hour or so.", \
 	    .flags = OPTION_INFINITY}, \
 	{"retention_rule", OPTION_SHAPER, NULL, \
-	    "A rule of `shaper_rules` that says for how many days the messages of a user or a room are kept. Who is not " \
-	    "in it has what `retention` says."}
+	    "A rule of `shaper_rules` that says for how many days the messages of a user or a room are kept. Who is " \
+	    "not in it has what `retention` says."}
 /* clang-format on */
 
 /* What goes on in the background of a host: retention, the index of words, delete_old_mam_messages_batch.

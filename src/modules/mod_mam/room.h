@@ -13,3 +13,5 @@
  */
 int mam_room_history(struct db *db, struct str host, struct str room_bare, unsigned most, struct arena *arena,
     void (*each)(void *arg, int64_t id, struct str xml), void *arg, struct err *err);
+/* On a storage thread: 1 when the room's archive has a message of that id, 0 when it has none. */
+int mam_room_has(struct db *db, struct str host, struct str room_bare, int64_t id, struct err *err);

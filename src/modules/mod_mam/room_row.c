@@ -149,3 +149,8 @@ int mam_room_history(struct db *db, struct str host, struct str room_bare, unsig
 		each(arg, kept[count].id, kept[count].xml);
 	return 0;
 }
+
+int mam_room_has(struct db *db, struct str host, struct str room_bare, int64_t id, struct err *err)
+{
+	return mam_has(db, host, room_bare, id, err);
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "modules/mod_muc/deliver.h"
 #include "modules/mod_muc/feature.h"
+#include "modules/mod_muc/invite.h"
 
 #define NS_PING "urn:xmpp:ping"
 
@@ -28,6 +29,8 @@ static void on_error(struct room *room, const struct jid *from, const struct jid
 			.reason = STR("messages do not reach them any more")});
 	else if (client && stanza->kind == STANZA_MESSAGE && to->resource_len)
 		room_private_message(room, from, to, stanza);
+	else if (!client && stanza->kind == STANZA_MESSAGE && !to->resource_len)
+		room_invitation_failed(room, from, stanza);
 }
 
 /* --- IQs to the room itself ----------------------------------------------------------------------------- */

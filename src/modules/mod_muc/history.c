@@ -6,6 +6,7 @@
 #include "stanzad/datetime.h"
 #include "stanzad/mem.h"
 
+#define NS_SID "urn:xmpp:sid:0"
 #define SECOND_US 1000000
 
 struct said {
@@ -132,33 +133,57 @@ void room_history_free(struct room *room)
 
 /* --- what is taken back --------------------------------------------------------------------------------- */
 
+/* What the room added is behind what came, or among it when it was read from the archive. */
+static bool has_tail(const struct stanza *stanza, struct str text)
+{
+	return stanza->tail.len && memmem(stanza->tail.ptr, stanza->tail.len, text.ptr, text.len);
+}
+
 static bool has_id(const struct room *room, const struct said *said, struct str id)
 {
 	struct strbuf text = {0};
-	strbuf_str(&text, STR("<stanza-id xmlns='urn:xmpp:sid:0' by='"));
+	strbuf_str(&text, STR("<stanza-id xmlns='" NS_SID "' by='"));
 	xml_escape(&text, jid_full(&room->jid));
 	strbuf_str(&text, STR("' id='"));
 	xml_escape(&text, id);
 	strbuf_char(&text, '\'');
-	const struct str *tail = &said->stanza->tail;
-	bool has = tail->len && memmem(tail->ptr, tail->len, text.ptr, text.len);
+	bool has = has_tail(said->stanza, strbuf_view(&text));
 	strbuf_fini(&text);
+	const struct xml *child = xml_child(said->stanza->root, "stanza-id", NS_SID);
+	for (; child && !has; child = xml_next(child, "stanza-id", NS_SID))
+		has = str_eq(xml_attr_s(child, "by"), jid_full(&room->jid)) && str_eq(xml_attr_s(child, "id"), id);
 	return has;
 }
 
-void room_history_forget(struct room *room, struct str stanza_id)
+static bool is_of(const struct said *said, const char *occupant_id)
+{
+	struct strbuf text = {0};
+	strbuf_printf(&text, "<occupant-id xmlns='" NS_OCCUPANT_ID "' id='%s'", occupant_id);
+	const struct xml *child = xml_child(said->stanza->root, "occupant-id", NS_OCCUPANT_ID);
+	bool is = has_tail(said->stanza, strbuf_view(&text)) || (child && str_is(xml_attr_s(child, "id"), occupant_id));
+	strbuf_fini(&text);
+	return is;
+}
+
+/* occupant_id NULL: whoever said it. */
+void room_history_forget_of(struct room *room, struct str stanza_id, const char *occupant_id)
 {
 	struct room_history *history = room->history;
 	size_t kept = 0;
 	for (size_t i = 0; history && i < history->count; i++) {
 		struct said said = *said_at(history, i);
-		if (has_id(room, &said, stanza_id))
+		if (has_id(room, &said, stanza_id) && (!occupant_id || is_of(&said, occupant_id)))
 			said_fini(&said);
 		else
 			*said_at(history, kept++) = said;
 	}
 	if (history)
 		history->count = kept;
+}
+
+void room_history_forget(struct room *room, struct str stanza_id)
+{
+	room_history_forget_of(room, stanza_id, NULL);
 }
 
 void room_history_each(const struct room *room,

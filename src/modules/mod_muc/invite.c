@@ -151,6 +151,7 @@ static bool read_invites(struct inviting *inviting, const struct xml *x, struct 
 static void invite_one(struct inviting *inviting, const struct invite *invite, struct str id)
 {
 	struct room *room = inviting->room;
+	room_note_invited(room, &invite->to);
 	if (room->config.members_only && room_affiliation_of(room, &invite->to) < ROOM_MEMBER)
 		room_set_affiliation(room, &invite->to, ROOM_MEMBER, inviting->from, STR_NULL);
 	room_invite(room, &(struct room_invitation){.from = inviting->from,

@@ -21,5 +21,9 @@ void room_invite(struct room *room, const struct room_invitation *invitation);
  * error_r. */
 bool room_take_invites(struct room *room, const struct jid *from, const struct stanza *stanza,
     const struct xml *x, struct stanza_error *error_r);
+/* invite_failed.c. The room keeps in mind whom it has invited; and a message of its own came back from
+ * somebody. */
+void room_note_invited(struct room *room, const struct jid *jid);
+void room_invitation_failed(struct room *room, const struct jid *from, const struct stanza *stanza);
 bool room_take_decline(struct room *room, const struct jid *from, const struct stanza *stanza,
     const struct xml *decline, struct stanza_error *error_r);

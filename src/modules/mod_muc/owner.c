@@ -2,6 +2,7 @@
 #include "modules/mod_muc/room.h"
 
 #include "modules/mod_muc/configure.h"
+#include "modules/mod_muc/owner_lists.h"
 #include "stanzad/form.h"
 
 /* --- the form: 10.1.3, 10.2 ----------------------------------------------------------------------------- */
@@ -31,20 +32,36 @@ static void answer_first(struct iq *iq)
 	stanza_unref(&result);
 }
 
-static enum iq_verdict on_submit(struct room *room, struct iq *iq, const struct xml *x)
+/* What a form asks for, before anything of it is done. */
+struct wish {
+	struct room_config config; /* owned */
+	struct room_form_people people;
+	struct arena arena;
+};
+
+static bool read_form(const struct room *room, struct iq *iq, const struct xml *x, struct wish *wish)
 {
 	struct room_config_rules rules;
-	struct room_config config = {0};
-	enum iq_verdict verdict = IQ_REFUSE;
-	room_config_copy(&config, &room->config);
 	room_config_rules_for(room, iq->from, &rules);
+	return room_config_read_form(x, &rules, &wish->config, &iq->error) == 0 &&
+	       room_form_people_read(x, &wish->arena, &wish->people, &iq->error) == 0 &&
+	       owner_lists_check(room, &wish->people, &iq->error);
+}
+
+static enum iq_verdict on_submit(struct room *room, struct iq *iq, const struct xml *x)
+{
+	struct wish wish = {0};
+	enum iq_verdict verdict = IQ_REFUSE;
+	room_config_copy(&wish.config, &room->config);
 	/* 10.1.2: an empty form takes what is there. */
-	if (!xml_first_element(x) || room_config_read_form(x, &rules, &config, &iq->error) == 0) {
+	if (!xml_first_element(x) || read_form(room, iq, x, &wish)) {
 		answer_first(iq);
-		room_configure(room, &config, iq->from);
+		owner_lists_apply(room, &wish.people, iq->from);
+		room_configure(room, &wish.config, iq->from);
 		verdict = IQ_SILENT;
 	}
-	room_config_fini(&config);
+	room_config_fini(&wish.config);
+	arena_fini(&wish.arena);
 	return verdict;
 }
 

@@ -27,8 +27,9 @@ static void done(struct store_op *op, int result, const struct err *err)
 	if (result < 0)
 		LOG_ERROR("muc.nick_not_written", LOG_STR("room", reserving->where),
 		    LOG_STR("jid", reserving->bare), LOG_CSTR("reason", err->text));
-	if (result == 0)
-		muc_nicks_note(reserving->muc, reserving->where, reserving->bare, reserving->nick);
+	/* Somebody else has it since, or it could not be written: nobody is to be kept from it. */
+	muc_nicks_note(
+	    reserving->muc, reserving->where, reserving->bare, result ? STR_NULL : reserving->nick);
 	arena_fini(&reserving->arena);
 	free(reserving);
 }
@@ -50,6 +51,8 @@ void room_reserve_nick(struct room *room, const struct jid *jid, struct str nick
 	reserving->where = arena_str(&reserving->arena, jid_full(&room->jid));
 	reserving->bare = arena_str(&reserving->arena, jid_bare(jid));
 	reserving->nick = arena_str(&reserving->arena, nick);
-	reserving->op = (struct store_op){.kind = STORE_WRITE, .key = reserving->where, .run = run, .done = done};
+	reserving->op =
+	    (struct store_op){.kind = STORE_WRITE, .key = reserving->where, .run = run, .done = done};
+	muc_nicks_note(room->muc, reserving->where, reserving->bare, reserving->nick);
 	store_submit(&reserving->op);
 }

@@ -4,6 +4,6 @@
 
 #include "modules/mod_muc/room.h"
 
-/* nick: empty to take back what is reserved for that bare JID. It counts when it is in storage; when it cannot be
- * written, or somebody else has it by then, nothing has changed. */
+/* nick: empty to take back what is reserved for that bare JID. It counts at once; when it cannot be written,
+ * or somebody else has it in storage, none is reserved. */
 void room_reserve_nick(struct room *room, const struct jid *jid, struct str nick);

@@ -252,6 +252,8 @@ void room_history_each(const struct room *room,
 void room_history_free(struct room *room);
 /* Takes out what an occupant said under that id (stanza-id by the room): XEP-0425. */
 void room_history_forget(struct room *room, struct str stanza_id);
+/* The same, if an occupant with that id (XEP-0421) said it. */
+void room_history_forget_of(struct room *room, struct str stanza_id, const char *occupant_id);
 
 /* --- private.c: 7.5, and IQs to occupants --- */
 void room_private_message(struct room *room, const struct jid *from, const struct jid *to, struct stanza *stanza);

@@ -92,7 +92,8 @@ def test_admin_from_outside(people, cast):
 
 def test_no_ban_is_lifted_by_members(people, cast):
     owner, guest, other, room = people
-    change(owner, room, f"<item jid='{guest.bare}' affiliation='member'/><item jid='{other.bare}' affiliation='outcast'/>")
+    change(owner, room, f"<item jid='{guest.bare}' affiliation='member'/>"
+                        f"<item jid='{other.bare}' affiliation='outcast'/>")
     configure(owner, room, ("membersonly", "1"), ("allowinvites", "1"))
     cast.settle()
     send(guest, room, f"<invite to='{other.bare}'/>")
@@ -136,3 +137,16 @@ def test_other_messages(people, type):
     guest.message(room, "hi", type)
     refused(guest.recv(), "modify", "not-acceptable")
     owner.nothing(guest)
+
+
+def test_invited_nobody(people):
+    """The invitation comes back, and whoever sent it hears of it, once; nobody makes the room say so."""
+    owner, guest, other, room = people
+    nobody = f"{owner.server.unique('nobody')}@localhost"
+    send(owner, room, f"<invite to='{nobody}'/>", "id9")
+    error = owner.recv()
+    refused(error, "cancel", "item-not-found")
+    assert error.get("id") == "id9" and error.get("from") == room
+    other.send(f"<message type='error' to='{room}'><x xmlns='{rooms.USER}'><invite from='{owner.full}'/></x>"
+               f"<error type='cancel'><item-not-found xmlns='{ns.STANZA_ERRORS}'/></error></message>")
+    owner.nothing(other)

@@ -2,7 +2,7 @@
 """mod_muc: muc#owner beyond the scenarios: order, forms that are none, the end of a room."""
 import pytest
 
-from harness import ns, rooms
+from harness import ns, rooms, wait
 from harness.settings import Settings
 from harness.stream import show
 
@@ -100,7 +100,7 @@ def test_temporary_again(people, cast):
     cast.settle()
     rooms.insist(ask(owner, room, "", "get"))
     rooms.insist(owner.iq("set", options(("persistentroom", "0")), to=room))
-    refused(ask(owner, room, "", "get"), "cancel", "item-not-found")
+    wait.until(lambda: ask(owner, room, "", "get").get("type") == "error", "the room has ended")
 
 
 def test_destroyed_from_outside(people, cast):
@@ -115,3 +115,72 @@ def test_destroyed_from_outside(people, cast):
     assert destroy.findtext(f"{{{rooms.USER}}}password") == "p"
     guest.nothing(owner)
     refused(ask(owner, room, "", "get"), "cancel", "item-not-found")
+
+
+# -- the lists of admins and owners: 10.2 --------------------------------------------------------------------
+
+def lists(client, room):
+    found = []
+    for affiliation in ("owner", "admin", "member"):
+        answer = client.iq("get", f"<query xmlns='{rooms.ADMIN}'><item affiliation='{affiliation}'/></query>", to=room)
+        found.append({each.get("jid") for each in rooms.insist(answer)[0]})
+    return found
+
+
+def submit(client, room, **people):
+    return client.iq("set", rooms.form([(f"muc#roomconfig_room{name}", each) for name, each in people.items()]),
+                     to=room)
+
+
+def test_lists_name_all(people, cast):
+    owner, guest, room = people
+    rooms.insist(submit(owner, room, admins=[guest.full, "a@x.example"]))
+    cast.settle()
+    assert lists(owner, room) == [{owner.bare}, {guest.bare, "a@x.example"}, set()]
+    rooms.insist(submit(owner, room, admins=["a@x.example", "b@x.example"], owners=[owner.bare, "a@x.example"]))
+    mine = guest.take(lambda each: rooms.is_named(each, "presence"))
+    item = mine.find(f"{{{rooms.USER}}}x/{{{rooms.USER}}}item")
+    assert (item.get("affiliation"), item.get("role")) == ("none", "participant")
+    assert lists(owner, room) == [{owner.bare, "a@x.example"}, {"b@x.example"}, set()]
+    rooms.insist(submit(owner, room, owners=[owner.bare]))
+    assert lists(owner, room) == [{owner.bare}, {"a@x.example", "b@x.example"}, set()]
+
+
+def test_no_owner_is_lost_by_the_list_of_admins(people):
+    owner, guest, room = people
+    rooms.insist(submit(owner, room, admins=[owner.bare, guest.bare]))
+    assert lists(owner, room) == [{owner.bare}, {guest.bare}, set()]
+
+
+def test_an_admin_who_was_stays_inside(people, cast):
+    owner, guest, room = people
+    rooms.insist(submit(owner, room, admins=[guest.bare]))
+    rooms.insist(owner.iq("set", options(("membersonly", "1")), to=room))
+    cast.settle()
+    rooms.insist(submit(owner, room, admins=[]))
+    item = guest.recv().find(f"{{{rooms.USER}}}x/{{{rooms.USER}}}item")
+    assert (item.get("affiliation"), item.get("role")) == ("member", "participant")
+    assert lists(owner, room) == [{owner.bare}, set(), {guest.bare}]
+
+
+def test_admins_may_enter_what_is_for_members_now(people, cast):
+    """Both in one form: who becomes an admin is not sent away."""
+    owner, guest, room = people
+    form = rooms.form([("muc#roomconfig_roomadmins", [guest.bare]), ("muc#roomconfig_membersonly", ["1"])])
+    rooms.insist(owner.iq("set", form, to=room))
+    first, second = guest.recv(), guest.recv()
+    assert first.find(f"{{{rooms.USER}}}x/{{{rooms.USER}}}item").get("affiliation") == "admin"
+    assert rooms.codes(second) == [104]
+    guest.nothing(owner)
+
+
+@pytest.mark.parametrize("people_, kind, condition", [
+    (dict(owners=[]), "cancel", "conflict"),
+    (dict(admins=["@"]), "modify", "bad-request"),
+    (dict(owners=["x.example"]), "modify", "not-acceptable"),
+    (dict(admins=["x.example"]), "modify", "not-acceptable"),
+])
+def test_bad_lists(people, people_, kind, condition):
+    owner, guest, room = people
+    refused(submit(owner, room, **people_), kind, condition)
+    assert lists(owner, room) == [{owner.bare}, set(), set()]

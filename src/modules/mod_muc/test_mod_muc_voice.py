@@ -8,7 +8,7 @@ from harness.stream import show
 
 pytestmark = pytest.mark.only("stanzad")
 SETTINGS = Settings(rooms=True)
-KIND = "<field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#request</value></field>"
+KIND = "<field var='FORM_TYPE' type='hidden'><value>http://jabber.org/protocol/muc#request</value></field>"
 
 
 @pytest.fixture

@@ -236,8 +236,8 @@ static void on_welcome(struct room *room, struct room_client *client, const stru
 }
 
 /* Whoever was refused is not told which version there is. */
-static void on_own_presence(
-    const struct room *room, const struct room_client *client, const struct stanza *presence, struct strbuf *out)
+static void on_own_presence(const struct room *room, const struct room_client *client,
+    const struct stanza *presence, struct strbuf *out)
 {
 	struct answer answer = {.room = room, .client = client, .who = room_standing_of(room, &client->jid)};
 	const struct versions *versions = versions_of(room);
