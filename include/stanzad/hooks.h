@@ -357,7 +357,6 @@ struct hook_room_entered {
 	bool first;             /* nobody was there under that nick */
 };
 
-enum room_left { ROOM_LEFT, ROOM_LEFT_KICKED, ROOM_LEFT_BANNED, ROOM_LEFT_NO_MEMBER, ROOM_LEFT_ERROR, ROOM_LEFT_END };
 struct hook_room_left {
 	struct room *room;
 	struct occupant *occupant; /* on its way out, with its last client */

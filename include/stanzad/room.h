@@ -17,6 +17,9 @@ enum room_affiliation { ROOM_OUTCAST, ROOM_NONE, ROOM_MEMBER, ROOM_ADMIN, ROOM_O
 /* 5.1 */
 enum room_role { ROOM_NO_ROLE, ROOM_VISITOR, ROOM_PARTICIPANT, ROOM_MODERATOR };
 
+/* Why somebody is in a room no more. END: the room, or the service, ends. */
+enum room_left { ROOM_LEFT, ROOM_LEFT_KICKED, ROOM_LEFT_BANNED, ROOM_LEFT_NO_MEMBER, ROOM_LEFT_ERROR, ROOM_LEFT_END };
+
 /* "outcast", "none", ...; "none", "visitor", ... */
 const char *room_affiliation_text(enum room_affiliation affiliation);
 const char *room_role_text(enum room_role role);
@@ -43,6 +46,7 @@ struct str room_subject_author(const struct room *room);
 /* What a bare or full JID is to the room: its own affiliation, or that of its domain. */
 enum room_affiliation room_affiliation_of(const struct room *room, const struct jid *jid);
 
+/* Who has that nick; NULL. */
 struct occupant *room_occupant(const struct room *room, struct str nick);
 /* Whose client this full JID is. */
 struct occupant *room_occupant_of(const struct room *room, const struct jid *full);
@@ -55,3 +59,12 @@ const struct jid *occupant_jid(const struct occupant *occupant);
 const struct jid *occupant_real(const struct occupant *occupant);
 enum room_role occupant_role(const struct occupant *occupant);
 enum room_affiliation occupant_affiliation(const struct occupant *occupant);
+
+struct host;
+/* Calls each for all rooms of a host that are in memory on this worker; module_post_workers leads to all workers. */
+void room_each(struct host *host, void (*each)(void *arg, struct room *room), void *arg);
+/*
+ * Makes an occupant go, with all their clients, by the service: ROOM_LEFT_KICKED (status 307) or ROOM_LEFT_BANNED
+ * (301); what they are to the room stays. The occupant is gone afterwards.
+ */
+void room_expel(struct room *room, struct occupant *occupant, enum room_left why, struct str reason);

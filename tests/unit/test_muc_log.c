@@ -150,7 +150,8 @@ static void test_html_lines(void)
 {
 	is_html_line(event_of(MUCLOG_MESSAGE, "<romeo>", "a < b"),
 	    "<li id=\"t1767268800000000\" class=\"say\">" STAMP
-	    "<b class=\"nick n3\"><bdi>&lt;romeo&gt;</bdi></b> <span class=\"text\" dir=\"auto\">a &lt; b</span></li>\n");
+	    "<b class=\"nick n3\"><bdi>&lt;romeo&gt;</bdi></b> "
+	    "<span class=\"text\" dir=\"auto\">a &lt; b</span></li>\n");
 	is_html_line(event_of(MUCLOG_MESSAGE, "romeo", "/me waves"),
 	    "<li id=\"t1767268800000000\" class=\"me\">" STAMP
 	    "<b class=\"nick n1\"><bdi>romeo</bdi></b> <span class=\"text\" dir=\"auto\">waves</span></li>\n");

@@ -81,3 +81,10 @@ void room_occupant_leaves(struct room *room, struct occupant *occupant, const st
 	remove_all(room, occupant);
 	room_release(room);
 }
+
+void room_expel(struct room *room, struct occupant *occupant, enum room_left why, struct str reason)
+{
+	struct room_leaving leaving = {
+	    .why = why, .status = why == ROOM_LEFT_BANNED ? 301 : 307, .reason = reason};
+	room_occupant_leaves(room, occupant, &leaving);
+}

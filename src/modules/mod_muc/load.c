@@ -168,7 +168,8 @@ static void apply_message(struct room *room, const struct load_message *message)
 	if (stanza && jid_parse(xml_attr_s(stanza->root, "from"), &arena, &as, &err) == 0)
 		room_history_add(room, &as, stanza, message->id);
 	else
-		LOG_WARNING("muc.history_malformed", LOG_STR("room", jid_full(&room->jid)), LOG_CSTR("reason", err.text));
+		LOG_WARNING("muc.history_malformed", LOG_STR("room", jid_full(&room->jid)),
+		    LOG_CSTR("reason", err.text));
 	stanza_unref(&stanza);
 	arena_fini(&arena);
 }

@@ -297,6 +297,13 @@ void rooms_each(struct muc *muc, void (*each)(void *arg, struct room *room), voi
 	free(rooms);
 }
 
+void room_each(struct host *host, void (*each)(void *arg, struct room *room), void *arg)
+{
+	struct module_instance *instance = host_module(host, "mod_muc");
+	if (instance)
+		rooms_each(muc_of(instance), each, arg);
+}
+
 static void stop_one(void *arg, struct room *room)
 {
 	(void)arg;

@@ -76,15 +76,18 @@ static void put_room_link(struct strbuf *out, const struct muclog_head *head)
 	strbuf_cstr(out, "</a></p>\n");
 }
 
+static const char opening[] =
+    "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+    "<meta http-equiv=\"Content-Security-Policy\" content=\"script-src 'none'; object-src 'none'; "
+    "base-uri 'none'; form-action 'none'\">\n"
+    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+    "<meta name=\"color-scheme\" content=\"light dark\">\n"
+    "<meta name=\"generator\" content=\"stanzad\">\n<title>";
+
 static void put_document_head(struct strbuf *out, const struct muclog_settings *settings,
     const struct muclog_head *head, struct muclog_day day)
 {
-	strbuf_cstr(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-			 "<meta http-equiv=\"Content-Security-Policy\" content=\"script-src 'none'; object-src 'none'; "
-			 "base-uri 'none'; form-action 'none'\">\n"
-			 "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-			 "<meta name=\"color-scheme\" content=\"light dark\">\n"
-			 "<meta name=\"generator\" content=\"stanzad\">\n<title>");
+	strbuf_cstr(out, opening);
 	muclog_put_html(out, title_of(head));
 	strbuf_printf(out, " \xe2\x80\x93 %04d-%02d-%02d</title>\n", day.year, day.month, day.day);
 	if (settings->css_url) {
@@ -107,7 +110,8 @@ static void put_navigation(
 	if (previous) {
 		strbuf_cstr(out, "<a rel=\"prev\" href=\"");
 		muclog_put_way(out, settings, *previous);
-		strbuf_printf(out, "\">\xe2\x97\x80 %04d-%02d-%02d</a> ", previous->year, previous->month, previous->day);
+		strbuf_printf(
+		    out, "\">\xe2\x97\x80 %04d-%02d-%02d</a> ", previous->year, previous->month, previous->day);
 	}
 	strbuf_cstr(out, "<a rel=\"up\" href=\"./\">\xe2\x96\xb2 Up</a> ");
 	muclog_put_next_place(&place, settings);

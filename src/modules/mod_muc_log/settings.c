@@ -114,7 +114,7 @@ static int read_permissions(struct muclog_settings *settings, const struct optio
 			   str_to_u64(item->scalar, &group) && group < (gid_t)-1) {
 			settings->group = (gid_t)group;
 		} else {
-			return err_set(err, "option 'file_permissions': 'mode' and 'group', both numbers, can be there; not '%.*s'",
+			return err_set(err, "option 'file_permissions': '%.*s': it has 'mode' and 'group', two numbers",
 			    STR_FMT(name));
 		}
 	}
