@@ -43,6 +43,7 @@ void room_free(struct room **room)
 			(*feature)->unload(gone);
 	room_occupants_fini(gone);
 	room_clients_fini(gone);
+	room_pending_fini(gone);
 	room_affiliates_fini(gone);
 	room_subject_fini(gone);
 	room_history_free(gone);
@@ -212,10 +213,12 @@ void room_send_all_away(struct room *room, const struct room_end *why)
 	else
 		put_destroy(&extra, why);
 	leaving.extra = strbuf_view(&extra);
+	room_walk_begin(room);
 	while (!list_empty(&room->occupants)) {
 		struct occupant *occupant = list_entry(room->occupants.next, struct occupant, node);
 		room_occupant_ends(room, occupant, &leaving);
 	}
+	room_walk_end(room);
 	strbuf_fini(&extra);
 }
 

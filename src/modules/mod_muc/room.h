@@ -82,6 +82,9 @@ struct room {
 	bool stored;  /* storage has it, or is about to */
 	bool unsaved; /* storage did not take it: it is tried again */
 	unsigned saving; /* writes under way */
+	unsigned walking; /* walk.c */
+	bool posted, draining;
+	struct room_pending *pending, *pending_end; /* what waits; NULL: nothing */
 	struct room_clients *unsaved_clients; /* clients.c; NULL: none */
 	bool clients_saving;
 	uint64_t due_ms; /* pace.c: of room_shaper */
@@ -104,6 +107,12 @@ void rooms_free(struct muc *muc);
 
 /* The room in memory of that bare JID, if it is that very one; NULL. */
 struct room *room_find_same(struct str bare, uint64_t serial);
+
+/* --- walk.c: as long as somebody walks through clients or occupants, and sends, what arrives for the room waits, so that
+ * nobody goes away meanwhile --- */
+void room_walk_begin(struct room *room);
+void room_walk_end(struct room *room);
+void room_pending_fini(struct room *room);
 
 /* --- room.c: life --- */
 /* A new room of default options, in memory, owned by nobody. NULL: there is one, or it is being loaded. */
