@@ -22,7 +22,8 @@ def program(tmp_path):
 
 @pytest.fixture
 def cast(own_server, cast_for, program):
-    return cast_for(own_server(Settings(rooms=True, max_user_sessions=20, options={"captcha_cmd": str(program)})).start())
+    settings = Settings(rooms=True, max_user_sessions=20, options={"captcha_cmd": str(program)})
+    return cast_for(own_server(settings).start())
 
 
 @pytest.fixture
@@ -68,6 +69,11 @@ def refused(stanza, kind, condition, id="k1"):
     assert error.get("type") == kind and error.find(f"{{{ns.STANZA_ERRORS}}}{condition}") is not None, show(stanza)
 
 
+def affiliate(owner, room, other, affiliation):
+    item = f"<item jid='{other.bare}' affiliation='{affiliation}'/>"
+    rooms.insist(owner.iq("set", f"<query xmlns='{rooms.ADMIN}'>{item}</query>", to=room))
+
+
 def presence(client):
     return client.take(lambda each: rooms.is_named(each, "presence") and "@conference." in each.get("from"))
 
@@ -105,16 +111,15 @@ def test_failed(people, right, cast):
 
 def test_members_and_those_on_the_list(people, cast):
     owner, guest, room = people
-    rooms.insist(owner.iq("set", f"<query xmlns='{rooms.ADMIN}'><item jid='{guest.bare}' affiliation='member'/></query>",
-                          to=room))
+    affiliate(owner, room, guest, "member")
     rooms.join(guest, room, "G")
-    for entry in ("listed@localhost", "listed@localhost/phone"):
-        rooms.insist(owner.iq("set", rooms.form([("muc#roomconfig_captcha_whitelist", ["x.example", entry])]), to=room))
+    listed = ["x.example", "listed@localhost", "localhost/phone"]
+    rooms.insist(owner.iq("set", rooms.form([("muc#roomconfig_captcha_whitelist", listed)]), to=room))
     other = cast.online("other")
     knock(other, room, "X")
     challenge(other, room)
     for entry in (other.bare, other.full, "localhost"):
-        rooms.insist(owner.iq("set", rooms.form([("muc#roomconfig_captcha_whitelist", ["x.example", entry])]), to=room))
+        rooms.insist(owner.iq("set", rooms.form([("muc#roomconfig_captcha_whitelist", [entry])]), to=room))
         rooms.join(other, room, "X")
         other.presence(f"to='{room}/X' type='unavailable'")
         own_presence(other)
@@ -136,8 +141,7 @@ def test_banned_meanwhile(people, right, cast):
     owner, guest, room = people
     knock(guest, room)
     form = challenge(guest, room)
-    rooms.insist(owner.iq("set", f"<query xmlns='{rooms.ADMIN}'><item jid='{guest.bare}' affiliation='outcast'/></query>",
-                          to=room))
+    affiliate(owner, room, guest, "outcast")
     rooms.insist(answer(guest, room, form, right()))
     refused(presence(guest), "auth", "forbidden")
 
@@ -186,11 +190,13 @@ def test_owner_leaves_and_the_room_stays(people, right):
 
 def test_too_many(people):
     owner, guest, room = people
+    clients = [guest]
     for i in range(11):
-        client = guest if i == 0 else type(guest)(guest.server, guest.user, f"r{i}", guest.password).online()
+        client = clients[-1]
         knock(client, room, f"N{i}", f"n{i}")
         if i < 10:
             challenge(client, room)
+            clients.append(type(guest)(guest.server, guest.user, f"r{i}", guest.password).online())
     refused(presence(client), "wait", "resource-constraint", "n10")
 
 

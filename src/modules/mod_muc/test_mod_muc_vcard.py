@@ -110,8 +110,8 @@ def test_without_a_photo(people, cast):
 def test_for_owners_only(people):
     owner, guest, room = people
     refused(publish(guest, room, vcard()), "auth", "forbidden")
-    rooms.insist(owner.iq("set", f"<query xmlns='{rooms.ADMIN}'><item jid='{guest.bare}' affiliation='admin'/></query>",
-                          to=room))
+    item = f"<item jid='{guest.bare}' affiliation='admin'/>"
+    rooms.insist(owner.iq("set", f"<query xmlns='{rooms.ADMIN}'>{item}</query>", to=room))
     refused(publish(guest, room, vcard()), "auth", "forbidden")
 
 
