@@ -78,7 +78,8 @@ static bool is_whitelisted(const struct room *room, const struct jid *jid)
 	struct str rest = room_word(&room->config.captcha_whitelist);
 	while (rest.len) {
 		struct str line = str_cut(rest, '\n', &rest);
-		if (str_eq(line, jid_full(jid)) || str_eq(line, jid_bare(jid)) || str_eq(line, jid_domain(jid)))
+		if (str_eq(line, jid_full(jid)) || str_eq(line, jid_bare(jid)) ||
+		    str_eq(line, jid_domain(jid)))
 			return true;
 	}
 	return false;
@@ -186,7 +187,8 @@ bool room_door_opens(struct room *room, const struct jid *from, const struct jid
 	if (knock)
 		knock_free(knock);
 	if (!has_place(door_begin(room))) {
-		muc_refuse(from, to, presence, SE_resource_constraint, "too many are at the door of this room");
+		muc_refuse(
+		    from, to, presence, SE_resource_constraint, "too many are at the door of this room");
 		return false;
 	}
 	knock = knock_new(room, from, to, presence);

@@ -42,7 +42,8 @@ struct hat *hat_find(const struct hats *hats, struct str uri)
 
 struct hat_wearer *hat_wearer_find(const struct hats *hats, struct str bare)
 {
-	for (struct list *at = hats ? hats->wearers.next : NULL; hats && at != &hats->wearers; at = at->next) {
+	for (struct list *at = hats ? hats->wearers.next : NULL; hats && at != &hats->wearers;
+	     at = at->next) {
 		struct hat_wearer *wearer = list_entry(at, struct hat_wearer, node);
 		if (str_eq(jid_full(&wearer->jid), bare))
 			return wearer;
@@ -217,7 +218,8 @@ static bool is_hue(struct str text)
 	return *end == '\0' && hue >= 0 && hue <= 360;
 }
 
-int room_hat_put(struct room *room, struct str uri, struct str title, struct str hue, struct stanza_error *error_r)
+int room_hat_put(
+    struct room *room, struct str uri, struct str title, struct str hue, struct stanza_error *error_r)
 {
 	if (!uri.len || !title.len)
 		return refuse(error_r, SE_bad_request, "a hat has a URI and a title");

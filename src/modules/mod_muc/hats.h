@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hats: XEP-0317. Which ones a room has, and who wears them, occupant or not. On the room's home worker. On storage they
- * are hats_defs and hats_users among the options of the room, as ejabberd writes them.
+ * Hats: XEP-0317. Which ones a room has, and who wears them, occupant or not. On the room's home worker. On
+ * storage they are hats_defs and hats_users among the options of the room, as ejabberd writes them.
  */
 #pragma once
 
@@ -10,10 +10,10 @@
 #define NS_HATS "urn:xmpp:hats:0"
 #define NS_COMMANDS "http://jabber.org/protocol/commands"
 
-#define HATS_MOST 100             /* of a room */
-#define HATS_MOST_WORN 20         /* of one person */
-#define HATS_MOST_WEARERS 1000    /* of a room */
-#define HATS_TITLE_MAX 256        /* bytes */
+#define HATS_MOST 100          /* of a room */
+#define HATS_MOST_WORN 20      /* of one person */
+#define HATS_MOST_WEARERS 1000 /* of a room */
+#define HATS_TITLE_MAX 256     /* bytes */
 #define HATS_URI_MAX 1023
 #define HATS_HUE_MAX 32
 
@@ -43,7 +43,8 @@ struct hat_wearer *hat_wearer_find(const struct hats *hats, struct str bare);
 /* These four say what they do not do (error_r is set): < 0. Otherwise what has changed is saved and told. */
 
 /* Makes one, or changes the one with that URI. */
-int room_hat_put(struct room *room, struct str uri, struct str title, struct str hue, struct stanza_error *error_r);
+int room_hat_put(
+    struct room *room, struct str uri, struct str title, struct str hue, struct stanza_error *error_r);
 int room_hat_destroy(struct room *room, struct str uri, struct stanza_error *error_r);
 int room_hat_assign(struct room *room, const struct jid *jid, struct str uri, struct stanza_error *error_r);
 int room_hat_unassign(struct room *room, const struct jid *jid, struct str uri, struct stanza_error *error_r);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * XEP-0317 3.2 to 3.7, by the commands of XEP-0050. A command has one form at most, and nothing is kept between its
- * request and what is submitted: a form that is sent without having been asked for is as good.
+ * XEP-0317 3.2 to 3.7, by the commands of XEP-0050. A command has one form at most, and nothing is kept
+ * between its request and what is submitted: a form that is sent without having been asked for is as good.
  */
 #include "modules/mod_muc/hats.h"
 #include "stanzad/disco.h"
@@ -21,7 +21,8 @@ static const struct {
     [HATS_UNASSIGN] = {HATS_FORM ":unassign", "Take a hat from somebody"},
 };
 
-/* Whoever is in the room may know its hats; the rest, which shows real JIDs, is for those who administer it. */
+/* Whoever is in the room may know its hats; the rest, which shows real JIDs, is for those who administer it.
+ */
 static bool may(const struct room *room, const struct jid *jid, enum hats_command command)
 {
 	enum room_affiliation affiliation = room_privilege(room, jid);
@@ -50,7 +51,8 @@ bool room_hats_put_items(const struct room *room, const struct jid *from, struct
 	xml_put_attr(reply, "node", STR(NS_COMMANDS));
 	for (int i = 0; i < HATS_COMMAND_COUNT; i++)
 		if (may(room, from, (enum hats_command)i))
-			disco_put_item(reply, jid_full(&room->jid), str_of(commands[i].node), str_of(commands[i].name));
+			disco_put_item(
+			    reply, jid_full(&room->jid), str_of(commands[i].node), str_of(commands[i].name));
 	xml_close(reply);
 	return true;
 }
@@ -60,7 +62,8 @@ bool room_hats_put_info(
 {
 	int command = find(node);
 	bool list = str_is(node, NS_COMMANDS);
-	if (!room->config.enable_hats || (!list && (command < 0 || !may(room, from, (enum hats_command)command))))
+	if (!room->config.enable_hats ||
+	    (!list && (command < 0 || !may(room, from, (enum hats_command)command))))
 		return false;
 	xml_open(reply, "query", NS_DISCO_INFO);
 	xml_put_attr(reply, "node", node);
@@ -92,14 +95,16 @@ static int read_jid(const struct room *room, const struct xml *x, struct arena *
 	return 0;
 }
 
-static int change_wearer(struct room *room, enum hats_command command, const struct xml *x, struct stanza_error *error_r)
+static int change_wearer(
+    struct room *room, enum hats_command command, const struct xml *x, struct stanza_error *error_r)
 {
 	struct arena arena = {0};
 	struct jid jid;
 	struct str uri = form_value(x, "hats#uri");
 	int rc = read_jid(room, x, &arena, &jid);
 	if (rc < 0) {
-		*error_r = (struct stanza_error){.condition = SE_bad_request, .text = "the form does not say whose hat"};
+		*error_r = (struct stanza_error){
+		    .condition = SE_bad_request, .text = "the form does not say whose hat"};
 	} else {
 		jid = jid_dup(&jid, &arena);
 		rc = command == HATS_ASSIGN ? room_hat_assign(room, &jid, uri, error_r)
@@ -109,12 +114,15 @@ static int change_wearer(struct room *room, enum hats_command command, const str
 	return rc;
 }
 
-static int change(struct room *room, enum hats_command command, const struct xml *x, struct stanza_error *error_r)
+static int change(
+    struct room *room, enum hats_command command, const struct xml *x, struct stanza_error *error_r)
 {
 	struct str uri = form_value(x, "hats#uri");
 	if (command == HATS_CREATE)
-		return room_hat_put(room, uri, form_value(x, "hats#title"), form_value(x, "hats#hue"), error_r);
-	return command == HATS_DESTROY ? room_hat_destroy(room, uri, error_r) : change_wearer(room, command, x, error_r);
+		return room_hat_put(
+		    room, uri, form_value(x, "hats#title"), form_value(x, "hats#hue"), error_r);
+	return command == HATS_DESTROY ? room_hat_destroy(room, uri, error_r)
+				       : change_wearer(room, command, x, error_r);
 }
 
 /* --- requests ------------------------------------------------------------------------------------------- */
@@ -126,7 +134,8 @@ static void open_answer(struct iq *iq, enum hats_command command, const char *st
 	xml_open(iq->reply, "command", NS_COMMANDS);
 	xml_put_attr(iq->reply, "node", str_of(commands[command].node));
 	rand_id(id, sizeof(id) - 1);
-	xml_put_attr(iq->reply, "sessionid", session.len && session.len <= SESSION_MAX ? session : str_of(id));
+	xml_put_attr(
+	    iq->reply, "sessionid", session.len && session.len <= SESSION_MAX ? session : str_of(id));
 	xml_put_attr(iq->reply, "status", str_of(status));
 }
 
@@ -137,7 +146,8 @@ static enum iq_verdict cancel(struct iq *iq, enum hats_command command)
 	return IQ_ANSWER;
 }
 
-static enum iq_verdict submit(struct room *room, struct iq *iq, enum hats_command command, const struct xml *x)
+static enum iq_verdict submit(
+    struct room *room, struct iq *iq, enum hats_command command, const struct xml *x)
 {
 	if (form_namespace(x).len && !str_is(form_namespace(x), HATS_FORM))
 		return iq_refuse(iq, SE_bad_request, "this form is for something else");
@@ -179,8 +189,8 @@ static enum iq_verdict execute(struct room *room, struct iq *iq, enum hats_comma
 
 static bool is_action(struct str action)
 {
-	return !action.len || str_is(action, "execute") || str_is(action, "next") || str_is(action, "complete") ||
-	       str_is(action, "cancel");
+	return !action.len || str_is(action, "execute") || str_is(action, "next") ||
+	       str_is(action, "complete") || str_is(action, "cancel");
 }
 
 enum iq_verdict room_hats_on_command(struct room *room, struct iq *iq)

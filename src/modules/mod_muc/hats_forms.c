@@ -56,7 +56,8 @@ void hats_put_list(struct xml_writer *reply, const struct room *room, enum hats_
 	const struct hats *hats = room_hats(room);
 	bool assigned = command == HATS_LIST_ASSIGNED;
 	form_open(reply, FORM_RESULT, HATS_FORM);
-	xml_put_element(reply, "title", NULL, assigned ? STR("Who wears which hat") : STR("Hats of the room"));
+	xml_put_element(
+	    reply, "title", NULL, assigned ? STR("Who wears which hat") : STR("Hats of the room"));
 	put_reported(reply, assigned ? vars : vars + 1);
 	if (hats && assigned)
 		put_worn(reply, hats);
@@ -67,7 +68,8 @@ void hats_put_list(struct xml_writer *reply, const struct room *room, enum hats_
 
 /* --- forms to fill in ----------------------------------------------------------------------------------- */
 
-static void put_field(struct xml_writer *reply, const char *var, const char *type, const char *label, bool required)
+static void put_field(
+    struct xml_writer *reply, const char *var, const char *type, const char *label, bool required)
 {
 	struct form_field field = {var, type, label, required};
 	form_put(reply, &field, NULL, 0);
