@@ -215,8 +215,8 @@ static const struct option options[] = {
 	"When a room is loaded, those of its people who are users of this server without an account are forgotten."},
     {"default_room_options", OPTION_MAP, NULL, "How new rooms are configured."},
     {"groupchat_1_0", OPTION_BOOL, "false",
-	"Whether a presence without the element of XEP-0045 enters a room, as clients of before 2002 sent it. Otherwise its "
-	"sender is told not to be in the room: it is most often a client that thinks it still is."},
+	"Whether a presence without the element of XEP-0045 enters a room, as clients of before 2002 sent it. "
+	"Otherwise its sender is told not to be in the room: it is most often a client that thinks it still is."},
     {"hibernation_timeout", OPTION_DURATION, "infinity",
 	"How long a persistent room that nobody is in stays in memory. A room that loses nothing by it, not even the "
 	"latest messages, leaves after a minute anyway, and is there again when somebody asks for it.",

@@ -203,7 +203,7 @@ static void put_destroy(struct strbuf *out, const struct room_end *why)
 	xml_writer_fini(&writer);
 }
 
-static void send_all_away(struct room *room, const struct room_end *why)
+void room_send_all_away(struct room *room, const struct room_end *why)
 {
 	struct strbuf extra = {0};
 	struct room_leaving leaving = {.why = ROOM_LEFT_END, .status = why->status};
@@ -228,7 +228,7 @@ void room_destroy(struct room *room, const struct room_end *why)
 	room->ending = true;
 	LOG_INFO("muc.room_destroyed", LOG_STR("room", jid_full(&room->jid)), LOG_STR("reason", why->reason));
 	hook_run_room_destroyed(module_host(room->instance), &event);
-	send_all_away(room, why);
+	room_send_all_away(room, why);
 	room_delete(room);
 	room_registrations_drop(room);
 	directory_remove(room->muc->directory, jid_full(&room->jid));

@@ -120,6 +120,8 @@ struct room_end {
 	int status; /* 332: the service is shutting down; 0: destroyed */
 };
 void room_destroy(struct room *room, const struct room_end *end);
+/* Only that: everybody leaves, and is told why. */
+void room_send_all_away(struct room *room, const struct room_end *end);
 /* What is saved of it has changed: a persistent one is written soon, what happens now is acknowledged when that is
  * durable. Also puts it into the directory. */
 void room_changed(struct room *room);
@@ -155,6 +157,9 @@ unsigned room_affiliates_count(const struct room *room, enum room_affiliation af
 enum room_affiliation room_privilege(const struct room *room, const struct jid *jid);
 /* The same with the role that the full JID has, if any. */
 struct room_standing room_standing_of(const struct room *room, const struct jid *jid);
+
+/* --- cleanup.c: option cleanup_affiliations_on_start, for a room that was loaded --- */
+void room_cleanup(struct room *room);
 
 /* --- presence.c --- */
 /* What is told of an occupant. Zeroed, and then what there is to say. */
