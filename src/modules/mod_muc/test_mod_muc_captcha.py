@@ -109,6 +109,15 @@ def test_failed(people, right, cast):
     cast.nothing(owner)
 
 
+def test_message_came_back(people):
+    owner, guest, room = people
+    knock(guest, room)
+    id = value(challenge(guest, room), "challenge")
+    error = f"<error type='cancel'><service-unavailable xmlns='{ns.STANZA_ERRORS}'/></error>"
+    guest.send(f"<message to='{room}' type='error' id='{id}'>{error}</message>")
+    refused(presence(guest), "auth", "not-authorized")
+
+
 def test_members_and_those_on_the_list(people, cast):
     owner, guest, room = people
     affiliate(owner, room, guest, "member")
@@ -211,6 +220,16 @@ def test_no_picture(people, program):
     program.unlink()
     knock(guest, room)
     refused(presence(guest), "cancel", "internal-server-error")
+
+
+def test_module_unloaded(people, cast, right):
+    owner, guest, room = people
+    knock(guest, room)
+    form = challenge(guest, room)
+    for name in ("mod_muc_log", "mod_muc"):
+        cast.server.ask("module_unload", "localhost", name)
+    refused(presence(guest), "auth", "not-authorized")
+    assert answer(guest, room, form, right()).get("type") == "error"
 
 
 def test_stopped_meanwhile(people, cast):
