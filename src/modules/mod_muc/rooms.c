@@ -328,7 +328,8 @@ void rooms_stopping(struct muc *muc)
 	module_post_workers(muc->instance, stop_here, NULL, NULL);
 }
 
-/* When the server ends, people in persistent rooms are there again when it is; when the module leaves alone, nobody is. */
+/* When the server ends, people in persistent rooms are there again when it is; when the module leaves alone, nobody
+ * is. */
 static void leave_one(void *arg, struct room *room)
 {
 	(void)arg;
