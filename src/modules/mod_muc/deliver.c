@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "modules/mod_muc/deliver.h"
+#include "modules/mod_muc/door.h"
 #include "modules/mod_muc/feature.h"
 #include "modules/mod_muc/invite.h"
 
@@ -166,6 +167,8 @@ static void on_presence(
 	case PRESENCE_UNAVAILABLE:
 		if (client)
 			on_unavailable(room, client, stanza);
+		else
+			room_door_leave(room, from);
 		break;
 	case PRESENCE_PROBE:
 		on_probe(room, from, to, stanza);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "modules/mod_muc/door.h"
 #include "modules/mod_muc/feature.h"
 #include "modules/mod_muc/joined.h"
 #include "stanzad/log.h"
@@ -162,7 +163,7 @@ void room_enter(struct room *room, const struct jid *from, const struct jid *to,
 	const char *against = what_is_against(&entering, &condition);
 	if (against)
 		refuse(&entering, condition, against);
-	else if (others_let_in(&entering))
+	else if (others_let_in(&entering) && room_door_opens(room, from, to, presence, entering.affiliation))
 		room_let_in(room, from, jid_resource(to), presence, made);
 }
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "loop/worker.h"
+#include "modules/captcha/captcha.h"
 #include "modules/everywhere.h"
 #include "modules/mod_muc/joined.h"
 #include "modules/mod_muc/room.h"
@@ -115,7 +116,7 @@ static void on_stanza(
 		muc_refuse(from, to, stanza, SE_bad_request, NULL);
 	else if (!jid_local(to).len)
 		muc_service_deliver(instance, from, to, stanza);
-	else
+	else if (jid_resource(to).len || !captcha_deliver(from, to, stanza))
 		rooms_deliver(instance, from, to, stanza);
 }
 
@@ -174,6 +175,7 @@ static int on_reload(struct module_instance *instance, struct err *err)
 
 static void on_leave(struct module_instance *instance)
 {
+	captcha_leave(instance);
 	rooms_leave(muc_of(instance));
 }
 
@@ -181,6 +183,7 @@ static void on_stop(struct module_instance *instance)
 {
 	everywhere_remove(&everywhere, instance);
 	muc_free(muc_of(instance));
+	captcha_stop(instance);
 	module_set_state(instance, NULL);
 }
 
