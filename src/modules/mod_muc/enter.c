@@ -225,8 +225,10 @@ void room_let_in(struct room *room, const struct jid *from, struct str nick, str
 	enum room_role role = room_default_role(room, room_privilege(room, from));
 	struct room_client *client = room_add_client(room, from, nick, role, shown);
 	client->old = !muc_x(presence);
+	room_walk_begin(room);
 	welcome(room, client, presence, first, made);
 	run_entered(room, client, first);
+	room_walk_end(room);
 	stanza_unref(&shown);
 }
 
