@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "modules/mod_muc/feature.h"
+#include "modules/mod_muc/hats.h"
 #include "modules/mod_muc/page.h"
 #include "modules/mod_muc/room.h"
 #include "stanzad/form.h"
@@ -165,6 +166,8 @@ enum iq_verdict room_disco_info_on_iq(struct room *room, struct iq *iq)
 	/* 18.1.1: whatever is sent is let through */
 	if (str_is(node, NODE_TRAFFIC))
 		return iq_refuse(iq, SE_service_unavailable, "all namespaces may be sent here");
+	if (room_hats_put_info(room, iq->from, node, iq->reply))
+		return IQ_ANSWER;
 	return iq_refuse(iq, SE_item_not_found, "there is no such node");
 }
 
@@ -223,6 +226,9 @@ enum iq_verdict room_disco_items_on_iq(struct room *room, struct iq *iq)
 {
 	if (iq->type == IQ_SET)
 		return iq_refuse(iq, SE_not_allowed, NULL);
+	if (str_is(xml_attr_s(iq->payload, "node"), NS_COMMANDS) &&
+	    room_hats_put_items(room, iq->from, iq->reply))
+		return IQ_ANSWER;
 	if (xml_attr_s(iq->payload, "node").len)
 		return iq_refuse(iq, SE_item_not_found, "there is no such node");
 	if (room->config.public_list || is_inside(room, iq->from))

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "modules/mod_muc/door.h"
 #include "modules/mod_muc/feature.h"
 #include "modules/mod_muc/joined.h"
 #include "modules/mod_muc/subscribers.h"
@@ -165,7 +166,7 @@ void room_enter(struct room *room, const struct jid *from, const struct jid *to,
 	const char *against = what_is_against(&entering, &condition);
 	if (against)
 		refuse(&entering, condition, against);
-	else if (others_let_in(&entering))
+	else if (others_let_in(&entering) && room_door_opens(room, from, to, presence, entering.affiliation))
 		room_let_in(room, from, jid_resource(to), presence, made);
 }
 
@@ -228,8 +229,10 @@ void room_let_in(struct room *room, const struct jid *from, struct str nick, str
 	enum room_role role = room_default_role(room, room_privilege(room, from));
 	struct room_client *client = room_add_client(room, from, nick, role, shown);
 	client->old = !muc_x(presence);
+	room_walk_begin(room);
 	welcome(room, client, presence, first, made);
 	run_entered(room, client, first);
+	room_walk_end(room);
 	stanza_unref(&shown);
 }
 

@@ -14,14 +14,15 @@ void room_broadcast(struct room *room, const struct jid *as, struct stanza *stan
 	struct receipt *before;
 	int64_t copies = 0;
 	receipt_enter(NULL, &before);
-	for (struct list *at = room->clients.next, *next; at != &room->clients; at = next) {
+	room_walk_begin(room);
+	for (struct list *at = room->clients.next; at != &room->clients; at = at->next) {
 		struct room_client *client = list_entry(at, struct room_client, in_room);
-		next = at->next;
 		if (to && !to(client, arg))
 			continue;
 		route(as, &client->jid, stanza);
 		copies++;
 	}
+	room_walk_end(room);
 	receipt_leave(before);
 	metric_add(room->instance, MUC_METRIC_COPIES, copies);
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "loop/worker.h"
+#include "modules/captcha/captcha.h"
 #include "modules/everywhere.h"
 #include "modules/mod_muc/joined.h"
 #include "modules/mod_muc/subscribers.h"
@@ -115,7 +116,7 @@ static void on_stanza(
 		muc_refuse(from, to, stanza, SE_bad_request, NULL);
 	else if (!jid_local(to).len)
 		muc_service_deliver(instance, from, to, stanza);
-	else
+	else if (jid_resource(to).len || !captcha_deliver(from, to, stanza))
 		rooms_deliver(instance, from, to, stanza);
 }
 
@@ -174,6 +175,7 @@ static int on_reload(struct module_instance *instance, struct err *err)
 
 static void on_leave(struct module_instance *instance)
 {
+	captcha_leave(instance);
 	rooms_leave(muc_of(instance));
 }
 
@@ -181,6 +183,7 @@ static void on_stop(struct module_instance *instance)
 {
 	everywhere_remove(&everywhere, instance);
 	muc_free(muc_of(instance));
+	captcha_stop(instance);
 	module_set_state(instance, NULL);
 }
 
@@ -212,8 +215,8 @@ static const struct option options[] = {
 	"When a room is loaded, those of its people who are users of this server without an account are forgotten."},
     {"default_room_options", OPTION_MAP, NULL, "How new rooms are configured."},
     {"groupchat_1_0", OPTION_BOOL, "false",
-	"Whether a presence without the element of XEP-0045 enters a room, as clients of before 2002 sent it. Otherwise its "
-	"sender is told not to be in the room: it is most often a client that thinks it still is."},
+	"Whether a presence without the element of XEP-0045 enters a room, as clients of before 2002 sent it. "
+	"Otherwise its sender is told not to be in the room: it is most often a client that thinks it still is."},
     {"hibernation_timeout", OPTION_DURATION, "infinity",
 	"How long a persistent room that nobody is in stays in memory. A room that loses nothing by it, not even the "
 	"latest messages, leaves after a minute anyway, and is there again when somebody asks for it.",

@@ -188,6 +188,7 @@ void room_tell(struct room *room, const struct room_telling *telling)
 	struct occupant *occupant = telling->occupant;
 	bool some_stay = telling->unavailable && telling->client &&
 	                 (occupant->clients != telling->client || telling->client->next);
+	room_walk_begin(room);
 	occupant_forget_told(occupant);
 	if (telling->unavailable) {
 		if (occupant->shown && !some_stay)
@@ -200,6 +201,7 @@ void room_tell(struct room *room, const struct room_telling *telling)
 		hide(room, telling);
 	}
 	tell_own(telling);
+	room_walk_end(room);
 }
 
 void room_tell_one(struct room *room, const struct room_telling *telling, const struct room_client *to)
@@ -222,6 +224,7 @@ void room_tell_all_to(struct room *room, const struct room_client *to)
 	bool jids = room_shows_jids_to(room, to->occupant);
 	if (room_is_crowded(room))
 		return;
+	room_walk_begin(room);
 	for (struct occupant *other = room_first_occupant(room); other; other = occupant_next(other)) {
 		struct room_telling telling;
 		if (other == to->occupant || !(room->config.presence_broadcast & ROOM_BROADCAST(other->role)))
@@ -231,6 +234,7 @@ void room_tell_all_to(struct room *room, const struct room_client *to)
 			other->told[jids] = make(&telling, jids ? VIEW_JIDS : VIEW_ANONYMOUS, STR_NULL);
 		hand(&telling, other->told[jids], to);
 	}
+	room_walk_end(room);
 }
 
 void room_tell_nobody(const struct jid *as, const struct jid *to, const int *codes, struct str reason)

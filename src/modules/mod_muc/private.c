@@ -131,8 +131,8 @@ static void hand_on(const struct room_client *asker, const struct occupant *aske
 }
 
 /* XEP-0410 3.3: whoever pings themself hears whether they are in the room. */
-static bool answer_self_ping(
-    const struct jid *from, const struct jid *to, const struct occupant *asker, const struct occupant *asked, struct stanza *iq)
+static bool answer_self_ping(const struct jid *from, const struct jid *to, const struct occupant *asker,
+    const struct occupant *asked, struct stanza *iq)
 {
 	const struct xml *payload = stanza_payload(iq);
 	if (asker != asked || iq->type != IQ_GET || !payload || !str_is(payload->ns, NS_PING))

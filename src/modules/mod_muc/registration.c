@@ -287,6 +287,7 @@ static void on_dropped(struct store_op *op, int result, const struct err *err)
 	if (result < 0)
 		LOG_ERROR("muc.register_failed", LOG_CSTR("where", dropping->where), LOG_CSTR("reason", err->text));
 	free(dropping->where);
+	module_release(dropping->muc->instance);
 	free(dropping);
 }
 
@@ -300,5 +301,6 @@ void room_registrations_drop(struct room *room)
 	dropping->op = (struct store_op){
 	    .kind = STORE_WRITE, .key = str_of(dropping->where), .run = run_drop, .done = on_dropped};
 	muc_nicks_forget(room->muc, str_of(dropping->where));
+	module_hold(room->instance);
 	store_submit(&dropping->op);
 }

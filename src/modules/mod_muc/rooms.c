@@ -178,6 +178,7 @@ static void settle_place(struct muc *muc, struct place *place, struct room *room
 	if (room) {
 		room_hold(room);
 		room_is_there(room, false);
+		room_cleanup(room);
 	} else {
 		place_free(here(muc), place);
 	}
@@ -304,13 +305,15 @@ void room_each(struct host *host, void (*each)(void *arg, struct room *room), vo
 		rooms_each(muc_of(instance), each, arg);
 }
 
+static const struct room_end shutting_down = {.status = 332, .reason = {"the service is shutting down", 28}};
+
 static void stop_one(void *arg, struct room *room)
 {
 	(void)arg;
 	if (room->config.persistent)
 		room_clients_flush(room);
 	else
-		room_destroy(room, &(struct room_end){.status = 332, .reason = STR("the service is shutting down")});
+		room_destroy(room, &shutting_down);
 }
 
 static void stop_here(struct module_instance *instance, void *arg)
@@ -321,12 +324,19 @@ static void stop_here(struct module_instance *instance, void *arg)
 
 void rooms_stopping(struct muc *muc)
 {
+	__atomic_store_n(&muc->stopping, true, __ATOMIC_RELEASE);
 	module_post_workers(muc->instance, stop_here, NULL, NULL);
 }
 
+/* When the server ends, people in persistent rooms are there again when it is; when the module leaves alone, nobody
+ * is. */
 static void leave_one(void *arg, struct room *room)
 {
 	(void)arg;
+	if (!room->muc->stopping && room->config.persistent)
+		room_send_all_away(room, &shutting_down);
+	else if (!room->muc->stopping)
+		room_destroy(room, &shutting_down);
 	room_clients_flush(room);
 }
 

@@ -20,7 +20,7 @@ class Ejabberd(Server):
         return None if found else "install the package ejabberd"
 
     def configuration(self):
-        config = yaml.configuration(self.settings, self.ports, self.certificates, self.authority, self.folder)
+        config = yaml.configuration(self.settings, self.ports, self.certificates, self.authority)
         config["listen"].append({"port": self.ports["http"], "ip": "127.0.0.1",
                                  "module": "ejabberd_http",
                                  "request_handlers": {"/api": "mod_http_api"}})

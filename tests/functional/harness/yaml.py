@@ -26,8 +26,8 @@ def dump(value, indent=0):
     return "\n".join(lines)
 
 
-def configuration(settings, ports, certificates, authority, folder):
-    """The common configuration as a dict: ports has c2s, tls and proxy; folder is the server's own."""
+def configuration(settings, ports, certificates, authority=None):
+    """The common configuration as a dict: ports has c2s, tls and proxy."""
     return {
         "hosts": list(settings.hosts),
         "loglevel": "info",
@@ -49,7 +49,7 @@ def configuration(settings, ports, certificates, authority, folder):
             "max_user_sessions": settings.max_user_sessions,
             "max_user_offline_messages": settings.max_offline,
         },
-        "modules": modules(settings, folder),
+        "modules": modules(settings),
         **settings.options,
     }
 
@@ -76,7 +76,7 @@ def host_config(settings):
                                       "anonymous_protocol": "sasl_anon"}}
 
 
-def modules(settings, folder):
+def modules(settings):
     info = [{"modules": "all", "name": "abuse-addresses", "urls": [settings.contact]}]
     known = {
         "mod_admin_extra": {},
@@ -94,5 +94,5 @@ def modules(settings, folder):
         "mod_version": {},
     }
     if settings.rooms:
-        known |= {"mod_muc": {}, "mod_muc_log": {"access_log": "all", "outdir": str(folder / "muc-log")}}
+        known["mod_muc"] = {}
     return {**known, **settings.modules}
