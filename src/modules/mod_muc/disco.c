@@ -2,7 +2,7 @@
 #include "modules/mod_muc/feature.h"
 #include "modules/mod_muc/hats.h"
 #include "modules/mod_muc/page.h"
-#include "modules/mod_muc/room.h"
+#include "modules/mod_muc/subscribers.h"
 #include "stanzad/form.h"
 
 #define NODE_NICK "x-roomuser-item"
@@ -142,7 +142,9 @@ static enum iq_verdict answer_nick(struct room *room, struct iq *iq)
 {
 	struct arena arena = {0};
 	struct str bare = jid_bare(iq->from);
-	struct str nick = muc_nicks_of(room->muc, jid_bare(&room->jid), bare, &arena);
+	const struct subscriber *subscriber = room_subscriber(room, iq->from);
+	struct str nick = subscriber ? room_word(&subscriber->nick)
+				     : muc_nicks_of(room->muc, jid_bare(&room->jid), bare, &arena);
 	if (!nick.ptr)
 		nick = muc_nicks_of(room->muc, jid_domain(&room->jid), bare, &arena);
 	xml_open(iq->reply, "query", NS_DISCO_INFO);

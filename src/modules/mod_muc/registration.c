@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
-#include "modules/mod_muc/room.h"
+#include "modules/mod_muc/subscribers.h"
 #include "stanzad/form.h"
 #include "stanzad/log.h"
 #include "stanzad/mem.h"
@@ -227,7 +227,9 @@ static enum iq_verdict check_room(struct room *room, struct iq *iq)
 static bool is_worn(const struct room *room, const struct jid *jid, struct str nick)
 {
 	const struct occupant *occupant = room_occupant(room, nick);
-	return occupant && !jid_bare_eq(&occupant->real, jid);
+	const struct subscriber *subscriber = room_subscriber_by_nick(room, nick);
+	return (occupant && !jid_bare_eq(&occupant->real, jid)) ||
+	       (subscriber && !jid_bare_eq(&subscriber->jid, jid));
 }
 
 static enum iq_verdict set(struct iq *iq, struct room *room)

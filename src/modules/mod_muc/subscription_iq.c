@@ -4,6 +4,7 @@
 #include "modules/mod_muc/feature.h"
 #include "modules/mod_muc/subscribers.h"
 #include "stanzad/mem.h"
+#include "stanzad/route.h"
 
 /* --- whether it may be ---------------------------------------------------------------------------------- */
 
@@ -168,6 +169,8 @@ static enum iq_verdict read_whom(struct room *room, struct iq *iq, struct arena 
 		return iq_refuse(iq, SE_not_allowed, NULL);
 	if (!room->config.allow_subscription)
 		return iq_refuse(iq, SE_not_allowed, "this room has no subscriptions");
+	if (!storage_has_room(iq->from))
+		return iq_refuse(iq, SE_resource_constraint, "too much waits for storage");
 	*whom_r = jid_to_bare(iq->from);
 	if (!jid.ptr)
 		return IQ_ANSWER;

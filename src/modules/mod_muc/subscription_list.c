@@ -4,6 +4,7 @@
 #include "modules/mod_muc/subscribers.h"
 #include "stanzad/log.h"
 #include "stanzad/mem.h"
+#include "stanzad/route.h"
 
 struct listing {
 	struct store_op op;
@@ -45,7 +46,9 @@ static void done(struct store_op *op, int result, const struct err *err)
 	} else {
 		xml_put_raw(listing->iq->reply, strbuf_view(&listing->found.buf));
 	}
+	struct module_instance *instance = listing->iq->instance;
 	iq_finish(&listing->iq, verdict);
+	module_release(instance);
 	xml_writer_fini(&listing->found);
 	strbuf_fini(&listing->room);
 	free(listing);
@@ -55,7 +58,10 @@ enum iq_verdict muc_subscriptions_on_iq(struct iq *iq)
 {
 	if (iq->type != IQ_GET)
 		return iq_refuse(iq, SE_bad_request, NULL);
+	if (!storage_has_room(iq->from))
+		return iq_refuse(iq, SE_resource_constraint, "too much waits for storage");
 	struct listing *listing = mem_zalloc(sizeof(*listing));
+	module_hold(iq->instance);
 	listing->iq = iq_later(iq);
 	listing->found.default_ns = NS_CLIENT;
 	listing->op = (struct store_op){.kind = STORE_READ, .run = run, .done = done};

@@ -9,6 +9,7 @@
 
 struct writing {
 	struct store_op op;
+	struct module_instance *instance; /* held */
 	struct arena arena;
 	struct jid room, jid;
 	struct str nick, nodes; /* nodes ptr NULL: it is removed */
@@ -76,6 +77,7 @@ static void done(struct store_op *op, int result, const struct err *err)
 		    LOG_STR("jid", jid_full(&writing->jid)), LOG_CSTR("reason", err->text));
 	if (writing->done)
 		writing->done(writing->arg, result);
+	module_release(writing->instance);
 	arena_fini(&writing->arena);
 	free(writing);
 }
@@ -85,6 +87,8 @@ static struct writing *writing_new(
 {
 	struct writing *writing = mem_zalloc(sizeof(*writing));
 	struct jid bare = jid_to_bare(jid);
+	writing->instance = room->instance;
+	module_hold(writing->instance);
 	writing->room = jid_dup(&room->jid, &writing->arena);
 	writing->jid = jid_dup(&bare, &writing->arena);
 	writing->done = then;

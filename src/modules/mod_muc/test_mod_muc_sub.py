@@ -189,6 +189,12 @@ def test_nick_is_reserved(stage, cast):
     refused(juliet.recv(), "cancel", "conflict")
     stage.follow(juliet, "J")
     refused(stage.subscribe(juliet, "R"), "cancel", "conflict")
+    answer = rooms.insist(stage.romeo.iq("get", f"<query xmlns='{ns.DISCO_INFO}' node='x-roomuser-item'/>",
+                                         to=stage.room))
+    assert answer.find(f".//{{{ns.DISCO_INFO}}}identity").get("name") == "R"
+    form = (f"<x xmlns='{ns.DATA}' type='submit'><field var='FORM_TYPE'><value>{rooms.MUC}#register</value></field>"
+            "<field var='muc#register_roomnick'><value>R</value></field></x>")
+    refused(juliet.iq("set", f"<query xmlns='{ns.REGISTER}'>{form}</query>", to=stage.room), "cancel", "conflict")
     rooms.join(stage.romeo, stage.room, "R")
 
 
