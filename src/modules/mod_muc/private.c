@@ -74,7 +74,11 @@ void room_private_message(struct room *room, const struct jid *from, const struc
 	struct occupant *recipient = room_occupant(room, jid_resource(to));
 	enum stanza_condition condition;
 	const char *against = what_is_against(room, sender, recipient, stanza, &condition);
-	if (!against && !(against = room_pace_message(room, sender, stanza)))
+	if (!against) {
+		condition = SE_resource_constraint;
+		against = room_pace_message(room, sender, stanza);
+	}
+	if (!against)
 		whisper(room, sender, recipient, stanza);
 	else if (stanza->type != STANZA_ERROR)
 		muc_refuse(from, to, stanza, condition, against);
