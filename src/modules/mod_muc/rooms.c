@@ -217,9 +217,44 @@ static struct place *begin_loading(struct muc *muc, const struct jid *bare)
 	return place;
 }
 
+/* An error that came back at once, while the room was telling others something: it is taken when that is over. */
+struct returned {
+	struct jid from, to; /* on the heap */
+	struct stanza *stanza;
+};
+
+static void on_returned(struct module_instance *instance, void *arg)
+{
+	struct returned *returned = arg;
+	struct jid bare = jid_to_bare(&returned->to);
+	struct place *place = map_get(&here(muc_of(instance))->places, jid_full(&bare));
+	if (place && place->room)
+		room_deliver(place->room, &returned->from, &returned->to, returned->stanza, false);
+	else if (place)
+		wait_stanza(place, &returned->from, &returned->to, returned->stanza);
+	stanza_unref(&returned->stanza);
+	free((char *)returned->from.text);
+	free((char *)returned->to.text);
+	free(returned);
+}
+
+static void take_later(
+    struct module_instance *instance, const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	struct returned *returned = mem_zalloc(sizeof(*returned));
+	returned->from = jid_dup_heap(from);
+	returned->to = jid_dup_heap(to);
+	returned->stanza = stanza_ref(stanza);
+	module_post(instance, jid_bare(to), on_returned, returned);
+}
+
 void rooms_deliver(
     struct module_instance *instance, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
+	if (stanza->type == STANZA_ERROR && stanza->kind != STANZA_IQ) {
+		take_later(instance, from, to, stanza);
+		return;
+	}
 	struct muc *muc = muc_of(instance);
 	struct jid bare = jid_to_bare(to);
 	struct place *place = map_get(&here(muc)->places, jid_full(&bare));
@@ -321,6 +356,7 @@ static void stop_here(struct module_instance *instance, void *arg)
 
 void rooms_stopping(struct muc *muc)
 {
+	__atomic_store_n(&muc->stopping, true, __ATOMIC_RELEASE);
 	module_post_workers(muc->instance, stop_here, NULL, NULL);
 }
 
