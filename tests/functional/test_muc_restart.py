@@ -87,9 +87,9 @@ def who(stanzas):
 
 
 def said(stanzas):
-    """Of the history: author, body, id in the archive, time."""
+    """Of the history: author, body, id in the archive, whose time it has."""
     return [(each.get("from"), each.findtext(f"{STANZA}body"), each.find("{urn:xmpp:sid:0}stanza-id").get("id"),
-             each.find(f"{{{ns.DELAY}}}delay").get("stamp"))
+             each.find(f"{{{ns.DELAY}}}delay").get("from"))
             for each in stanzas if each.find(f"{STANZA}body") is not None]
 
 
@@ -213,7 +213,7 @@ class TestWhoIsThere:
         nurse.message(room, "and I", "groupchat", "id='n1'")
         refused = nurse.take(lambda each: each.get("id") == "n1")
         assert refused.find(f"{STANZA}error/{{{ns.STANZA_ERRORS}}}forbidden") is not None, show(refused)
-        romeo.nothing(juliet, nurse)
+        assert not [each for each in romeo.settle(juliet, nurse) if each.get("from", "").startswith(room)]
         friar = cast.client("friar").online()
         there = {nick: each[:2] + each[3:4] for nick, each in who(come_in(friar, room, "Friar")).items()}
         assert there == {"Romeo": ("owner", "moderator", None), "Juliet": ("none", "participant", "on the balcony"),
@@ -304,14 +304,13 @@ class TestOrderlyStop:
         romeo.settle(juliet)
         juliet.settle()
         server.stop()
-        ends = [each for each in romeo.wait_end() if rooms.is_named(each, "presence")]
-        assert [each.get("from") for each in ends] == [f"{room}/Romeo"], "\n".join(map(show, ends))
-        assert ends[0].get("type") == "unavailable" and {110, 332} <= set(rooms.codes(ends[0])), show(ends[0])
-        juliet.drop()
+        for client, nick in ((romeo, "Romeo"), (juliet, "Juliet")):
+            end, = (each for each in client.wait_end() if rooms.is_named(each, "presence"))
+            assert (end.get("from"), end.get("type")) == (f"{room}/{nick}", "unavailable"), show(end)
+            assert {110, 332} <= set(rooms.codes(end)), show(end)
+            client.drop()
         server.start()
-        juliet.resume()
-        end = juliet.take(lambda each: each.get("from") == f"{room}/Juliet")
-        assert {110, 332} <= set(rooms.codes(end)), show(end)
+        assert juliet.resume().tag == f"{{{SM}}}resumed"
         answer = juliet.iq("get", f"<query xmlns='{ns.DISCO_INFO}'/>", to=room)
         assert answer.find(f"{STANZA}error/{{{ns.STANZA_ERRORS}}}item-not-found") is not None, show(answer)
 

@@ -299,7 +299,7 @@ static void test_configured_room_stays(void)
 	sim_stop();
 }
 
-/* --- who is in a room, when its module comes back -------------------------------------------------------- */
+/* --- who is in a room, when its module comes back ------------------------------------------------------- */
 
 static void test_who_does_not_come_back(void)
 {
