@@ -141,7 +141,7 @@ void room_not_in(const struct jid *from, const struct jid *to)
 	room_tell_nobody(to, from, (const int[]){110, 307, 333, 0}, STR("you are not in the room"));
 }
 
-/* --- a new room: 10.1 ----------------------------------------------------------------------------------- */
+/* --- a new room: 10.1 ------------------------------------------------------------------------------------ */
 
 static void take_over(struct room *room, const struct jid *from, bool old)
 {

@@ -72,7 +72,7 @@ void muclog_room_set_head(struct muclog_room *room, struct muclog_head *head)
 	room->head = head;
 }
 
-/* --- losses --------------------------------------------------------------------------------------------- */
+/* --- losses ------------------------------------------------------------------------------------------------ */
 
 /* Said at once, then at most once a minute, with all that was lost meanwhile. */
 static void lose(struct muclog *log, const struct muclog_room *room, unsigned lines, const char *reason)
@@ -117,7 +117,7 @@ static void append_lost(struct muclog_room *room)
 	room->lost = 0;
 }
 
-/* --- writing -------------------------------------------------------------------------------------------- */
+/* --- writing ----------------------------------------------------------------------------------------------- */
 
 static void launch(struct muclog_room *room);
 

@@ -22,7 +22,7 @@ static void note_count(struct rtbl *rtbl)
 	metric_set(rtbl->instance, RTBL_METRIC_ENTRIES, (int64_t)rtbl_list_count(rtbl->list));
 }
 
-/* --- attempts ------------------------------------------------------------------------------------------- */
+/* --- attempts ---------------------------------------------------------------------------------------------- */
 
 static void again(struct rtbl *rtbl, struct stanza *answer, const char *what)
 {
@@ -168,7 +168,7 @@ void rtbl_follow_soon(struct rtbl *rtbl)
 	module_post(rtbl->instance, STR_NULL, follow_now, NULL);
 }
 
-/* --- what changes --------------------------------------------------------------------------------------- */
+/* --- what changes ------------------------------------------------------------------------------------------ */
 
 static void change_items(struct rtbl *rtbl, const struct xml *items)
 {

@@ -8,7 +8,7 @@
 
 #define REFUSAL "You are on a list of people who are not let into rooms here"
 
-/* --- rooms ---------------------------------------------------------------------------------------------- */
+/* --- rooms ------------------------------------------------------------------------------------------------- */
 
 static enum hook_verdict on_enter(struct module_instance *instance, struct hook_room_enter *event)
 {
@@ -59,7 +59,7 @@ void rtbl_check_rooms(struct rtbl *rtbl)
 		module_post(rtbl->instance, STR_NULL, begin_check, rtbl);
 }
 
-/* --- what the list's server says ------------------------------------------------------------------------ */
+/* --- what the list's server says --------------------------------------------------------------------------- */
 
 static enum hook_verdict on_stanza(struct module_instance *instance, struct hook_stanza *event)
 {
@@ -86,7 +86,7 @@ static enum hook_verdict on_server_started(struct module_instance *instance, str
 	return HOOK_PASS;
 }
 
-/* --- the module ----------------------------------------------------------------------------------------- */
+/* --- the module -------------------------------------------------------------------------------------------- */
 
 static void on_time(struct module_instance *instance, void *arg)
 {
