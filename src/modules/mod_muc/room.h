@@ -108,8 +108,8 @@ void rooms_free(struct muc *muc);
 /* The room in memory of that bare JID, if it is that very one; NULL. */
 struct room *room_find_same(struct str bare, uint64_t serial);
 
-/* --- walk.c: as long as somebody walks through clients or occupants, and sends, what arrives for the room waits, so that
- * nobody goes away meanwhile --- */
+/* --- walk.c: as long as somebody walks through clients or occupants, and sends, what arrives for the room waits, so
+ * that nobody goes away meanwhile --- */
 void room_walk_begin(struct room *room);
 void room_walk_end(struct room *room);
 void room_pending_fini(struct room *room);
