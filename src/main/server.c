@@ -114,6 +114,19 @@ static void on_streams_closed(void *arg)
 	timer_start(&server.stopping, STOP_CHECK_MS, on_stop_check);
 }
 
+static void pass(void *arg)
+{
+	(void)arg;
+}
+
+/* What modules had to say at the end has reached the streams. */
+static void on_said(void *arg)
+{
+	(void)arg;
+	s2s_streams_stop();
+	workers_each(close_streams, on_streams_closed, NULL);
+}
+
 void server_stop(bool restart)
 {
 	if (server.is_stopping)
@@ -124,8 +137,7 @@ void server_stop(bool restart)
 	tell_systemd("STOPPING=1");
 	host_events_stopping();
 	listeners_close();
-	s2s_streams_stop();
-	workers_each(close_streams, on_streams_closed, NULL);
+	workers_each(pass, on_said, NULL);
 }
 
 /* --- configuration -------------------------------------------------------------------------------------- */

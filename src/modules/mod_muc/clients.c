@@ -18,6 +18,7 @@ struct change {
 struct room_clients {
 	struct map changes; /* struct change, by full JID */
 	struct module_timer *timer;
+	bool at_once; /* asked for while a write was under way: the next one follows it */
 };
 
 /* Some changes on their way. */
@@ -78,7 +79,9 @@ static void written(struct room *room)
 {
 	struct room_clients *clients = room->unsaved_clients;
 	room->clients_saving = false;
-	if (clients && clients->changes.count)
+	if (clients && clients->at_once)
+		room_clients_flush(room);
+	else if (clients && clients->changes.count)
 		module_timer_start(clients->timer, WRITE_MS);
 	room_settle(room);
 }
@@ -101,7 +104,10 @@ void room_clients_flush(struct room *room)
 {
 	struct room_clients *clients = room->unsaved_clients;
 	struct receipt *before;
-	if (!clients || !clients->changes.count || room->clients_saving)
+	if (!clients || !clients->changes.count)
+		return;
+	clients->at_once = room->clients_saving;
+	if (room->clients_saving)
 		return;
 	struct writing *writing = mem_zalloc(sizeof(*writing));
 	writing->serial = room->serial;

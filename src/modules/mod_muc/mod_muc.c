@@ -22,7 +22,8 @@ struct muc *muc_serving(struct str domain)
 {
 	struct muc *found = NULL;
 	pthread_mutex_lock(&everywhere.lock);
-	for (size_t i = 0; i < everywhere.count && !found; i++)
+	/* The latest: one that was started anew serves while the former one ends. */
+	for (size_t i = everywhere.count; i-- > 0 && !found;)
 		if (service_has_domain(everywhere.list[i], domain))
 			found = muc_of(everywhere.list[i]);
 	pthread_mutex_unlock(&everywhere.lock);

@@ -73,7 +73,11 @@ static void pass_on(struct room *room, const struct jid *from, const struct jid 
 {
 	enum stanza_condition condition;
 	const char *against = what_is_against(room, sender, recipient, stanza, &condition);
-	if (!against && !(against = room_pace_message(room, sender, stanza)))
+	if (!against) {
+		condition = SE_resource_constraint;
+		against = room_pace_message(room, sender, stanza);
+	}
+	if (!against)
 		whisper(room, sender, recipient, stanza);
 	else if (stanza->type != STANZA_ERROR)
 		muc_refuse(from, to, stanza, condition, against);

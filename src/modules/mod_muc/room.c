@@ -134,7 +134,7 @@ static bool is_busy(const struct room *room)
 	for (const struct room_feature *const *feature = room_features; *feature; feature++)
 		if ((*feature)->busy && (*feature)->busy(room))
 			return true;
-	return room->client_count > 0 || room->saving || room->clients_saving;
+	return room->client_count > 0 || room->saving || room->unsaved || room->clients_saving;
 }
 
 static void on_idle(struct module_instance *instance, void *arg)

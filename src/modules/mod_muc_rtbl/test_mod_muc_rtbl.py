@@ -234,7 +234,7 @@ class ListProsody(LabProsody):
     """Has a publish-subscribe service in place of one of its domains."""
 
     def configuration(self):
-        admins = ", ".join(f'"user-{number}@{full_name("p")}"' for number in range(1, 100))
+        admins = ", ".join(f'"user-{number}@{full_name("p")}"' for number in range(1, 10000))
         return f"admins = {{ {admins} }}\n" + super().configuration()
 
     def virtual_host(self, cert, host):
