@@ -316,16 +316,22 @@ static void stop_one(void *arg, struct room *room)
 		room_destroy(room, &shutting_down);
 }
 
-static void stop_here(struct module_instance *instance, void *arg)
+static void stop_here(void *arg)
 {
-	(void)arg;
-	rooms_each(muc_of(instance), stop_one, NULL);
+	rooms_each(arg, stop_one, NULL);
+}
+
+static void stopped(void *arg)
+{
+	struct muc *muc = arg;
+	module_release(muc->instance);
 }
 
 void rooms_stopping(struct muc *muc)
 {
 	__atomic_store_n(&muc->stopping, true, __ATOMIC_RELEASE);
-	module_post_workers(muc->instance, stop_here, NULL, NULL);
+	module_hold(muc->instance);
+	workers_each(stop_here, stopped, muc);
 }
 
 /* When the server ends, people in persistent rooms are there again when it is; when the module leaves alone, nobody

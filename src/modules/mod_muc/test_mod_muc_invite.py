@@ -32,7 +32,9 @@ def refused(answer, kind, condition):
 
 
 def configure(client, room, *pairs):
+    """What the room tells of it is there as well."""
     rooms.insist(client.iq("set", rooms.form([(f"muc#roomconfig_{name}", [value]) for name, value in pairs]), to=room))
+    rooms.fence(client, room)
 
 
 def change(client, room, item):
