@@ -46,6 +46,7 @@ struct str room_subject_author(const struct room *room);
 /* What a bare or full JID is to the room: its own affiliation, or that of its domain. */
 enum room_affiliation room_affiliation_of(const struct room *room, const struct jid *jid);
 
+/* Who has that nick; NULL. */
 struct occupant *room_occupant(const struct room *room, struct str nick);
 /* Whose client this full JID is. */
 struct occupant *room_occupant_of(const struct room *room, const struct jid *full);
@@ -63,7 +64,7 @@ struct host;
 /* Calls each for all rooms of a host that are in memory on this worker; module_post_workers leads to all workers. */
 void room_each(struct host *host, void (*each)(void *arg, struct room *room), void *arg);
 /*
- * Makes an occupant go, with all their clients, by the service: ROOM_LEFT_KICKED (status 307) or ROOM_LEFT_BANNED (301);
- * what they are to the room stays. The occupant is gone afterwards.
+ * Makes an occupant go, with all their clients, by the service: ROOM_LEFT_KICKED (status 307) or ROOM_LEFT_BANNED
+ * (301); what they are to the room stays. The occupant is gone afterwards.
  */
 void room_expel(struct room *room, struct occupant *occupant, enum room_left why, struct str reason);

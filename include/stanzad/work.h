@@ -25,6 +25,12 @@ void module_post(struct module_instance *instance, struct str bare, module_work 
  */
 void module_post_workers(struct module_instance *instance, module_work *fn, module_work *done, void *arg);
 
+/* Until the same number of module_release the instance stays, as for work: for a storage operation that needs what is
+ * the instance's. From .start on, but not in .stop or later. Any thread. */
+void module_hold(struct module_instance *instance);
+/* The instance may be gone afterwards. */
+void module_release(struct module_instance *instance);
+
 /*
  * Calls run(instance, arg) on a thread of the executor, where it may block (files, scripts, store_call), and
  * then done(instance, arg) back on the calling worker: each once, never from inside this call. When the

@@ -363,6 +363,8 @@ int term_read(struct str text, const struct term_limits *limits, struct arena *a
 {
 	if (text.len > limits->max_bytes)
 		return err_set(err, "more than %zu bytes", limits->max_bytes);
+	if (text.len && memchr(text.ptr, 0, text.len))
+		return err_set(err, "a NUL in the text");
 	struct str copy = arena_str(arena, text);
 	struct reader reader = {.start = copy.ptr,
 	    .at = copy.ptr,

@@ -49,8 +49,8 @@ struct term_limits {
 
 extern const struct term_limits term_limits_default; /* 64 MiB, 4 million terms, depth 64 */
 
-/* The one term that text is. All of it lives in arena, independent of text. < 0 with the reason and how many
- * bytes into text it is. */
+/* The one term that text, which has no NUL in it, is. All of it lives in arena, independent of text. < 0
+ * with the reason and how many bytes into text it is. */
 int term_read(struct str text, const struct term_limits *limits, struct arena *arena,
     const struct term **term_r, struct err *err);
 

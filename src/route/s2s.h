@@ -101,8 +101,8 @@ void s2s_link_got_through(struct s2s_link *link);
 /* The other server begins anew: a link that waits for it to resume does so no longer. On the pair's home. */
 void s2s_not_resumed(struct str local, struct str remote);
 
-/* The other server is there: after attempts to reach it failed, the next one need not wait. On the pair's home; elsewhere
- * nothing happens. */
+/* The other server is there: after attempts to reach it failed, the next one need not wait. On the pair's home;
+ * elsewhere nothing happens. */
 void s2s_is_back(struct str local, struct str remote);
 
 /*

@@ -19,6 +19,16 @@ struct work {
 	unsigned next;         /* worker that it goes to */
 };
 
+void module_hold(struct module_instance *instance)
+{
+	__atomic_add_fetch(&instance->calls, 1, __ATOMIC_ACQ_REL);
+}
+
+void module_release(struct module_instance *instance)
+{
+	__atomic_sub_fetch(&instance->calls, 1, __ATOMIC_ACQ_REL);
+}
+
 static struct work *work_new(struct module_instance *instance, module_work *run, module_work *done, void *arg)
 {
 	struct work *work = mem_zalloc(sizeof(*work));
@@ -27,7 +37,7 @@ static struct work *work_new(struct module_instance *instance, module_work *run,
 	work->done = done;
 	work->arg = arg;
 	work->receipt = receipt_carry();
-	__atomic_add_fetch(&instance->calls, 1, __ATOMIC_ACQ_REL);
+	module_hold(instance);
 	return work;
 }
 
@@ -36,7 +46,7 @@ static void work_free(struct work *work)
 {
 	struct module_instance *instance = work->instance;
 	free(work);
-	__atomic_sub_fetch(&instance->calls, 1, __ATOMIC_ACQ_REL);
+	module_release(instance);
 }
 
 static void on_posted(struct mail *mail)

@@ -102,7 +102,8 @@ def configuration(client, room):
 def people(client, room, affiliation):
     answer = rooms.insist(client.iq("get", f"<query xmlns='{rooms.ADMIN}'><item affiliation='{affiliation}'/></query>",
                                     to=room))
-    return {item.get("jid"): item.findtext(f"{{{rooms.ADMIN}}}reason") for item in answer.iter(f"{{{rooms.ADMIN}}}item")}
+    return {item.get("jid"): item.findtext(f"{{{rooms.ADMIN}}}reason")
+            for item in answer.iter(f"{{{rooms.ADMIN}}}item")}
 
 
 def snapshot(client, room, nick):

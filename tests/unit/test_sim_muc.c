@@ -46,7 +46,8 @@ static void configure(const char *fields)
 {
 	sim_sendf(alice,
 	    "<iq type='set' id='conf' to='" ROOM "'><query xmlns='" OWNER "'><x xmlns='jabber:x:data' type='submit'>"
-	    "<field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig</value></field>%s</x></query></iq>",
+	    "<field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig</value></field>%s</x></query>"
+	    "</iq>",
 	    fields);
 	expect(alice, "type='result' id='conf'");
 }
@@ -198,7 +199,8 @@ static void is_furnished(bool with_history)
 			"</query></iq>");
 	expect(alice, "bob@sim.example");
 	expect(alice, "a friend");
-	sim_send(alice, "<iq type='get' id='info' to='" ROOM "'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>");
+	sim_send(alice,
+	    "<iq type='get' id='info' to='" ROOM "'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>");
 	expect(alice, "The Hall");
 	expect(alice, "muc_persistent");
 }

@@ -149,7 +149,7 @@ static void test_refused(void)
 			printf("# %s\n", texts[i]);
 	}
 	is_refused(STR("[a,b c]"), "neither a comma nor the end of what was opened at byte 5");
-	is_refused(STR("[a\0]"), "neither a comma nor the end of what was opened at byte 2");
+	is_refused(STR("[a\0]"), "a NUL in the text");
 }
 
 static void test_limits(void)

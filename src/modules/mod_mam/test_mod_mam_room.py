@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """mod_mam: the archives of rooms (XEP-0313 6.1.2): what is in them, who may read them, and what whom is shown."""
+import collections
 import sqlite3
 import xml.etree.ElementTree as ET
 
@@ -340,22 +341,22 @@ class TestPages:
         assert [each.get("id") for each in answer[0]] == [hall_id(0), hall_id(2)]
 
     def test_many_at_once(self, hall):
-        """Four of one client wait; all are answered, each behind its results."""
+        """Four of one client wait; all are answered, each behind its results, which may stand between others."""
         hall.fill(250)
         for number in range(12):
             hall.romeo.send(f"<iq type='set' id='many{number}' to='{hall.jid}'><query xmlns='{MAM}' "
                             f"queryid='many{number}'>{rsm(max=250)}</query></iq>")
-        answered, refused, results = {}, 0, []
+        answered, refused, results = {}, 0, collections.Counter()
         while len(answered) + refused < 12:
             stanza = hall.romeo.recv()
             if stanza.find(RESULT) is not None:
-                results.append(stanza.find(RESULT).get("queryid"))
+                results[stanza.find(RESULT).get("queryid")] += 1
             elif stanza.get("type") == "error":
                 refused += 1
             elif (stanza.get("id") or "").startswith("many"):
-                answered[stanza.get("id")], results = results, []
+                answered[stanza.get("id")] = results[stanza.get("id")]
         assert len(answered) >= 4
-        assert all(queries == [name] * 250 for name, queries in answered.items())
+        assert set(answered.values()) == {250}
 
     def test_from_elsewhere(self, hall, cast):
         """A result that finds nobody is not kept for later."""

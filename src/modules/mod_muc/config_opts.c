@@ -218,7 +218,7 @@ bool room_others_take(struct strbuf *others, const char *key, struct arena *aren
 	const struct term *term = NULL, *value = NULL;
 	if (!others->len)
 		return false;
-	strbuf_printf(&list, "[");
+	strbuf_char(&list, '[');
 	strbuf_str(&list, strbuf_view(others));
 	strbuf_char(&list, ']');
 	if (term_read(strbuf_view(&list), &term_limits_default, arena, &term, NULL) == 0)
@@ -442,7 +442,9 @@ static void finish(struct reading *reading)
 	if (!reading->kept.len)
 		return;
 	struct strbuf list = {0};
-	strbuf_printf(&list, "[%.*s]", STR_FMT(strbuf_view(&reading->kept)));
+	strbuf_char(&list, '[');
+	strbuf_str(&list, strbuf_view(&reading->kept));
+	strbuf_char(&list, ']');
 	room_others_put(&reading->others, KEPT_AFFILIATIONS, strbuf_view(&list));
 	strbuf_fini(&list);
 }

@@ -30,7 +30,7 @@ void room_config_rules_for(const struct room *room, const struct jid *jid, struc
 	    .may_log = all || (log && module_allows(log, "access_log", &subject)),
 	    .can_archive = host_module(host, "mod_mam") != NULL,
 	    .can_log = log != NULL,
-	    .can_captcha = host_option(host, "captcha_cmd")->present,
+	    .can_captcha = true,
 	    .max_users = bound(room, "max_users"),
 	    .max_name = bound(room, "max_room_name"),
 	    .max_desc = bound(room, "max_room_desc"),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "modules/mod_muc/deliver.h"
+#include "modules/mod_muc/door.h"
 #include "modules/mod_muc/feature.h"
 #include "modules/mod_muc/invite.h"
 
@@ -166,6 +167,8 @@ static void on_presence(
 	case PRESENCE_UNAVAILABLE:
 		if (client)
 			on_unavailable(room, client, stanza);
+		else
+			room_door_leave(room, from);
 		break;
 	case PRESENCE_PROBE:
 		on_probe(room, from, to, stanza);
@@ -184,12 +187,13 @@ static bool is_of_the_end(const struct room *room, const struct stanza *stanza)
 		   (stanza->kind == STANZA_PRESENCE && stanza->type == PRESENCE_UNAVAILABLE));
 }
 
-void room_deliver(
+void room_deliver_now(
     struct room *room, const struct jid *from, const struct jid *to, struct stanza *stanza, bool made)
 {
 	if (is_of_the_end(room, stanza))
 		return;
 	room_hold(room);
+	room_walk_begin(room);
 	if (stanza->kind == STANZA_IQ && to->resource_len)
 		room_occupant_iq(room, from, to, stanza);
 	else if (stanza->type == STANZA_ERROR)
@@ -200,5 +204,15 @@ void room_deliver(
 		on_message(room, from, to, stanza);
 	else
 		on_presence(room, from, to, stanza, made);
+	room_walk_end(room);
 	room_release(room);
+}
+
+void room_deliver(
+    struct room *room, const struct jid *from, const struct jid *to, struct stanza *stanza, bool made)
+{
+	if (room_has_to_wait(room))
+		room_pend(room, from, to, stanza);
+	else
+		room_deliver_now(room, from, to, stanza, made);
 }

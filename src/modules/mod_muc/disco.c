@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "modules/mod_muc/feature.h"
+#include "modules/mod_muc/hats.h"
 #include "modules/mod_muc/page.h"
-#include "modules/mod_muc/room.h"
+#include "modules/mod_muc/subscribers.h"
 #include "stanzad/form.h"
 
 #define NODE_NICK "x-roomuser-item"
@@ -141,7 +142,9 @@ static enum iq_verdict answer_nick(struct room *room, struct iq *iq)
 {
 	struct arena arena = {0};
 	struct str bare = jid_bare(iq->from);
-	struct str nick = muc_nicks_of(room->muc, jid_bare(&room->jid), bare, &arena);
+	const struct subscriber *subscriber = room_subscriber(room, iq->from);
+	struct str nick = subscriber ? room_word(&subscriber->nick)
+				     : muc_nicks_of(room->muc, jid_bare(&room->jid), bare, &arena);
 	if (!nick.ptr)
 		nick = muc_nicks_of(room->muc, jid_domain(&room->jid), bare, &arena);
 	xml_open(iq->reply, "query", NS_DISCO_INFO);
@@ -165,6 +168,8 @@ enum iq_verdict room_disco_info_on_iq(struct room *room, struct iq *iq)
 	/* 18.1.1: whatever is sent is let through */
 	if (str_is(node, NODE_TRAFFIC))
 		return iq_refuse(iq, SE_service_unavailable, "all namespaces may be sent here");
+	if (room_hats_put_info(room, iq->from, node, iq->reply))
+		return IQ_ANSWER;
 	return iq_refuse(iq, SE_item_not_found, "there is no such node");
 }
 
@@ -223,6 +228,9 @@ enum iq_verdict room_disco_items_on_iq(struct room *room, struct iq *iq)
 {
 	if (iq->type == IQ_SET)
 		return iq_refuse(iq, SE_not_allowed, NULL);
+	if (str_is(xml_attr_s(iq->payload, "node"), NS_COMMANDS) &&
+	    room_hats_put_items(room, iq->from, iq->reply))
+		return IQ_ANSWER;
 	if (xml_attr_s(iq->payload, "node").len)
 		return iq_refuse(iq, SE_item_not_found, "there is no such node");
 	if (room->config.public_list || is_inside(room, iq->from))

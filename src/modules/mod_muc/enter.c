@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "modules/mod_muc/door.h"
 #include "modules/mod_muc/feature.h"
 #include "modules/mod_muc/joined.h"
+#include "modules/mod_muc/subscribers.h"
 #include "stanzad/log.h"
 
 #define STATUS_LOGGED 170
@@ -55,6 +57,8 @@ bool room_nick_is_reserved(const struct room *room, struct str nick, const struc
 	if (!owner.ptr)
 		owner = muc_nicks_owner(room->muc, jid_full(&room->jid), nick, &arena);
 	bool reserved = owner.ptr && !str_eq(owner, jid_bare(who));
+	const struct subscriber *subscriber = room_subscriber_by_nick(room, nick);
+	reserved |= subscriber && !jid_bare_eq(&subscriber->jid, who);
 	arena_fini(&arena);
 	return reserved;
 }
@@ -141,7 +145,7 @@ void room_not_in(const struct jid *from, const struct jid *to)
 	room_tell_nobody(to, from, (const int[]){110, 307, 333, 0}, STR("you are not in the room"));
 }
 
-/* --- a new room: 10.1 ------------------------------------------------------------------------------------ */
+/* --- a new room: 10.1 ----------------------------------------------------------------------------------- */
 
 static void take_over(struct room *room, const struct jid *from, bool old)
 {
@@ -162,7 +166,7 @@ void room_enter(struct room *room, const struct jid *from, const struct jid *to,
 	const char *against = what_is_against(&entering, &condition);
 	if (against)
 		refuse(&entering, condition, against);
-	else if (others_let_in(&entering))
+	else if (others_let_in(&entering) && room_door_opens(room, from, to, presence, entering.affiliation))
 		room_let_in(room, from, jid_resource(to), presence, made);
 }
 
@@ -213,7 +217,8 @@ static void welcome(struct room *room, struct room_client *client, struct stanza
 			(*feature)->welcome(room, client, presence);
 	room_tell_all_to(room, client);
 	tell_entered(room, client, presence, first, made);
-	room_history_tell(room, client, muc_x(presence));
+	if (!room_subscriber(room, &client->jid))
+		room_history_tell(room, client, muc_x(presence));
 	room_subject_tell(room, client);
 }
 
@@ -224,8 +229,10 @@ void room_let_in(struct room *room, const struct jid *from, struct str nick, str
 	enum room_role role = room_default_role(room, room_privilege(room, from));
 	struct room_client *client = room_add_client(room, from, nick, role, shown);
 	client->old = !muc_x(presence);
+	room_walk_begin(room);
 	welcome(room, client, presence, first, made);
 	run_entered(room, client, first);
+	room_walk_end(room);
 	stanza_unref(&shown);
 }
 

@@ -22,8 +22,8 @@ struct room_feature {
 	const char *const *features; /* further disco#info features of rooms, NULL-terminated */
 	/* A message to the room's bare JID that is not of type groupchat or error. */
 	enum feature_verdict (*message)(struct room *room, const struct jid *from, struct stanza *stanza);
-	/* A groupchat message that is about to be sent; occupant NULL: by the service. TAKEN: it is dealt with, answered
-	 * or refused. */
+	/* A groupchat message that is about to be sent; occupant NULL: by the service. TAKEN: it is dealt with,
+	 * answered or refused. */
 	enum feature_verdict (*groupchat)(struct room *room, struct occupant *occupant, const struct jid *from,
 	    struct stanza *stanza);
 	/* What was just sent to all, as they see it. */

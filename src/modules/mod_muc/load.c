@@ -95,10 +95,12 @@ static int load_run(struct store_op *op, struct db *db, struct err *err)
 static void load_done(struct store_op *op, int result, const struct err *err)
 {
 	struct room_load *load = list_entry(op, struct room_load, op);
+	struct module_instance *instance = load->muc->instance;
 	load->done(load, result, err);
 	arena_fini(&load->arena);
 	free((char *)load->jid.text);
 	free(load);
+	module_release(instance);
 }
 
 void room_load_begin(struct muc *muc, const struct jid *jid,
@@ -119,6 +121,7 @@ void room_load_begin(struct muc *muc, const struct jid *jid,
 	load->op.key = jid_full(&load->jid);
 	load->op.run = load_run;
 	load->op.done = load_done;
+	module_hold(muc->instance);
 	receipt_enter(NULL, &before);
 	store_submit(&load->op);
 	receipt_leave(before);
@@ -168,7 +171,8 @@ static void apply_message(struct room *room, const struct load_message *message)
 	if (stanza && jid_parse(xml_attr_s(stanza->root, "from"), &arena, &as, &err) == 0)
 		room_history_add(room, &as, stanza, message->id);
 	else
-		LOG_WARNING("muc.history_malformed", LOG_STR("room", jid_full(&room->jid)), LOG_CSTR("reason", err.text));
+		LOG_WARNING("muc.history_malformed", LOG_STR("room", jid_full(&room->jid)),
+		    LOG_CSTR("reason", err.text));
 	stanza_unref(&stanza);
 	arena_fini(&arena);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "modules/message.h"
 #include "modules/mod_muc/feature.h"
+#include "modules/mod_muc/subscribers.h"
 #include "stanzad/clock.h"
 #include "stanzad/metric.h"
 #include "stanzad/receipt.h"
@@ -13,19 +14,20 @@ void room_broadcast(struct room *room, const struct jid *as, struct stanza *stan
 	struct receipt *before;
 	int64_t copies = 0;
 	receipt_enter(NULL, &before);
-	for (struct list *at = room->clients.next, *next; at != &room->clients; at = next) {
+	room_walk_begin(room);
+	for (struct list *at = room->clients.next; at != &room->clients; at = at->next) {
 		struct room_client *client = list_entry(at, struct room_client, in_room);
-		next = at->next;
 		if (to && !to(client, arg))
 			continue;
 		route(as, &client->jid, stanza);
 		copies++;
 	}
+	room_walk_end(room);
 	receipt_leave(before);
 	metric_add(room->instance, MUC_METRIC_COPIES, copies);
 }
 
-void room_broadcast_status(struct room *room, const int *codes)
+struct stanza *room_status_message(const int *codes)
 {
 	struct xml_writer writer = {.default_ns = NS_CLIENT};
 	xml_open(&writer, "message", NULL);
@@ -39,10 +41,16 @@ void room_broadcast_status(struct room *room, const int *codes)
 	xml_close(&writer);
 	xml_close(&writer);
 	struct stanza *stanza = stanza_from_writer(&writer);
+	xml_writer_fini(&writer);
+	return stanza;
+}
+
+void room_broadcast_status(struct room *room, const int *codes)
+{
+	struct stanza *stanza = room_status_message(codes);
 	if (stanza)
 		room_broadcast(room, &room->jid, stanza, NULL, NULL);
 	stanza_unref(&stanza);
-	xml_writer_fini(&writer);
 }
 
 /* --- one message ---------------------------------------------------------------------------------------- */
@@ -141,15 +149,8 @@ static void say_as_service(struct room *room, const struct jid *from, struct sta
 		room_say(room, &room->jid, from, stanza);
 }
 
-void room_groupchat(struct room *room, const struct jid *from, struct stanza *stanza)
+static void speak(struct room *room, struct occupant *occupant, const struct jid *from, struct stanza *stanza)
 {
-	struct room_client *client = room_client(room, from);
-	struct occupant *occupant = client ? client->occupant : NULL;
-	if (!occupant) {
-		if (!features_take(room, NULL, from, stanza))
-			say_as_service(room, from, stanza);
-		return;
-	}
 	bool subject = room_is_subject(stanza);
 	const char *too_fast = NULL;
 	if (subject && !room_may_set_subject(room, occupant))
@@ -161,4 +162,26 @@ void room_groupchat(struct room *room, const struct jid *from, struct stanza *st
 	else if (!features_take(room, occupant, from, stanza))
 		say(&(struct saying){
 		    .room = room, .occupant = occupant, .from = from, .as = &occupant->jid, .stanza = stanza});
+}
+
+/* They need not be inside. */
+static void speak_as_subscriber(
+    struct room *room, struct subscriber *subscriber, const struct jid *from, struct stanza *stanza)
+{
+	struct room_guest guest;
+	room_guest_init(&guest, room, subscriber, from);
+	speak(room, &guest.occupant, from, stanza);
+	room_guest_fini(&guest);
+}
+
+void room_groupchat(struct room *room, const struct jid *from, struct stanza *stanza)
+{
+	struct room_client *client = room_client(room, from);
+	struct subscriber *subscriber = client ? NULL : room_subscriber(room, from);
+	if (client)
+		speak(room, client->occupant, from, stanza);
+	else if (subscriber)
+		speak_as_subscriber(room, subscriber, from, stanza);
+	else if (!features_take(room, NULL, from, stanza))
+		say_as_service(room, from, stanza);
 }

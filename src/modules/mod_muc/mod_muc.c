@@ -2,9 +2,10 @@
 #include <stdlib.h>
 
 #include "loop/worker.h"
+#include "modules/captcha/captcha.h"
 #include "modules/everywhere.h"
 #include "modules/mod_muc/joined.h"
-#include "modules/mod_muc/room.h"
+#include "modules/mod_muc/subscribers.h"
 #include "modules/mod_muc/wake.h"
 #include "modules/service.h"
 #include "modules/storage_options.h"
@@ -116,7 +117,7 @@ static void on_stanza(
 		muc_refuse(from, to, stanza, SE_bad_request, NULL);
 	else if (!jid_local(to).len)
 		muc_service_deliver(instance, from, to, stanza);
-	else
+	else if (jid_resource(to).len || !captcha_deliver(from, to, stanza))
 		rooms_deliver(instance, from, to, stanza);
 }
 
@@ -175,6 +176,7 @@ static int on_reload(struct module_instance *instance, struct err *err)
 
 static void on_leave(struct module_instance *instance)
 {
+	captcha_leave(instance);
 	rooms_leave(muc_of(instance));
 }
 
@@ -182,6 +184,7 @@ static void on_stop(struct module_instance *instance)
 {
 	everywhere_remove(&everywhere, instance);
 	muc_free(muc_of(instance));
+	captcha_stop(instance);
 	module_set_state(instance, NULL);
 }
 
@@ -213,8 +216,8 @@ static const struct option options[] = {
 	"When a room is loaded, those of its people who are users of this server without an account are forgotten."},
     {"default_room_options", OPTION_MAP, NULL, "How new rooms are configured."},
     {"groupchat_1_0", OPTION_BOOL, "false",
-	"Whether a presence without the element of XEP-0045 enters a room, as clients of before 2002 sent it. Otherwise its "
-	"sender is told not to be in the room: it is most often a client that thinks it still is."},
+	"Whether a presence without the element of XEP-0045 enters a room, as clients of before 2002 sent it. "
+	"Otherwise its sender is told not to be in the room: it is most often a client that thinks it still is."},
     {"hibernation_timeout", OPTION_DURATION, "infinity",
 	"How long a persistent room that nobody is in stays in memory. A room that loses nothing by it, not even the "
 	"latest messages, leaves after a minute anyway, and is there again when somebody asks for it.",
@@ -258,6 +261,8 @@ static const struct option options[] = {
 static const struct hook_entry hooks[] = {
     HOOK_ENTRY(disco_items, on_items, HOOK_NORMAL, NULL),
     HOOK_ENTRY(server_stopping, on_stopping, HOOK_NORMAL, NULL),
+    HOOK_ENTRY(user_removed, subscriptions_on_removed, HOOK_NORMAL, NULL),
+    HOOK_ENTRY(user_gone, subscriptions_on_gone, HOOK_NORMAL, NULL),
     {0},
 };
 

@@ -101,8 +101,10 @@ static void looked(struct store_op *op, int result, const struct err *err)
 	    result > 0    ? moderate(moderation)
 	    : result == 0 ? iq_refuse(moderation->iq, SE_item_not_found, "there is no message of that id")
 			  : iq_refuse(moderation->iq, SE_internal_server_error, NULL);
+	struct module_instance *instance = moderation->room->instance;
 	iq_finish(&moderation->iq, verdict);
 	room_release(moderation->room);
+	module_release(instance);
 	arena_fini(&moderation->arena);
 	free(moderation);
 }
@@ -119,6 +121,7 @@ static enum iq_verdict begin(struct room *room, struct iq *iq, int64_t id)
 	moderation->op.key = arena_str(&moderation->arena, jid_full(&room->jid));
 	moderation->op.run = look;
 	moderation->op.done = looked;
+	module_hold(room->instance);
 	store_submit(&moderation->op);
 	return IQ_LATER;
 }

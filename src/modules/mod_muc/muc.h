@@ -113,9 +113,10 @@ int muc_nicks_ensure(struct muc *muc, struct db *db, struct err *err);
  * registered the nick there; the nick that a bare JID registered. ptr NULL: nobody, none. In arena. */
 struct str muc_nicks_owner(struct muc *muc, struct str where, struct str nick, struct arena *arena);
 struct str muc_nicks_of(struct muc *muc, struct str where, struct str bare, struct arena *arena);
-/* On a storage thread, in a write: nick empty: takes the registration back. 1: somebody else has that nick there, at the
- * service, or in one of its rooms; nothing has changed. After the commit, muc_nicks_note makes it known. */
-int muc_nicks_write(struct muc *muc, struct db *db, struct str where, struct str bare, struct str nick, struct err *err);
+/* On a storage thread, in a write: nick empty: takes the registration back. 1: somebody else has that nick there, at
+ * the service, or in one of its rooms; nothing has changed. After the commit, muc_nicks_note makes it known. */
+int muc_nicks_write(
+    struct muc *muc, struct db *db, struct str where, struct str bare, struct str nick, struct err *err);
 void muc_nicks_note(struct muc *muc, struct str where, struct str bare, struct str nick);
 /* Of a room that is being removed: in memory, and on a storage thread, in a write. */
 int muc_nicks_remove(struct muc *muc, struct db *db, struct str where, struct err *err);

@@ -159,7 +159,7 @@ static struct jid nick_jid(const struct room *room, struct str nick)
 }
 
 /* XEP-0421 3: the same for the same person in the same room, and telling nothing else. */
-static void make_id(struct occupant *occupant)
+void occupant_make_id(struct occupant *occupant)
 {
 	const struct muc *muc = occupant->room->muc;
 	struct str room = jid_full(&occupant->room->jid), real = jid_full(&occupant->real);
@@ -184,7 +184,7 @@ static struct occupant *occupant_new(struct room *room, const struct jid *full, 
 	occupant->room = room;
 	occupant->jid = nick_jid(room, nick);
 	occupant->real = jid_dup_heap(&bare);
-	make_id(occupant);
+	occupant_make_id(occupant);
 	map_put(&room->by_nick, jid_resource(&occupant->jid), occupant);
 	list_add_before(&room->occupants, &occupant->node);
 	room->occupant_count++;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "modules/mod_muc/feature.h"
+#include "modules/mod_muc/subscribers.h"
 
 #define STATUS_NONANONYMOUS 100
 #define STATUS_SELF 110
@@ -139,6 +140,13 @@ static void hand(const struct room_telling *telling, struct stanza *stanza, cons
 		route(&telling->occupant->jid, &to->jid, stanza);
 }
 
+/* What makes somebody go, and what they may do, is news of their affiliation. */
+static enum subscription_node node_of(const struct room_telling *telling)
+{
+	bool sent_away = telling->unavailable && telling->status[0] && !telling->nick.ptr;
+	return telling->standing || sent_away ? SUBSCRIPTION_AFFILIATIONS : SUBSCRIPTION_PRESENCE;
+}
+
 static void tell_others(struct room *room, const struct room_telling *telling)
 {
 	struct stanza *made[3] = {0};
@@ -149,6 +157,9 @@ static void tell_others(struct room *room, const struct room_telling *telling)
 		bool jids = room_shows_jids_to(room, client->occupant);
 		hand(telling, view_for(telling, made, jids ? VIEW_JIDS : VIEW_ANONYMOUS), client);
 	}
+	if (room_subscriber_count(room))
+		subscription_tell(room, node_of(telling), &telling->occupant->jid,
+		    view_for(telling, made, VIEW_JIDS), view_for(telling, made, VIEW_ANONYMOUS));
 	for (int i = 0; i < 3; i++)
 		stanza_unref(&made[i]);
 }
@@ -177,6 +188,7 @@ void room_tell(struct room *room, const struct room_telling *telling)
 	struct occupant *occupant = telling->occupant;
 	bool some_stay = telling->unavailable && telling->client &&
 	                 (occupant->clients != telling->client || telling->client->next);
+	room_walk_begin(room);
 	occupant_forget_told(occupant);
 	if (telling->unavailable) {
 		if (occupant->shown && !some_stay)
@@ -189,6 +201,7 @@ void room_tell(struct room *room, const struct room_telling *telling)
 		hide(room, telling);
 	}
 	tell_own(telling);
+	room_walk_end(room);
 }
 
 void room_tell_one(struct room *room, const struct room_telling *telling, const struct room_client *to)
@@ -211,6 +224,7 @@ void room_tell_all_to(struct room *room, const struct room_client *to)
 	bool jids = room_shows_jids_to(room, to->occupant);
 	if (room_is_crowded(room))
 		return;
+	room_walk_begin(room);
 	for (struct occupant *other = room_first_occupant(room); other; other = occupant_next(other)) {
 		struct room_telling telling;
 		if (other == to->occupant || !(room->config.presence_broadcast & ROOM_BROADCAST(other->role)))
@@ -220,6 +234,7 @@ void room_tell_all_to(struct room *room, const struct room_client *to)
 			other->told[jids] = make(&telling, jids ? VIEW_JIDS : VIEW_ANONYMOUS, STR_NULL);
 		hand(&telling, other->told[jids], to);
 	}
+	room_walk_end(room);
 }
 
 void room_tell_nobody(const struct jid *as, const struct jid *to, const int *codes, struct str reason)
@@ -249,6 +264,7 @@ void room_tell_change(struct room *room, struct occupant *occupant, const struct
 {
 	struct room_telling telling;
 	room_telling_init(&telling, occupant);
+	telling.standing = true;
 	telling.by = by;
 	telling.reason = reason;
 	for (struct room_client *client = occupant->clients; client; client = client->next)

@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "modules/mod_muc/feature.h"
+#include "modules/mod_muc/subscribers.h"
 
 #define NS_PING "urn:xmpp:ping"
 #define NS_VCARD "vcard-temp"
@@ -68,10 +68,9 @@ static void whisper(struct room *room, const struct occupant *from, const struct
 	stanza_unref(&bare);
 }
 
-void room_private_message(struct room *room, const struct jid *from, const struct jid *to, struct stanza *stanza)
+static void pass_on(struct room *room, const struct jid *from, const struct jid *to, struct stanza *stanza,
+    struct occupant *sender, struct occupant *recipient)
 {
-	struct occupant *sender = room_occupant_of(room, from);
-	struct occupant *recipient = room_occupant(room, jid_resource(to));
 	enum stanza_condition condition;
 	const char *against = what_is_against(room, sender, recipient, stanza, &condition);
 	if (!against) {
@@ -82,6 +81,25 @@ void room_private_message(struct room *room, const struct jid *from, const struc
 		whisper(room, sender, recipient, stanza);
 	else if (stanza->type != STANZA_ERROR)
 		muc_refuse(from, to, stanza, condition, against);
+}
+
+/* Subscribers who are not inside write and are written to by their nick, too. */
+void room_private_message(struct room *room, const struct jid *from, const struct jid *to, struct stanza *stanza)
+{
+	struct occupant *sender = room_occupant_of(room, from);
+	struct occupant *recipient = room_occupant(room, jid_resource(to));
+	struct subscriber *by = sender ? NULL : room_subscriber(room, from);
+	struct subscriber *whom = recipient ? NULL : room_subscriber_by_nick(room, jid_resource(to));
+	struct room_guest guests[2];
+	if (by)
+		room_guest_init(&guests[0], room, by, from);
+	if (whom)
+		room_guest_init(&guests[1], room, whom, &whom->jid);
+	pass_on(room, from, to, stanza, by ? &guests[0].occupant : sender, whom ? &guests[1].occupant : recipient);
+	if (whom)
+		arena_fini(&guests[1].arena);
+	if (by)
+		room_guest_fini(&guests[0]);
 }
 
 /* --- IQs between occupants: 17.4 --------------------------------------------------------------------------
@@ -117,8 +135,8 @@ static void hand_on(const struct room_client *asker, const struct occupant *aske
 }
 
 /* XEP-0410 3.3: whoever pings themself hears whether they are in the room. */
-static bool answer_self_ping(
-    const struct jid *from, const struct jid *to, const struct occupant *asker, const struct occupant *asked, struct stanza *iq)
+static bool answer_self_ping(const struct jid *from, const struct jid *to, const struct occupant *asker,
+    const struct occupant *asked, struct stanza *iq)
 {
 	const struct xml *payload = stanza_payload(iq);
 	if (asker != asked || iq->type != IQ_GET || !payload || !str_is(payload->ns, NS_PING))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
-#include "modules/mod_muc/room.h"
+#include "modules/mod_muc/subscribers.h"
 #include "stanzad/form.h"
 #include "stanzad/log.h"
 #include "stanzad/mem.h"
@@ -227,7 +227,9 @@ static enum iq_verdict check_room(struct room *room, struct iq *iq)
 static bool is_worn(const struct room *room, const struct jid *jid, struct str nick)
 {
 	const struct occupant *occupant = room_occupant(room, nick);
-	return occupant && !jid_bare_eq(&occupant->real, jid);
+	const struct subscriber *subscriber = room_subscriber_by_nick(room, nick);
+	return (occupant && !jid_bare_eq(&occupant->real, jid)) ||
+	       (subscriber && !jid_bare_eq(&subscriber->jid, jid));
 }
 
 static enum iq_verdict set(struct iq *iq, struct room *room)
@@ -287,6 +289,7 @@ static void on_dropped(struct store_op *op, int result, const struct err *err)
 	if (result < 0)
 		LOG_ERROR("muc.register_failed", LOG_CSTR("where", dropping->where), LOG_CSTR("reason", err->text));
 	free(dropping->where);
+	module_release(dropping->muc->instance);
 	free(dropping);
 }
 
@@ -300,5 +303,6 @@ void room_registrations_drop(struct room *room)
 	dropping->op = (struct store_op){
 	    .kind = STORE_WRITE, .key = str_of(dropping->where), .run = run_drop, .done = on_dropped};
 	muc_nicks_forget(room->muc, str_of(dropping->where));
+	module_hold(room->instance);
 	store_submit(&dropping->op);
 }

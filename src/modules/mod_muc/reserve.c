@@ -31,6 +31,7 @@ static void done(struct store_op *op, int result, const struct err *err)
 	muc_nicks_note(
 	    reserving->muc, reserving->where, reserving->bare, result ? STR_NULL : reserving->nick);
 	arena_fini(&reserving->arena);
+	module_release(reserving->muc->instance);
 	free(reserving);
 }
 
@@ -54,5 +55,6 @@ void room_reserve_nick(struct room *room, const struct jid *jid, struct str nick
 	reserving->op =
 	    (struct store_op){.kind = STORE_WRITE, .key = reserving->where, .run = run, .done = done};
 	muc_nicks_note(room->muc, reserving->where, reserving->bare, reserving->nick);
+	module_hold(room->instance);
 	store_submit(&reserving->op);
 }

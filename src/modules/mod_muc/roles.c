@@ -5,6 +5,7 @@
 
 #include "modules/mod_muc/feature.h"
 #include "modules/mod_muc/reserve.h"
+#include "modules/mod_muc/subscribers.h"
 #include "modules/mod_muc/versions.h"
 
 /* Who changes what somebody is to the room. */
@@ -69,6 +70,7 @@ static void tell_affiliation(
 {
 	struct room_telling telling;
 	room_telling_init(&telling, occupant);
+	telling.standing = true;
 	telling.by = by;
 	telling.by_jid = change->by;
 	telling.reason = change->reason;
@@ -134,6 +136,7 @@ static void tell_of_absent(struct room *room, const struct change *change)
 	xml_close(&writer);
 	struct stanza *stanza = stanza_from_writer(&writer);
 	room_broadcast(room, &room->jid, stanza, may_know, room);
+	subscription_tell(room, SUBSCRIPTION_AFFILIATIONS, &room->jid, stanza, NULL);
 	stanza_unref(&stanza);
 	xml_writer_fini(&writer);
 }

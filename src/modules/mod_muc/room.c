@@ -6,6 +6,7 @@
 
 #include "modules/mod_muc/feature.h"
 #include "modules/mod_muc/rooms.h"
+#include "modules/mod_muc/subscribers.h"
 #include "stanzad/log.h"
 #include "stanzad/mem.h"
 #include "stanzad/metric.h"
@@ -43,6 +44,7 @@ void room_free(struct room **room)
 			(*feature)->unload(gone);
 	room_occupants_fini(gone);
 	room_clients_fini(gone);
+	room_pending_fini(gone);
 	room_affiliates_fini(gone);
 	room_subject_fini(gone);
 	room_history_free(gone);
@@ -203,7 +205,7 @@ static void put_destroy(struct strbuf *out, const struct room_end *why)
 	xml_writer_fini(&writer);
 }
 
-static void send_all_away(struct room *room, const struct room_end *why)
+void room_send_all_away(struct room *room, const struct room_end *why)
 {
 	struct strbuf extra = {0};
 	struct room_leaving leaving = {.why = ROOM_LEFT_END, .status = why->status};
@@ -211,11 +213,15 @@ static void send_all_away(struct room *room, const struct room_end *why)
 		leaving.reason = why->reason;
 	else
 		put_destroy(&extra, why);
+	if (!why->status)
+		subscription_tell_end(room, strbuf_view(&extra));
 	leaving.extra = strbuf_view(&extra);
+	room_walk_begin(room);
 	while (!list_empty(&room->occupants)) {
 		struct occupant *occupant = list_entry(room->occupants.next, struct occupant, node);
 		room_occupant_ends(room, occupant, &leaving);
 	}
+	room_walk_end(room);
 	strbuf_fini(&extra);
 }
 
@@ -228,7 +234,7 @@ void room_destroy(struct room *room, const struct room_end *why)
 	room->ending = true;
 	LOG_INFO("muc.room_destroyed", LOG_STR("room", jid_full(&room->jid)), LOG_STR("reason", why->reason));
 	hook_run_room_destroyed(module_host(room->instance), &event);
-	send_all_away(room, why);
+	room_send_all_away(room, why);
 	room_delete(room);
 	room_registrations_drop(room);
 	directory_remove(room->muc->directory, jid_full(&room->jid));

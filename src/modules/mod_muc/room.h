@@ -82,6 +82,9 @@ struct room {
 	bool stored;  /* storage has it, or is about to */
 	bool unsaved; /* storage did not take it: it is tried again */
 	unsigned saving; /* writes under way */
+	unsigned walking; /* walk.c */
+	bool posted, draining;
+	struct room_pending *pending, *pending_end; /* what waits; NULL: nothing */
 	struct room_clients *unsaved_clients; /* clients.c; NULL: none */
 	bool clients_saving;
 	uint64_t due_ms; /* pace.c: of room_shaper */
@@ -105,6 +108,12 @@ void rooms_free(struct muc *muc);
 /* The room in memory of that bare JID, if it is that very one; NULL. */
 struct room *room_find_same(struct str bare, uint64_t serial);
 
+/* --- walk.c: as long as somebody walks through clients or occupants, and sends, what arrives for the room waits, so
+ * that nobody goes away meanwhile --- */
+void room_walk_begin(struct room *room);
+void room_walk_end(struct room *room);
+void room_pending_fini(struct room *room);
+
 /* --- room.c: life --- */
 /* A new room of default options, in memory, owned by nobody. NULL: there is one, or it is being loaded. */
 struct room *room_make(struct muc *muc, const struct jid *jid);
@@ -120,6 +129,8 @@ struct room_end {
 	int status; /* 332: the service is shutting down; 0: destroyed */
 };
 void room_destroy(struct room *room, const struct room_end *end);
+/* Only that: everybody leaves, and is told why. */
+void room_send_all_away(struct room *room, const struct room_end *end);
 /* What is saved of it has changed: a persistent one is written soon, what happens now is acknowledged when that is
  * durable. Also puts it into the directory. */
 void room_changed(struct room *room);
@@ -137,6 +148,8 @@ struct room_client *room_add_client(struct room *room, const struct jid *full, s
 /* Takes it out, and its occupant with the last one: true: that was it, and *occupant is freed. Sends nothing. */
 bool room_remove_client(struct room *room, struct room_client *client);
 void occupant_rename(struct occupant *occupant, struct str nick);
+/* XEP-0421: by what room and real say. */
+void occupant_make_id(struct occupant *occupant);
 /* What others see of them changed. */
 void occupant_forget_told(struct occupant *occupant);
 void room_occupants_fini(struct room *room);
@@ -156,12 +169,16 @@ enum room_affiliation room_privilege(const struct room *room, const struct jid *
 /* The same with the role that the full JID has, if any. */
 struct room_standing room_standing_of(const struct room *room, const struct jid *jid);
 
+/* --- cleanup.c: option cleanup_affiliations_on_start, for a room that was loaded --- */
+void room_cleanup(struct room *room);
+
 /* --- presence.c --- */
 /* What is told of an occupant. Zeroed, and then what there is to say. */
 struct room_telling {
 	struct occupant *occupant;
 	struct stanza *presence; /* whose children are sent on; NULL: none */
 	bool unavailable;
+	bool standing; /* it is about the role or the affiliation, which are others now */
 	enum room_affiliation affiliation;
 	enum room_role role;
 	int status[6];    /* codes for all, 0 ends them */
@@ -236,6 +253,8 @@ void room_broadcast(struct room *room, const struct jid *as, struct stanza *stan
     bool (*to)(const struct room_client *client, void *arg), void *arg);
 /* <message type='groupchat'/> by the room with status codes of muc#user (0 ends them), to all. */
 void room_broadcast_status(struct room *room, const int *codes);
+/* That message; the caller unrefs it. */
+struct stanza *room_status_message(const int *codes);
 bool room_is_subject(const struct stanza *message);
 bool room_may_set_subject(const struct room *room, const struct occupant *occupant);
 void room_subject_set(struct room *room, const struct occupant *occupant, struct stanza *sent);

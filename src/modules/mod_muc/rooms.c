@@ -178,6 +178,7 @@ static void settle_place(struct muc *muc, struct place *place, struct room *room
 	if (room) {
 		room_hold(room);
 		room_is_there(room, false);
+		room_cleanup(room);
 	} else {
 		place_free(here(muc), place);
 	}
@@ -217,44 +218,9 @@ static struct place *begin_loading(struct muc *muc, const struct jid *bare)
 	return place;
 }
 
-/* An error that came back at once, while the room was telling others something: it is taken when that is over. */
-struct returned {
-	struct jid from, to; /* on the heap */
-	struct stanza *stanza;
-};
-
-static void on_returned(struct module_instance *instance, void *arg)
-{
-	struct returned *returned = arg;
-	struct jid bare = jid_to_bare(&returned->to);
-	struct place *place = map_get(&here(muc_of(instance))->places, jid_full(&bare));
-	if (place && place->room)
-		room_deliver(place->room, &returned->from, &returned->to, returned->stanza, false);
-	else if (place)
-		wait_stanza(place, &returned->from, &returned->to, returned->stanza);
-	stanza_unref(&returned->stanza);
-	free((char *)returned->from.text);
-	free((char *)returned->to.text);
-	free(returned);
-}
-
-static void take_later(
-    struct module_instance *instance, const struct jid *from, const struct jid *to, struct stanza *stanza)
-{
-	struct returned *returned = mem_zalloc(sizeof(*returned));
-	returned->from = jid_dup_heap(from);
-	returned->to = jid_dup_heap(to);
-	returned->stanza = stanza_ref(stanza);
-	module_post(instance, jid_bare(to), on_returned, returned);
-}
-
 void rooms_deliver(
     struct module_instance *instance, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
-	if (stanza->type == STANZA_ERROR && stanza->kind != STANZA_IQ) {
-		take_later(instance, from, to, stanza);
-		return;
-	}
 	struct muc *muc = muc_of(instance);
 	struct jid bare = jid_to_bare(to);
 	struct place *place = map_get(&here(muc)->places, jid_full(&bare));
@@ -339,13 +305,15 @@ void room_each(struct host *host, void (*each)(void *arg, struct room *room), vo
 		rooms_each(muc_of(instance), each, arg);
 }
 
+static const struct room_end shutting_down = {.status = 332, .reason = {"the service is shutting down", 28}};
+
 static void stop_one(void *arg, struct room *room)
 {
 	(void)arg;
 	if (room->config.persistent)
 		room_clients_flush(room);
 	else
-		room_destroy(room, &(struct room_end){.status = 332, .reason = STR("the service is shutting down")});
+		room_destroy(room, &shutting_down);
 }
 
 static void stop_here(struct module_instance *instance, void *arg)
@@ -360,9 +328,15 @@ void rooms_stopping(struct muc *muc)
 	module_post_workers(muc->instance, stop_here, NULL, NULL);
 }
 
+/* When the server ends, people in persistent rooms are there again when it is; when the module leaves alone, nobody
+ * is. */
 static void leave_one(void *arg, struct room *room)
 {
 	(void)arg;
+	if (!room->muc->stopping && room->config.persistent)
+		room_send_all_away(room, &shutting_down);
+	else if (!room->muc->stopping)
+		room_destroy(room, &shutting_down);
 	room_clients_flush(room);
 }
 

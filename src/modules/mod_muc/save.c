@@ -123,6 +123,7 @@ static void save_done(struct store_op *op, int result, const struct err *err)
 	free(saving->host);
 	free(saving->opts);
 	free((char *)saving->jid.text);
+	module_release(saving->muc->instance);
 	free(saving);
 }
 
@@ -139,6 +140,7 @@ static void submit(struct room *room, char *opts)
 	saving->op.run = save_run;
 	saving->op.done = save_done;
 	room->saving++;
+	module_hold(room->instance);
 	store_submit(&saving->op);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "modules/mod_muc/service.h"
 
-#include "modules/mod_muc/room.h"
+#include "modules/mod_muc/subscribers.h"
 #include "modules/service.h"
 #include "stanzad/rand.h"
 #include "stanzad/rsm.h"
@@ -43,6 +43,7 @@ static const struct answer {
 } answers[] = {
     {"query", NS_DISCO_ITEMS, service_items_on_iq},
     {"query", NS_REGISTER, muc_register_on_iq},
+    {"subscriptions", NS_MUCSUB, muc_subscriptions_on_iq},
     {"unique", NS_MUC_UNIQUE, on_unique},
 };
 
@@ -58,11 +59,11 @@ static const struct answer *answer_to(const struct xml *payload)
 static bool answer_as_service(
     struct module_instance *instance, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
-	const char *features[9] = {NS_MUC, NS_MUC "#stable_id", NS_MUC_UNIQUE, NS_RSM};
+	const char *features[9] = {NS_MUC, NS_MUC "#stable_id", NS_MUC_UNIQUE, NS_RSM, NS_MUCSUB};
 	struct service service = {
 	    .category = "conference", .type = "text", .features = features, .per_domain = true};
 	if (muc_allows(instance, "access_register", from))
-		features[4] = NS_REGISTER;
+		features[5] = NS_REGISTER;
 	return service_answer(instance, &service, from, to, stanza);
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "modules/mod_muc/hats.h"
 #include "modules/mod_muc/room.h"
 #include "xmpp/stanza_limits.h"
 
@@ -11,13 +12,13 @@ void room_put_occupant_id(struct strbuf *out, const struct occupant *occupant)
 	strbuf_str(out, STR("'/>"));
 }
 
-/* XEP-0045 7.2.2, XEP-0421 4, XEP-0359 5: only the room says such things. */
+/* XEP-0045 7.2.2, XEP-0421 4, XEP-0317 3.1, XEP-0359 5: only the room says such things. */
 static bool is_claim(const struct xml *child, void *arg)
 {
 	const struct room *room = arg;
 	if (str_starts(child->ns, NS_MUC))
 		return str_is(child->ns, NS_MUC) || str_is(child->ns, NS_MUC_USER);
-	if (str_is(child->ns, NS_OCCUPANT_ID))
+	if (str_is(child->ns, NS_OCCUPANT_ID) || str_is(child->ns, NS_HATS))
 		return true;
 	if (!str_is(child->ns, NS_SID) || !str_is(child->name, "stanza-id"))
 		return false;

@@ -45,6 +45,17 @@ static int read_affiliations(struct room *room, struct str list, struct err *err
 	return rc;
 }
 
+/* Whoever names subscribers wants the room to have them. */
+static int read_option(struct room_config *config, struct str name, struct str value, struct err *err)
+{
+	if (str_is(name, "affiliations"))
+		return read_affiliations(NULL, value, err);
+	if (!str_is(name, "subscribers"))
+		return room_config_set(config, name, value, err);
+	config->allow_subscription = true;
+	return admin_read_subscribers(NULL, value, err);
+}
+
 static int read_options(const json_t *options, struct room_config *config, struct err *err)
 {
 	const json_t *option;
@@ -52,12 +63,18 @@ static int read_options(const json_t *options, struct room_config *config, struc
 	json_array_foreach(options, i, option)
 	{
 		struct str name = text_of(option, "name"), value = text_of(option, "value");
-		int rc = str_is(name, "affiliations") ? read_affiliations(NULL, value, err)
-						      : room_config_set(config, name, value, err);
-		if (rc < 0)
+		if (read_option(config, name, value, err) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+static void set_subscribers(struct room *room, const json_t *options)
+{
+	const json_t *option;
+	size_t i;
+	json_array_foreach(options, i, option) if (str_is(text_of(option, "name"), "subscribers"))
+	    admin_read_subscribers(room, text_of(option, "value"), NULL);
 }
 
 static void set_affiliations(struct room *room, const json_t *options)
@@ -80,6 +97,7 @@ static int configure(struct making *making, struct room *room)
 	if (rc == 0) {
 		set_affiliations(room, making->options);
 		room_configure(room, &config, NULL);
+		set_subscribers(room, making->options);
 	}
 	room_config_fini(&config);
 	return rc;

@@ -60,6 +60,17 @@ static const struct command_argument regex_arguments[] = {
 static const struct command_argument days_arguments[] = {
     {SERVICES_ARGUMENT}, {.name = "days", .type = COMMAND_INTEGER, .doc = "for how many days"}, {0}};
 
+#define NODES_ARGUMENT .name = "nodes", .type = COMMAND_STRINGS, .doc = "what is told to them: names of nodes"
+static const char *const person_fields[] = {"user", "host", "nick", NULL};
+static const struct command_argument subscribe_arguments[] = {{USER_ARGUMENT}, {HOST_ARGUMENT},
+    {TEXT("nick", "the nick")}, {ROOM_ARGUMENT}, {SERVICE_ARGUMENT}, {NODES_ARGUMENT}, {0}};
+static const struct command_argument subscribe_many_arguments[] = {
+    {.name = "users", .type = COMMAND_TUPLES, .doc = "user, host and nick of each", .fields = person_fields},
+    {ROOM_ARGUMENT}, {SERVICE_ARGUMENT}, {NODES_ARGUMENT}, {0}};
+static const struct command_argument unsubscribe_arguments[] = {
+    {USER_ARGUMENT}, {HOST_ARGUMENT}, {ROOM_ARGUMENT}, {SERVICE_ARGUMENT}, {0}};
+
+static const char *const subscription_columns[] = {"roomjid", "usernick", "nodes", NULL};
 static const char *const regex_columns[] = {"jid", "public", "participants", NULL};
 static const char *const affiliation_columns[] = {"jid", "affiliation", "reason", NULL};
 static const char *const occupant_columns[] = {"jid", "nick", "role", NULL};
@@ -92,6 +103,10 @@ static const struct command commands[] = {
 	admin_occupants_number},
     {"get_room_options", "muc_room", "How a room is configured.", room_arguments, COMMAND_TABLE, option_fields,
 	admin_room_options},
+    {"get_subscribers", "muc_room", "Who is subscribed to a room.", room_arguments, COMMAND_LIST, NULL,
+	admin_subscribers},
+    {"get_user_subscriptions", "muc", "The rooms that somebody is subscribed to.", user_arguments, COMMAND_TABLE,
+	subscription_columns, admin_user_subscriptions},
     {"get_user_rooms", "muc", "The rooms that somebody is in.", user_arguments, COMMAND_LIST, NULL,
 	admin_user_rooms},
     {"muc_get_registered_nick", "muc", "The nick that somebody registered with a service.", account_arguments,
@@ -123,13 +138,19 @@ static const struct command commands[] = {
 	COMMAND_RESCODE, NULL, admin_set_affiliation},
     {"send_direct_invitation", "muc_room", "Invite people to a room (XEP-0249).", invite_arguments,
 	COMMAND_RESCODE, NULL, admin_invite},
+    {"subscribe_room", "muc_room", "Subscribe somebody to a room.", subscribe_arguments, COMMAND_LIST, NULL,
+	admin_subscribe},
+    {"subscribe_room_many", "muc_room", "Subscribe several people to a room.", subscribe_many_arguments,
+	COMMAND_RESCODE, NULL, admin_subscribe_many},
+    {"unsubscribe_room", "muc_room", "End a subscription to a room.", unsubscribe_arguments, COMMAND_RESCODE, NULL,
+	admin_unsubscribe},
     {0},
 };
 /* clang-format on */
 
 static const struct option options[] = {
     {"subscribe_room_many_max_users", OPTION_INT, "50",
-	"How many users may be subscribed to a room at once by a command.", .flags = OPTION_LATER},
+	"How many users may be subscribed to a room at once by a command.", NULL, 1, 100000},
     {0},
 };
 

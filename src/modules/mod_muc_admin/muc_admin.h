@@ -44,6 +44,15 @@ void admin_services_each(const struct admin_services *services,
 
 json_t *admin_json(struct str text);
 
+/* --- people.c --- */
+/* Two names, of somebody who need not be of this server. */
+enum command_outcome admin_person(
+    struct command_call *call, struct str user, struct str host, struct arena *arena, struct jid *jid_r);
+
+/* --- subscriptions.c --- */
+/* "juliet@example.org=Nick=messages=subject;...". room NULL: only looked at. */
+int admin_read_subscribers(struct room *room, struct str list, struct err *err);
+
 /* --- one file each --- */
 enum command_outcome admin_create_room(struct command_call *call);
 enum command_outcome admin_create_room_with_opts(struct command_call *call);
@@ -71,6 +80,12 @@ enum command_outcome admin_set_affiliation(struct command_call *call);
 enum command_outcome admin_occupants(struct command_call *call);
 enum command_outcome admin_occupants_number(struct command_call *call);
 enum command_outcome admin_invite(struct command_call *call);
+
+enum command_outcome admin_subscribe(struct command_call *call);
+enum command_outcome admin_subscribe_many(struct command_call *call);
+enum command_outcome admin_unsubscribe(struct command_call *call);
+enum command_outcome admin_subscribers(struct command_call *call);
+enum command_outcome admin_user_subscriptions(struct command_call *call);
 
 enum command_outcome admin_register_nick(struct command_call *call);
 enum command_outcome admin_unregister_nick(struct command_call *call);

@@ -63,14 +63,14 @@ static void set_affiliation(void *arg, struct room *room)
 	room_set_affiliation(room, &asking->jid, asking->affiliation, NULL, STR_NULL);
 }
 
-/* 'user' and 'host', who need not be of this server. */
-static enum command_outcome read_jid(struct command_call *call, struct arena *arena, struct jid *jid_r)
+enum command_outcome admin_person(
+    struct command_call *call, struct str user, struct str host, struct arena *arena, struct jid *jid_r)
 {
 	struct str local, domain;
 	struct err err = {0};
-	if (jid_prep_local(command_string(call, "user"), arena, &local, &err) < 0)
+	if (jid_prep_local(user, arena, &local, &err) < 0)
 		return command_say(call, COMMAND_USAGE, "user: %s", err.text);
-	if (jid_prep_domain(command_string(call, "host"), arena, &domain, &err) < 0)
+	if (jid_prep_domain(host, arena, &domain, &err) < 0)
 		return command_say(call, COMMAND_USAGE, "host: %s", err.text);
 	jid_make(local, domain, STR_NULL, arena, jid_r, NULL);
 	return COMMAND_OK;
@@ -85,7 +85,8 @@ enum command_outcome admin_set_affiliation(struct command_call *call)
 		outcome = command_say(
 		    call, COMMAND_USAGE, "affiliation is owner, admin, member, outcast or none");
 	else
-		outcome = read_jid(call, &arena, &asking.jid);
+		outcome = admin_person(
+		    call, command_string(call, "user"), command_string(call, "host"), &arena, &asking.jid);
 	if (outcome == COMMAND_OK)
 		outcome = admin_visit(call, set_affiliation, &asking);
 	arena_fini(&arena);

@@ -91,7 +91,7 @@ static void put_clock(struct strbuf *out, const struct tm *tm)
 	strbuf_printf(out, "%02d:%02d:%02d", tm->tm_hour, tm->tm_min, tm->tm_sec);
 }
 
-/* --- pages ------------------------------------------------------------------------------------------------- */
+/* --- pages ---------------------------------------------------------------------------------------------- */
 
 /* The same nick has the same colour on all pages: FNV-1a. */
 static unsigned colour_of(struct str nick)
@@ -156,7 +156,7 @@ void muclog_put_line(struct strbuf *out, const struct muclog_settings *settings,
 	strbuf_cstr(out, "</li>\n");
 }
 
-/* --- plain text -------------------------------------------------------------------------------------------- */
+/* --- plain text ----------------------------------------------------------------------------------------- */
 
 #define INDENT 11 /* "[10:09:08] " */
 

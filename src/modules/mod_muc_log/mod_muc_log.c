@@ -34,7 +34,7 @@ static struct str nick_behind(const struct room *room, const struct jid *real)
 	return nick_of(occupant);
 }
 
-/* --- the room itself --------------------------------------------------------------------------------------- */
+/* --- the room itself ------------------------------------------------------------------------------------ */
 
 static enum hook_verdict on_loaded(struct module_instance *instance, struct hook_room_loaded *event)
 {
@@ -95,7 +95,7 @@ static enum hook_verdict on_unload(struct module_instance *instance, struct hook
 	return HOOK_PASS;
 }
 
-/* --- people ------------------------------------------------------------------------------------------------ */
+/* --- people --------------------------------------------------------------------------------------------- */
 
 static enum hook_verdict on_entered(struct module_instance *instance, struct hook_room_entered *event)
 {
@@ -155,7 +155,7 @@ static enum hook_verdict on_affiliation(struct module_instance *instance, struct
 	return HOOK_PASS;
 }
 
-/* --- what they say ----------------------------------------------------------------------------------------- */
+/* --- what they say -------------------------------------------------------------------------------------- */
 
 static void set_subject(struct muclog_room *log, struct str subject, struct str author)
 {
@@ -208,7 +208,7 @@ static enum hook_verdict on_disco(struct module_instance *instance, struct hook_
 	return HOOK_PASS;
 }
 
-/* --- the module -------------------------------------------------------------------------------------------- */
+/* --- the module ----------------------------------------------------------------------------------------- */
 
 static int on_start(struct module_instance *instance, struct err *err)
 {

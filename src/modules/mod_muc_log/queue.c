@@ -8,6 +8,7 @@
 #include "stanzad/log.h"
 #include "stanzad/mem.h"
 #include "stanzad/metric.h"
+#include "stanzad/receipt.h"
 #include "stanzad/work.h"
 
 #define SAY_EVERY_MS 60000
@@ -72,7 +73,7 @@ void muclog_room_set_head(struct muclog_room *room, struct muclog_head *head)
 	room->head = head;
 }
 
-/* --- losses ------------------------------------------------------------------------------------------------ */
+/* --- losses --------------------------------------------------------------------------------------------- */
 
 /* Said at once, then at most once a minute, with all that was lost meanwhile. */
 static void lose(struct muclog *log, const struct muclog_room *room, unsigned lines, const char *reason)
@@ -117,7 +118,7 @@ static void append_lost(struct muclog_room *room)
 	room->lost = 0;
 }
 
-/* --- writing ----------------------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------------------- */
 
 static void launch(struct muclog_room *room);
 
@@ -156,13 +157,16 @@ static void launch(struct muclog_room *room)
 {
 	if (room->lost)
 		append_lost(room);
+	struct receipt *before;
 	struct batch *batch = mem_zalloc(sizeof(*batch));
 	*batch = (struct batch){room, muclog_head_ref(room->head), room->first, room->bytes, room->count};
 	room->first = room->last = NULL;
 	room->bytes = 0;
 	room->count = 0;
 	room->writing = true;
+	receipt_enter(NULL, &before); /* nobody's stanza waits for a page */
 	module_run(room->log->instance, write_batch, batch_done, batch);
+	receipt_leave(before);
 }
 
 void muclog_room_add(struct muclog_room *room, const struct muclog_event *event)

@@ -78,7 +78,7 @@ void muclog_put_plain(struct strbuf *out, struct str text, unsigned indent)
 	}
 }
 
-/* --- links ------------------------------------------------------------------------------------------------- */
+/* --- links ---------------------------------------------------------------------------------------------- */
 
 static const char *const schemes[] = {"https://", "http://", "ftp://", "xmpp:", "mailto:", NULL};
 

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """mod_muc_rtbl: a list that a component publishes, what it changes, and lists that cannot be had."""
+import dataclasses
 import hashlib
 
 import pytest
 
 from harness import ns, rooms, wait
 from harness.component import Component
+from harness.lab import Lab, LabProsody, full_name
 from harness.settings import Settings
 from harness.stream import show
 
@@ -27,12 +29,13 @@ def hashed(text):
 
 class Publisher(Component):
     """A publish-subscribe service with one node, as xmppbl.org has it."""
+    node = NODE
 
     def asked(self, kind, name):
         """The next request of stanzad's; its payload has a child of that name."""
         request = self.take(lambda each: each.tag == f"{{{ns.CLIENT}}}iq" and each.get("type") == kind)
         child = request.find(f"{{{PUBSUB}}}pubsub/{{{PUBSUB}}}{name}")
-        assert child is not None and child.get("node") == NODE, show(request)
+        assert child is not None and child.get("node") == self.node, show(request)
         assert request.get("from") == self.server.host and request.get("to") == self.host, show(request)
         return request, child
 
@@ -46,7 +49,7 @@ class Publisher(Component):
     def subscribed(self):
         request, child = self.asked("set", "subscribe")
         assert child.get("jid") == self.server.host
-        self.give(request, f"<pubsub xmlns='{PUBSUB}'><subscription node='{NODE}' jid='{self.server.host}' "
+        self.give(request, f"<pubsub xmlns='{PUBSUB}'><subscription node='{self.node}' jid='{self.server.host}' "
                              "subscription='subscribed'/></pubsub>")
 
     def items(self, *people, count=None, last=None):
@@ -54,12 +57,12 @@ class Publisher(Component):
         request, _ = self.asked("get", "items")
         paging = f"<set xmlns='{RSM}'><last>{last}</last><count>{count}</count></set>" if count else ""
         found = "".join(f"<item id='{hashed(each)}'><report xmlns='urn:xmpp:reporting:1'/></item>" for each in people)
-        self.give(request, f"<pubsub xmlns='{PUBSUB}'><items node='{NODE}'>{found}</items>{paging}</pubsub>")
+        self.give(request, f"<pubsub xmlns='{PUBSUB}'><items node='{self.node}'>{found}</items>{paging}</pubsub>")
         return request.findtext(f".//{{{RSM}}}after")
 
-    def publish(self, content, node=NODE, name="items"):
-        self.send(f"<message from='{self.host}' to='{self.server.host}' type='headline'>"
-                  f"<event xmlns='{PUBSUB}#event'><{name} node='{node}'>{content}</{name}></event></message>")
+    def publish(self, content, node=None, name="items"):
+        event = f"<event xmlns='{PUBSUB}#event'><{name} node='{node or self.node}'>{content}</{name}></event>"
+        self.send(f"<message from='{self.host}' to='{self.server.host}' type='headline'>{event}</message>")
         self.ping()
 
     def add(self, *people):
@@ -215,7 +218,77 @@ def test_other_options(publishing):
     publisher.subscribed()
     publisher.items("a@a")
     has(server, 1)
-    server.ask("module_reload", server.host, "mod_muc_rtbl", f"{{rtbl_server: {LISTS}}}")
+    server.ask("module_reload", server.host, "mod_muc_rtbl", f"{{rtbl_server: {LISTS}, rtbl_node: other}}")
+    publisher.node = "other"
     publisher.subscribed()
     publisher.items("a@a", "b@b")
     has(server, 2)
+
+
+# --- over a stream between servers -----------------------------------------------------------------------------------
+
+FAR = full_name("bare-p")
+
+
+class ListProsody(LabProsody):
+    """Has a publish-subscribe service in place of one of its domains."""
+
+    def configuration(self):
+        admins = ", ".join(f'"user-{number}@{full_name("p")}"' for number in range(1, 10000))
+        return f"admins = {{ {admins} }}\n" + super().configuration()
+
+    def virtual_host(self, cert, host):
+        text = super().virtual_host(cert, host)
+        if host != FAR:
+            return text
+        return text.replace(f'VirtualHost "{host}"', f'Component "{host}" "pubsub"') + \
+            '\n\tautocreate_on_publish = true\n\tautocreate_on_subscribe = true'
+
+
+class ListLab(Lab):
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.names = ["a", "p"]
+
+    def make(self, name):
+        server = super().make(name)
+        if name == "p":
+            server.__class__ = ListProsody
+        else:
+            modules = {**server.settings.modules, "mod_muc_rtbl": {"rtbl_server": FAR}}
+            server.settings = dataclasses.replace(server.settings, rooms=True, modules=modules)
+        return server
+
+
+def publish(client, person, retract=False):
+    item = f"<item id='{hashed(person)}'><report xmlns='urn:xmpp:reporting:1'/></item>"
+    content = (f"<retract node='{NODE}' notify='1'><item id='{hashed(person)}'/></retract>" if retract else
+               f"<publish node='{NODE}'>{item}</publish>")
+    rooms.insist(client.iq("set", f"<pubsub xmlns='{PUBSUB}'>{content}</pubsub>", to=FAR))
+
+
+def test_prosody(farm, tmp_path):
+    """Debian's Prosody publishes the list."""
+    lab = ListLab(tmp_path, farm)
+    if lab.missing:
+        lab.knot.stop()
+        pytest.skip(lab.missing)
+    with lab:
+        publisher, romeo, tybalt = lab.client("p"), lab.client("a"), lab.client("a")
+        publish(publisher, tybalt.bare)
+        room = f"hall@conference.{full_name('a')}"
+        rooms.create(romeo, room, "romeo")
+        server = lab.servers["a"]
+
+        def count():
+            return next(int(line.split("\t")[4]) for line in server.ask("metrics", full_name("a")).splitlines()
+                        if line.split("\t")[2] == "rtbl_entries")
+        wait.until(lambda: count() == 1, "the list is there")
+        assert try_enter(tybalt, room, "tybalt") == {"forbidden", "text"}
+        publish(publisher, tybalt.bare, retract=True)
+        wait.until(lambda: count() == 0, "nobody is on the list")
+        assert try_enter(tybalt, room, "tybalt") is None
+        publish(publisher, tybalt.bare)
+        gone = tybalt.take(lambda each: each.get("type") == "unavailable")
+        assert gone.get("from") == f"{room}/tybalt" and 301 in rooms.codes(gone), show(gone)
+        lab.end_clients()
