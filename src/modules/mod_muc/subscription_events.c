@@ -116,8 +116,8 @@ static void send_all(struct event *event, void (*adapt)(struct event *event, boo
 	}
 	uint64_t round = subscribers_mark(room);
 	receipt_enter(NULL, &before);
-	for (struct subscriber *at = room_first_subscriber(room), *next; at; at = next) {
-		next = subscriber_next(room, at);
+	room_walk_begin(room);
+	for (struct subscriber *at = room_first_subscriber(room); at; at = subscriber_next(room, at)) {
 		if (at->round == round || !(at->nodes & (1u << event->node)))
 			continue;
 		if (adapt)
@@ -127,6 +127,7 @@ static void send_all(struct event *event, void (*adapt)(struct event *event, boo
 			copies++;
 		}
 	}
+	room_walk_end(room);
 	receipt_leave(before);
 	metric_add(room->instance, MUC_METRIC_COPIES, copies);
 }
@@ -240,15 +241,16 @@ void subscription_tell_end(struct room *room, struct str destroy)
 	uint64_t round = subscribers_mark(room);
 	char id[RANDOM_ID + 1];
 	rand_id(id, RANDOM_ID);
-	for (struct subscriber *at = room_first_subscriber(room), *next; at && stanza; at = next) {
+	room_walk_begin(room);
+	for (struct subscriber *at = room_first_subscriber(room); at && stanza; at = subscriber_next(room, at)) {
 		struct arena arena = {0};
 		struct jid as = jid_with_resource(&room->jid, room_word(&at->nick), &arena);
 		enum subscription_node node = nodes[at->nodes & SUBSCRIPTION(SYSTEM) ? 0 : 1];
 		struct event event = {.room = room, .node = node, .id = str_of(id), .as = &as, .stanza = stanza};
-		next = subscriber_next(room, at);
 		if (at->round != round && (at->nodes & (1u << node)))
 			send_to(&event, at);
 		arena_fini(&arena);
 	}
+	room_walk_end(room);
 	stanza_unref(&stanza);
 }
