@@ -310,7 +310,8 @@ static int write_clients(struct store_op *op, struct db *db, struct err *err)
 	(void)op;
 	for (int i = 0; i < 2; i++)
 		if (DB_EXEC(db, err,
-			"INSERT INTO mod_muc_client ({host,} room, jid, nick, role, presence) VALUES ({?,} ?, ?, ?, 2, ?)",
+			"INSERT INTO mod_muc_client ({host,} room, jid, nick, role, presence) "
+			"VALUES ({?,} ?, ?, ?, 2, ?)",
 			DB_P_TEXT(STR("sim.example")), DB_P_TEXT(STR(ROOM)), DB_P_TEXT(str_of(people[i][0])),
 			DB_P_TEXT(str_of(people[i][1])), DB_P_TEXT(STR("<presence xmlns='jabber:client'/>"))) < 0)
 			return -1;
