@@ -53,6 +53,7 @@ static struct {
 	struct server_options options;
 	struct timer stopping;
 	uint64_t stop_waited_ms;
+	unsigned said; /* on_said */
 	unsigned streams;
 	bool is_stopping, restart;
 } server;
@@ -119,10 +120,14 @@ static void pass(void *arg)
 	(void)arg;
 }
 
-/* What modules had to say at the end has reached the streams. */
+/* What modules had to say at the end, on one worker after the other, reaches the streams before they are closed. */
 static void on_said(void *arg)
 {
 	(void)arg;
+	if (++server.said < worker_count()) {
+		workers_each(pass, on_said, NULL);
+		return;
+	}
 	s2s_streams_stop();
 	workers_each(close_streams, on_streams_closed, NULL);
 }

@@ -192,7 +192,7 @@ class TestTogether:
         hall.sees(hall.owner, "Guest", "unavailable")
 
     def test_destroyed(self, hall):
-        destroy = f"<destroy jid='elsewhere@example.org'><reason>Over</reason></destroy>"
+        destroy = "<destroy jid='elsewhere@example.org'><reason>Over</reason></destroy>"
         rooms.insist(hall.owner.iq("set", f"<query xmlns='{rooms.OWNER}'>{destroy}</query>", to=hall.room))
         end = hall.sees(hall.guest, "Guest", "unavailable").find(f"{X}/{{{rooms.USER}}}destroy")
         assert end.get("jid") == "elsewhere@example.org" and end.findtext(f"{{{rooms.USER}}}reason") == "Over"
@@ -246,8 +246,8 @@ class TestEntering:
         assert hall.room in [each.get("jid") for each in items.iter(f"{{{ns.DISCO_ITEMS}}}item")], show(items)
 
 
-def until_gone(hall, attempts=40):
-    """The owner talks until the room finds out that the guest cannot be reached; the presence that says so."""
+def until_gone(hall):
+    """The owner talks, and the room finds out that the guest cannot be reached; the presence that says so."""
     hall.says(hall.owner, "are you there?")
     return hall.sees(hall.owner, "Guest", "unavailable")
 
@@ -265,8 +265,8 @@ class TestServersThatEnd:
             hall.hears(hall.owner, "alone", "Owner")
         finally:
             lab.up(away)
-        if host == "e":
-            return      # ejabberd waits up to minutes before it tries a server again
+        if host == "e":         # it does not try to reach the server again before its own time
+            return
         guest = lab.client(away, "guest")
         rooms.join(guest, hall.room, "Guest")
         hall.says(guest, "back")

@@ -37,7 +37,7 @@ static bool has(struct str text, const char *part)
 	return memmem(text.ptr, text.len, part, strlen(part));
 }
 
-/* --- text ----------------------------------------------------------------------------------------------- */
+/* --- text -------------------------------------------------------------------------------------------------- */
 
 static void is_linked(const char *text, const char *want)
 {
@@ -98,7 +98,7 @@ static void test_plain(void)
 	strbuf_fini(&out);
 }
 
-/* --- lines ---------------------------------------------------------------------------------------------- */
+/* --- lines ------------------------------------------------------------------------------------------------- */
 
 static void is_line(struct muclog_event event, const char *want)
 {
@@ -163,7 +163,7 @@ static void test_html_lines(void)
 	    "<span class=\"text\"><b class=\"nick n1\"><bdi>romeo</bdi></b> was banned: &lt;b&gt;</span></li>\n");
 }
 
-/* --- names ---------------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------------------- */
 
 static void is_folder(const char *room, bool room_name, const char *want)
 {
@@ -217,7 +217,7 @@ static void test_days(void)
 	ok(!muclog_file_day(&plain, STR("index"), &day));
 }
 
-/* --- pages ---------------------------------------------------------------------------------------------- */
+/* --- pages ------------------------------------------------------------------------------------------------- */
 
 static void test_head(void)
 {
@@ -262,7 +262,7 @@ static void test_changes(void)
 	strbuf_fini(&out);
 }
 
-/* --- files ---------------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------------------- */
 
 static char *slurp(const char *path, struct strbuf *full)
 {
