@@ -8,15 +8,14 @@ import contextlib
 import os
 import sqlite3
 import subprocess
-import time
 
 import packages
+import processes
 import servers
 
 READER = 300                                # number of the account whose archive is filled
 FIRST, STEP = 1500000000000000, 1000000     # ids are microseconds since 1970: a message a second
 PEERS = 100
-SETTLE_SECONDS_MAX = 600
 TEXT = "the usual hundred bytes of what people say to each other when the day is long and the line is free"
 
 NUMBERS = "WITH RECURSIVE counter(i) AS (SELECT ? UNION ALL SELECT i + 1 FROM counter WHERE i + 1 < ?) "
@@ -55,20 +54,7 @@ class Archived:
         self.filled = rows
 
     def settle(self):
-        """Waits until it has little to do: less than a tenth of a processor for a second."""
-        deadline = time.monotonic() + SETTLE_SECONDS_MAX
-        ticks = self.ticks()
-        while time.monotonic() < deadline:
-            time.sleep(1)
-            before, ticks = ticks, self.ticks()
-            if ticks - before < os.sysconf("SC_CLK_TCK") / 10:
-                return
-        raise servers.ServerError("%s does not come to rest" % self.name)
-
-    def ticks(self):
-        with open("/proc/%d/stat" % self.process.pid) as stat:
-            fields = stat.read().rpartition(")")[2].split()
-        return int(fields[11]) + int(fields[12])
+        processes.settle(self)
 
 
 class Stanzad(Archived, servers.Stanzad):

@@ -5,7 +5,7 @@ import asyncio
 import re
 import threading
 
-SM, MAM = "urn:xmpp:sm:3", "urn:xmpp:mam:2"
+SM, MAM, MUC = "urn:xmpp:sm:3", "urn:xmpp:mam:2", "http://jabber.org/protocol/muc"
 STREAM = "<stream:stream from='localhost' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
 PIECES = re.compile(r"(?:<\?xml[^>]*>)?"
                     r"(<stream:stream[^>]*>|</stream:stream>|<(\w+)[^>]*/>|<(\w+)[^>]*[^/]>.*?</\3>)", re.S)
@@ -58,6 +58,9 @@ class Stream:
             self.user = "u%d@localhost/bench" % len(self.server.streams)
             self.server.streams[self.user] = self
             inside = "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>%s</jid></bind>" % self.user
+        elif MUC in text:
+            self.server.forms.append(text)
+            inside = ""
         else:
             self.server.queries.append(text)
             for _ in range(self.server.page):
@@ -65,10 +68,28 @@ class Stream:
             inside = "<fin xmlns='%s'/>" % MAM
         self.send("<iq type='result' id='%s'>%s</iq>" % (identity, inside))
 
-    def on_presence(self, _text):
-        pass
+    def on_presence(self, text):
+        to = re.search(r" to='([^']*)'", text)
+        if to and len(self.server.occupants) == self.server.room:
+            self.send("<presence from='%s' type='error'/>" % to.group(1))
+        elif to:
+            self.enter(to.group(1))
+
+    def enter(self, nick):
+        """The room: all that came before are told, and told of."""
+        for name, other in self.server.occupants.items():
+            self.send("<presence from='%s'/>" % name)
+            other.send("<presence from='%s'/>" % nick)
+        self.server.occupants[nick] = self
+        self.send("<presence from='%s'><x xmlns='%s#user'><status code='110'/></x></presence>" % (nick, MUC))
+        if len(self.server.occupants) <= self.server.subjects:
+            self.send("<message type='groupchat' from='%s'><subject/></message>" % nick.partition("/")[0])
 
     def on_message(self, text):
+        if " type='groupchat'" in text:
+            for other in self.server.occupants.values():
+                other.send(text * self.server.copies)
+            return
         self.server.streams[re.search(r" to='([^']*)'", text).group(1)].deliver(text)
 
     def deliver(self, text):
@@ -91,11 +112,14 @@ class Stream:
 
 
 class Pretender:
-    """Runs on a thread of the test's own. lie: what it adds to each h; page: messages of each page."""
+    """Runs on a thread of the test's own. lie: what it adds to each h; page: messages of each page; room: occupants
+    that its room takes; subjects: how many of them get the subject; copies: of a message for each of them."""
 
-    def __init__(self, resumes=True, lie=0, page=50, port=0):
+    def __init__(self, resumes=True, lie=0, page=50, port=0, room=1000, subjects=1000, copies=1):
         self.resumes, self.lie, self.page, self.port = resumes, lie, page, port
+        self.room, self.subjects, self.copies = room, subjects, copies
         self.streams, self.acks, self.queries, self.resumptions = {}, [], [], 0
+        self.occupants, self.forms = {}, []
         self.writers = []
         self.loop = asyncio.new_event_loop()
         self.listening = threading.Event()

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The floor that a server's message path is measured against: it cuts messages out of the bytes and forwards
- * them unchanged to the user that their 'to' names. Anyone is let in, nothing is checked, nothing is stored.
+ * them unchanged to the user that their 'to' names, or to everybody in the room: there is one, whatever its name,
+ * and no occupant is told of another. Anyone is let in, nothing is checked, nothing is stored.
  * One thread, one epoll, one write per connection and turn of the loop.
  *
  * usage: relay PORT     (listens on 127.0.0.1; PLAIN only)
@@ -35,6 +36,8 @@ struct peer {
 	bool dirty;
 	bool waiting; /* for room in the socket */
 	bool closing;
+	bool in_room;
+	size_t place; /* in the room */
 	char user[USER_MAX];
 	struct buffer in;
 	struct buffer out;
@@ -43,6 +46,8 @@ struct peer {
 static struct peer *users[USERS_TABLE];
 static struct peer *dirty[USERS_TABLE];
 static size_t n_dirty;
+static struct peer *room[USERS_TABLE];
+static size_t n_room;
 static int epoll;
 
 static struct peer **slot_of(const char *user, size_t size)
@@ -82,8 +87,18 @@ static void peer_send(struct peer *peer, const char *bytes, size_t size)
 	}
 }
 
+static void room_leave(struct peer *peer)
+{
+	if (!peer->in_room)
+		return;
+	room[peer->place] = room[--n_room];
+	room[peer->place]->place = peer->place;
+	peer->in_room = false;
+}
+
 static void peer_free(struct peer *peer)
 {
+	room_leave(peer);
 	user_remove(peer);
 	close(peer->fd);
 	buffer_fini(&peer->in);
@@ -91,12 +106,25 @@ static void peer_free(struct peer *peer)
 	free(peer);
 }
 
+static void room_forward(const char *message, size_t size)
+{
+	for (size_t i = 0; i < n_room; i++)
+		peer_send(room[i], message, size);
+}
+
 static void message_forward(const char *message, size_t size)
 {
+	static const char service[] = "@conference.";
 	const char *to = memmem(message, size, " to=", 4);
 	const char *at = to ? memchr(to, '@', size - (size_t)(to - message)) : NULL;
-	struct peer *peer = at ? user_find(to + 5, (size_t)(at - to - 5)) : NULL;
 
+	if (!at)
+		return;
+	if (memcmp(at, service, sizeof(service) - 1) == 0) {
+		room_forward(message, size);
+		return;
+	}
+	struct peer *peer = user_find(to + 5, (size_t)(at - to - 5));
 	if (peer)
 		peer_send(peer, message, size);
 }
@@ -146,6 +174,24 @@ static void bind_answer(struct peer *peer, const struct frame *frame)
 	say(peer, text);
 }
 
+/* A presence with an address is a join. */
+static void presence_answer(struct peer *peer, const struct frame *frame)
+{
+	char to[128];
+	char text[512];
+
+	if (peer->in_room || n_room == USERS_TABLE || !frame_attribute(frame, "to", to, sizeof(to)))
+		return;
+	peer->in_room = true;
+	peer->place = n_room;
+	room[n_room++] = peer;
+	snprintf(text, sizeof(text),
+	    "<presence from='%s'><x xmlns='http://jabber.org/protocol/muc#user'><status code='110'/></x></presence>"
+	    "<message from='%.*s' type='groupchat'><subject/></message>",
+	    to, (int)strcspn(to, "/"), to);
+	say(peer, text);
+}
+
 /* Anything but a message: rare, so it may cost. Returns the bytes used up, 0 if it is not complete. */
 static size_t other_take(struct peer *peer, const char *bytes, size_t size)
 {
@@ -165,6 +211,8 @@ static size_t other_take(struct peer *peer, const char *bytes, size_t size)
 		auth_answer(peer, &frame);
 	} else if (frame_is(&frame, "iq")) {
 		bind_answer(peer, &frame);
+	} else if (frame_is(&frame, "presence")) {
+		presence_answer(peer, &frame);
 	}
 	return (size_t)used;
 }

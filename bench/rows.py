@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is measured: the works, the numbers taken from each, and what stanzad must not exceed."""
 
+import math
 from dataclasses import dataclass, field
 
 import modern
+import rooms
 
 
 SMALL, LARGE = 10_000, 1_000_000    # messages of an archive
@@ -13,7 +15,7 @@ SMALL, LARGE = 10_000, 1_000_000    # messages of an archive
 class Metric:
     title: str
     unit: str
-    read: object                    # result of one run -> number
+    read: object                    # result of one run -> number, infinite if it was given up
     # stanzad may reach at most: these shares of the other servers' numbers, and this number
     shares: dict = field(default_factory=dict)
     limit: float = None
@@ -29,7 +31,8 @@ class Row:
     mechanism: str = None           # None: the server's usual one
     fresh: bool = False             # the server is restarted before each run, not only before the row
     setting: str = "alone"          # "across": half of the users are on a second server of the same kind;
-                                    # "modern": with stream management and an archive
+                                    # "modern": with stream management and an archive; "rooms": with group chat
+    hibernated: int = 0             # rooms that lie in the database; the row measures what they add
     fill: int = 0                   # rows in the archive that is read, at the least
     restart: bool = False           # the server is restarted in the middle
     quick: tuple = ()               # more arguments where a first impression is wanted
@@ -59,6 +62,32 @@ def start_ms(result):
 
 def cpu_metric(title, own=None, **shares):
     return Metric(title, "us CPU", cpu, shares, own=own or {})
+
+
+def step_metric(title, unit, step, clock):
+    """Milliseconds of one step of the generator's work, which may have been given up before that."""
+    return Metric(title, unit, lambda result: result[step][clock] * 1e3 if result[step]["seconds"] else math.inf)
+
+
+def crowd_metrics(title, *steps):
+    """Time and CPU of each step: (its name in the result, what it is called)."""
+    for step, words in steps:
+        yield step_metric("%s: %s" % (title, words), "ms", step, "seconds")
+        yield step_metric("  the same: CPU", "ms CPU", step, "cpu_seconds")
+
+
+def crowd_row(key, occupants, quick, words, *arguments):
+    title = "room of %d%s" % (occupants, words)
+    steps = (("all_join", "all join"), ("message", "a message reaches all"), ("one_joins", "one more joins"))
+    return Row(key, tuple(crowd_metrics(title, *steps)),
+               ("--work", "crowd", "--users", str(occupants), "--patience", "300", *arguments),
+               quick=("--users", str(quick), "--patience", "60"), setting="rooms", fresh=True, rounds=1)
+
+
+def room_row(key, senders, share):
+    words = "one sender" if senders == 1 else "%d senders" % senders
+    return Row(key, (cpu_metric("room of 200, %s, window 8, a copy" % words, ejabberd=share),),
+               ("--work", "room", "--users", "200", "--senders", str(senders), "--window", "8"), setting="rooms")
 
 
 def page_key(key, size):
@@ -111,6 +140,13 @@ ROWS = (
          Metric("  the same: resumed; others logged in anew", "phones", lambda result: result["resumed"])),
         ("--work", "resume", "--users", "10000", "--concurrency", "1000"),
         quick=("--users", "2000"), setting="modern", restart=True, rounds=1, accounts_only=True),
+    room_row("room-1", 1, 1 / 8), room_row("room-16", 16, 1 / 15),
+    crowd_row("room-big", 10000, 2000, ", one moderator seen", "--broadcast", "moderator"),
+    crowd_row("room-seen", 2000, 500, ", all seen"),
+    Row("rooms-idle",
+        (Metric("100000 rooms that nobody is in: each", "bytes", lambda result: result["bytes_per_room"]),
+         Metric("  the same: start to first stream", "ms", start_ms)),
+        setting="rooms", hibernated=rooms.HIBERNATED, rounds=1),
 )
 
 KEYS = [row.key for row in ROWS]

@@ -1,19 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table at the end of a comparison."""
 
+import math
+
 import rows
 
+GIVEN_UP = "given up"
 FLOOR = "NO, nor relay"     # missed, but the bare relay, which checks nothing, does not get there either
+
+
+def finite(value):
+    """For JSON, which has no infinity: what was given up has no number."""
+    return None if value is None or math.isinf(value) else value
 
 
 def number(value):
     if value is None:
         return "-"
+    if math.isinf(value):
+        return GIVEN_UP
     return "%.0f" % value if abs(value) >= 100 else "%.1f" % value if abs(value) >= 10 else "%.2f" % value
 
 
 def ratio(values):
-    if not values.get("stanzad") or values.get("ejabberd") is None:
+    if not values.get("stanzad") or math.inf in (values["stanzad"], values.get("ejabberd", math.inf)):
         return "-"
     return "%.1f" % (values["ejabberd"] / values["stanzad"])
 

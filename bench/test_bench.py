@@ -153,6 +153,50 @@ def test_phones_that_cannot_resume_log_in(_):
     assert result["operations"] == 10 and result["resumed"] == 0, result
 
 
+def test_rooms(relay):
+    """Each message has as many copies as the room has occupants."""
+    for arguments in ((), ("--senders", "5", "--window", "3")):
+        result = load(relay, "--work", "room", "--users", "20", *arguments)
+        assert result["operations"] > 0 and result["cpu_us_per_operation"] > 0, result
+
+
+def test_a_room_is_configured_by_the_first_occupant(_):
+    with Pretender() as server:
+        load_of(server, "--work", "room", "--users", "4")
+        assert len(server.forms) == 1 and "<field" not in server.forms[0], server.forms
+        server.occupants.clear()
+        load_of(server, "--work", "room", "--users", "4", "--broadcast", "moderator")
+        assert "presencebroadcast'><value>moderator<" in server.forms[1], server.forms
+
+
+def test_a_crowd_counts_presences(_):
+    """Nine of the twenty enter one by one, later."""
+    with Pretender() as server:
+        result = load_of(server, "--work", "crowd", "--users", "20")
+    assert result["joined"] == 11 and result["presences"] == 11 * 11 and not result["given_up"], result
+    assert all(result[step]["seconds"] > 0 for step in ("all_join", "message", "one_joins")), result
+
+
+def test_a_crowd_is_given_up(_):
+    with Pretender(subjects=10) as server:
+        result = load_of(server, "--work", "crowd", "--users", "20", "--patience", "1")
+    assert result["given_up"] == "all join" and result["joined"] == 10, result
+    metric = next(row for row in rows.ROWS if row.key == "room-big").metrics[0]
+    assert table.number(metric.read(result)) == table.GIVEN_UP
+    assert table.ratio({"stanzad": 1, "ejabberd": metric.read(result)}) == "-"
+
+
+def test_a_full_room_fails(_):
+    with Pretender(room=3) as server:
+        assert "room: unexpected <presence" in refused(server, "--work", "room", "--users", "4")
+
+
+def test_copies_that_nobody_asked_for_are_errors(_):
+    with Pretender(copies=2) as server:
+        done = subprocess.run(command(server.port, "--work", "room", "--users", "4"), capture_output=True, text=True)
+        assert json.loads(done.stdout)["errors"] > 0, done
+
+
 def test_filled_archives(_):
     """As many rows as asked for, with ids that are there."""
     with tempfile.TemporaryDirectory() as folder:

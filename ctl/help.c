@@ -26,7 +26,8 @@ static void add_arguments(struct strbuf *out, const json_t *description)
 		strbuf_cstr(out, optional ? " [" : " ");
 		for (const char *c = member(argument, "name"); *c; c++)
 			strbuf_char(out, (char)toupper((unsigned char)*c));
-		if (strcmp(member(argument, "type"), "strings") == 0)
+		const char *type = member(argument, "type");
+		if (strcmp(type, "strings") == 0 || strcmp(type, "tuples") == 0)
 			strbuf_cstr(out, ",...");
 		if (optional)
 			strbuf_char(out, ']');

@@ -143,6 +143,8 @@ static void stanza_take(struct client *client, const struct frame *frame)
 		return;
 	if (frame_is(frame, "message")) {
 		load->on_message(client, frame);
+	} else if (frame_is(frame, "presence")) {
+		load->on_presence(client, frame);
 	} else if (frame_is(frame, "iq")) {
 		frame_attribute(frame, "type", type, sizeof(type));
 		if (strcmp(type, "result") == 0 || strcmp(type, "error") == 0)

@@ -58,9 +58,10 @@ struct client {
 	uint64_t delivered;
 	uint64_t acknowledged;
 	uint64_t done; /* both */
-	/* page: of the page that it waits for */
-	uint64_t asked_ns;
-	unsigned messages;
+	uint64_t asked_ns; /* when it asked for the page or to enter the room that it waits for */
+	unsigned messages; /* page: of the page */
+	bool present;	   /* room: its own presence came back */
+	bool joined;	   /* and the subject after it */
 };
 
 /* Starts to connect and log in the slot's user. Reports to the load when it is ready or has failed. */

@@ -79,6 +79,7 @@ void load_init(struct load *load, const struct options *options, unsigned n_clie
 	    .dirty = calloc(n_clients, sizeof(struct client *)),
 	    .on_ready = nothing,
 	    .on_message = no_message,
+	    .on_presence = no_message,
 	    .on_answer = no_message,
 	    .on_acked = no_ack,
 	    .on_flush = nothing,

@@ -10,9 +10,25 @@
 #include "options.h"
 #include "proc.h"
 
+/* What a step of a work took: nanoseconds. */
+struct cost {
+	uint64_t wall_ns;
+	uint64_t cpu_ns;
+};
+
+/* What a large room costs; of what is done several times, the medians. */
+struct crowd {
+	unsigned joined;
+	uint64_t presences; /* that all got while they joined, their own included */
+	struct cost all_join;
+	struct cost message; /* from the sender to the last occupant */
+	struct cost one_joins;
+};
+
 /* What one run measured. */
 struct result {
-	uint64_t operations; /* log-ins, pages, or messages delivered (and acknowledged), while measured */
+	uint64_t operations; /* log-ins, pages, or messages delivered (and acknowledged), while measured;
+				room: copies of messages */
 	uint64_t errors;
 	uint64_t lost; /* messages sent but not delivered (and acknowledged) within a grace time after the end */
 	double seconds;
@@ -24,6 +40,8 @@ struct result {
 	unsigned sessions;        /* idle: held between the two readings of memory */
 	uint64_t pss_before;
 	uint64_t pss_after;
+	struct crowd crowd;
+	const char *given_up; /* what took more than its time; NULL: nothing */
 };
 
 /*
@@ -41,6 +59,7 @@ struct load {
 	size_t n_dirty;
 	void (*on_ready)(struct client *client);
 	void (*on_message)(struct client *client, const struct frame *frame);
+	void (*on_presence)(struct client *client, const struct frame *frame);
 	void (*on_answer)(struct client *client, const struct frame *frame); /* an iq of type result or error */
 	void (*on_acked)(struct client *client, uint64_t due_ns);	     /* see sm.h */
 	void (*on_flush)(struct client *client);			     /* before what is queued leaves */

@@ -29,6 +29,10 @@ static int work_run(struct load *load)
 		return work_page(load);
 	case WORK_RESUME:
 		return work_resume(load);
+	case WORK_ROOM:
+		return work_room(load);
+	case WORK_CROWD:
+		return work_crowd(load);
 	}
 	return -1;
 }

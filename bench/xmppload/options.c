@@ -7,12 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const work_names[] = {"login", "idle", "chat", "open", "page", "resume", NULL};
+static const char *const work_names[] = {"login", "idle", "chat", "open", "page", "resume", "room",
+    "crowd", NULL};
 static const char *const tls_names[] = {"none", "direct", "starttls", NULL};
 static const char *const mechanism_names[] = {"SCRAM-SHA-1", "PLAIN", NULL};
 
 static const char help[] =
-    "usage: xmppload --work login|idle|chat|open|page|resume [options]\n"
+    "usage: xmppload --work login|idle|chat|open|page|resume|room|crowd [options]\n"
     "  --host ADDRESS       numeric address of the server (127.0.0.1)\n"
     "  --port N             its port (5222)\n"
     "  --domain NAME        the XMPP domain (localhost)\n"
@@ -25,8 +26,8 @@ static const char help[] =
     "  --mech NAME          SCRAM-SHA-1 or PLAIN (SCRAM-SHA-1)\n"
     "  --tls HOW            none, direct or starttls (none)\n"
     "  --pid PID            a process of the server; repeatable; its children count too\n"
-    "  --concurrency N      log-ins under way at a time (16)\n"
-    "  --window N           chat: messages on their way per client (1)\n"
+    "  --concurrency N      log-ins, or joins, under way at a time (16)\n"
+    "  --window N           chat: messages on their way per client; room: per sender (1)\n"
     "  --body BYTES         size of the message body (100)\n"
     "  --rate N             open: messages a second, all clients together (1000)\n"
     "  --burst N            open: that many of them at a time, so more rarely (1)\n"
@@ -35,11 +36,17 @@ static const char help[] =
     "  --whole              chat: measure until the last is done; the warm-up is one message of each client\n"
     "  --page N             page: messages of a page of the archive (50)\n"
     "  --after ID:STEP:N    and each page after one of the ids ID, ID+STEP, ... (N of them); else the last page\n"
+    "  --senders N          room: occupants that write (1)\n"
+    "  --room ADDRESS       of the room; it must not be there yet (bench-PID@conference.DOMAIN)\n"
+    "  --broadcast ROLE     have the room announce the presence of that role alone\n"
+    "  --patience S         crowd: give up after so long (600)\n"
     "  --seconds S          how long to measure; idle: how long to hold (5)\n"
     "  --warmup S           how long to work before that (2)\n"
     "  --json               print one JSON object\n"
     "resume: all log in; then it prints \"ready\", waits for a line with the process of a server that was started\n"
-    "again, and measures until all are back, their streams resumed or, where the server refuses, made anew.\n";
+    "again, and measures until all are back, their streams resumed or, where the server refuses, made anew.\n"
+    "room: all enter one room; a message makes room for the next when all occupants have it.\n"
+    "crowd: all enter one room; a few messages go to all of them; the last users enter one by one.\n";
 
 enum option_id {
 	OPTION_HOST = 1,
@@ -67,6 +74,10 @@ enum option_id {
 	OPTION_WHOLE,
 	OPTION_PAGE,
 	OPTION_AFTER,
+	OPTION_SENDERS,
+	OPTION_ROOM,
+	OPTION_BROADCAST,
+	OPTION_PATIENCE,
 	OPTION_WORK,
 	OPTION_HELP,
 };
@@ -97,6 +108,10 @@ static const struct option table[] = {
     {"whole", no_argument, NULL, OPTION_WHOLE},
     {"page", required_argument, NULL, OPTION_PAGE},
     {"after", required_argument, NULL, OPTION_AFTER},
+    {"senders", required_argument, NULL, OPTION_SENDERS},
+    {"room", required_argument, NULL, OPTION_ROOM},
+    {"broadcast", required_argument, NULL, OPTION_BROADCAST},
+    {"patience", required_argument, NULL, OPTION_PATIENCE},
     {"work", required_argument, NULL, OPTION_WORK},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
@@ -226,6 +241,14 @@ static bool option_set(struct options *o, enum option_id id, const char *value)
 		return read_number(value, 1, 250, &o->page);
 	case OPTION_AFTER:
 		return read_id_range(value, &o->after);
+	case OPTION_SENDERS:
+		return read_number(value, 1, 10000, &o->senders);
+	case OPTION_ROOM:
+		return read_text(value, &o->room);
+	case OPTION_BROADCAST:
+		return read_text(value, &o->broadcast);
+	case OPTION_PATIENCE:
+		return read_real(value, 1, &o->patience);
 	case OPTION_JSON:
 		return o->json = true;
 	case OPTION_HELP:
@@ -250,6 +273,8 @@ int options_read(int argc, char **argv, struct options *options_r)
 	    .burst = 1,
 	    .ask_every = 8,
 	    .page = 50,
+	    .senders = 1,
+	    .patience = 600,
 	    .seconds = 5,
 	    .warmup = 2,
 	};
@@ -274,6 +299,14 @@ int options_read(int argc, char **argv, struct options *options_r)
 	}
 	if ((o.work == WORK_CHAT || o.work == WORK_OPEN) && (o.users % 2 || o.users < 2)) {
 		fputs("xmppload: chat needs an even number of users\n", stderr);
+		return -1;
+	}
+	if (o.work == WORK_ROOM && o.senders > o.users) {
+		fputs("xmppload: more senders than users\n", stderr);
+		return -1;
+	}
+	if (o.work == WORK_CROWD && o.users < CROWD_USERS_MIN) {
+		fprintf(stderr, "xmppload: a crowd has at least %d users\n", CROWD_USERS_MIN);
 		return -1;
 	}
 	if (!o.peer_port != !o.peer_domain) {

@@ -12,6 +12,8 @@ enum work_kind {
 	WORK_OPEN,
 	WORK_PAGE,
 	WORK_RESUME,
+	WORK_ROOM,
+	WORK_CROWD,
 };
 
 enum tls_mode {
@@ -27,6 +29,7 @@ enum sasl_mechanism {
 
 enum {
 	OPTIONS_PIDS_MAX = 16,
+	CROWD_USERS_MIN = 20,
 };
 
 /* Ids of archived messages: first, first + step, ..., of which there are count. */
@@ -60,6 +63,10 @@ struct options {
 	unsigned ask_every; /* stanzas between two <r/> at most */
 	unsigned page;	    /* messages of a page */
 	struct id_range after; /* page: after one of these; count 0: the last page */
+	const char *room;      /* its address; NULL: one that nobody has used */
+	unsigned senders;      /* room: occupants that write */
+	const char *broadcast; /* role whose presence the room announces; NULL: as the server likes it */
+	double patience;       /* crowd: seconds after which it is given up */
 	double seconds;  /* measured; for idle: how long the sessions are held before memory is read */
 	double warmup;   /* seconds before that, not counted */
 	pid_t pids[OPTIONS_PIDS_MAX];

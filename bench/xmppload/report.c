@@ -36,6 +36,41 @@ static void print_text_times(const char *name, const struct histogram *histogram
 	    quantile_us(histogram, 0.999), (double)histogram->max / 1e3);
 }
 
+static void print_json_cost(const char *name, const struct cost *cost)
+{
+	printf("\"%s\": {\"seconds\": %.6f, \"cpu_seconds\": %.6f}, ", name, (double)cost->wall_ns / 1e9,
+	    (double)cost->cpu_ns / 1e9);
+}
+
+static void print_json_crowd(const struct result *result)
+{
+	const struct crowd *crowd = &result->crowd;
+
+	print_json_cost("all_join", &crowd->all_join);
+	print_json_cost("message", &crowd->message);
+	print_json_cost("one_joins", &crowd->one_joins);
+	printf("\"joined\": %u, \"presences\": %" PRIu64 ", \"given_up\": ", crowd->joined, crowd->presences);
+	if (result->given_up)
+		printf("\"%s\", ", result->given_up);
+	else
+		printf("null, ");
+}
+
+static void print_text_crowd(const struct options *options, const struct result *result)
+{
+	const struct crowd *crowd = &result->crowd;
+
+	printf("all join             %.3f s, CPU %.3f s: %u joined, %" PRIu64 " presences\n",
+	    (double)crowd->all_join.wall_ns / 1e9, (double)crowd->all_join.cpu_ns / 1e9, crowd->joined,
+	    crowd->presences);
+	printf("a message to all     %.3f ms, CPU %.3f ms\n", (double)crowd->message.wall_ns / 1e6,
+	    (double)crowd->message.cpu_ns / 1e6);
+	printf("one more joins       %.3f ms, CPU %.3f ms\n", (double)crowd->one_joins.wall_ns / 1e6,
+	    (double)crowd->one_joins.cpu_ns / 1e6);
+	if (result->given_up)
+		printf("given up             after %.0f s: %s\n", options->patience, result->given_up);
+}
+
 static void print_json(const struct options *options, const struct result *result)
 {
 	printf("{\"work\": \"%s\", \"tls\": \"%s\", \"mechanism\": \"%s\", \"users\": %u, \"window\": %u, "
@@ -50,6 +85,8 @@ static void print_json(const struct options *options, const struct result *resul
 	    (double)result->cpu_ns / 1e9, cpu_per_operation(result));
 	print_json_times("latency_us", &result->latency);
 	print_json_times("acked_us", &result->acked);
+	if (options->work == WORK_CROWD)
+		print_json_crowd(result);
 	printf("\"sm\": %s, \"resumed\": %u, ", options->sm ? "true" : "false", result->resumed);
 	printf("\"sessions\": %u, \"pss_before\": %" PRIu64 ", \"pss_after\": %" PRIu64
 	       ", \"bytes_per_session\": %.1f}\n",
@@ -66,6 +103,10 @@ static void print_text(const struct options *options, const struct result *resul
 		    (double)result->pss_before / 1048576, (double)result->pss_after / 1048576,
 		    result->sessions);
 		printf("server CPU idle      %.3f ms/s\n", (double)result->cpu_ns / 1e6 / result->seconds);
+		return;
+	}
+	if (options->work == WORK_CROWD) {
+		print_text_crowd(options, result);
 		return;
 	}
 	printf("operations           %" PRIu64 " in %.2f s: %.0f/s\n", result->operations, result->seconds,

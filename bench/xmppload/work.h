@@ -39,3 +39,18 @@ int work_page(struct load *load);
  * where the server refuses. Latency counts from that line too; no user tries before the server listens.
  */
 int work_resume(struct load *load);
+
+/*
+ * Users enter one room (XEP-0045); the first makes it and configures it, then come the others. Some of them write
+ * to it: a closed loop with a window per sender, where a message leaves the window when the last occupant has it,
+ * the sender among them. An operation is one delivered copy. Latency counts from when the message was queued.
+ */
+int work_room(struct load *load);
+
+/*
+ * Users enter one room, several at a time; when all are there some messages go from one occupant to all, one
+ * after the other; then the rest of the users enter one by one. A join is complete with the occupant's own
+ * presence and the subject after it. CPU time is read when the server's presence traffic has ceased. Measures
+ * result.crowd; when patience ends sets result.given_up and leaves the rest at 0.
+ */
+int work_crowd(struct load *load);

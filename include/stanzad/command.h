@@ -13,13 +13,19 @@
 
 struct user;
 
-enum command_type { COMMAND_STRING, COMMAND_INTEGER, COMMAND_STRINGS };
+enum command_type {
+	COMMAND_STRING,
+	COMMAND_INTEGER,
+	COMMAND_STRINGS,
+	COMMAND_TUPLES, /* a list of objects with the strings that .fields names; as text "a:b,a:b" */
+};
 
 struct command_argument {
 	const char *name; /* NULL ends the list */
 	enum command_type type;
 	const char *doc;
 	const char *def; /* NULL: required */
+	const char *const *fields; /* COMMAND_TUPLES: NULL-terminated, in the order of the text */
 };
 
 /* How a result is shown and what JSON it is; ejabberd's result kinds. */
@@ -60,6 +66,8 @@ struct command {
 /* An argument of the call, by its name in the table. */
 struct str command_string(const struct command_call *call, const char *argument);
 int64_t command_integer(const struct command_call *call, const char *argument);
+/* COMMAND_STRINGS, COMMAND_TUPLES: an array. */
+const json_t *command_list(const struct command_call *call, const char *argument);
 /* Sets the text and returns outcome. */
 enum command_outcome command_say(struct command_call *call, enum command_outcome outcome, const char *format,
     ...) __attribute__((format(printf, 3, 4)));

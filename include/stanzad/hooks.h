@@ -8,8 +8,9 @@
 
 #include <sys/socket.h>
 
+#include "stanzad/iq.h"
+#include "stanzad/room.h"
 #include "stanzad/roster.h"
-#include "stanzad/stanza.h"
 #include "stanzad/store.h"
 
 struct host;
@@ -39,7 +40,7 @@ enum hook_kind {
 
 /* Where it runs. On workers and for MAIN nothing may block. */
 enum hook_thread {
-	HOOK_ON_HOME,     /* the worker that is the home of the user */
+	HOOK_ON_HOME,     /* the worker that is the home of the user or room */
 	HOOK_ON_STREAM,   /* the worker that has the connection; of a session it is the home of its user */
 	HOOK_ON_WORKER,   /* whichever worker it happens on */
 	HOOK_ON_MAIN,     /* worker 0 */
@@ -322,6 +323,94 @@ struct hook_user_removed {
 	struct str host, user;
 	int result; /* set < 0 with err: nothing is removed */
 	struct err *err;
+};
+
+/* --- rooms: XEP-0045 ------------------------------------------------------------------------------------ */
+
+/* All of these are for the host that the service is of, on the home of the room. */
+struct hook_room {
+	struct room *room;
+};
+#define hook_room_created hook_room
+#define hook_room_loaded hook_room
+#define hook_room_unload hook_room
+
+struct hook_room_destroyed {
+	struct room *room; /* its occupants are still there, and hear of it behind this */
+	const struct jid *by; /* full or bare; NULL: the server */
+	struct str reason;    /* may be empty */
+};
+
+/* Everything that the room itself asks for is fulfilled. */
+struct hook_room_enter {
+	struct room *room;
+	const struct jid *from; /* full */
+	struct str nick;
+	enum room_affiliation affiliation;
+	struct stanza_error error; /* HOOK_BOUNCE; forbidden unless it is set. HOOK_STOP is the same here */
+};
+
+struct hook_room_entered {
+	struct room *room;
+	struct occupant *occupant;
+	const struct jid *from; /* full: which of their clients */
+	bool first;             /* nobody was there under that nick */
+};
+
+struct hook_room_left {
+	struct room *room;
+	struct occupant *occupant; /* on its way out, with its last client */
+	enum room_left why;
+	struct str reason; /* of the one who made them leave, or their own status; may be empty */
+	const struct occupant *by; /* NULL: nobody, or not an occupant */
+};
+
+struct hook_room_renamed {
+	struct room *room;
+	struct occupant *occupant;
+	struct str before; /* the nick */
+};
+
+/* A message to all that may be sent, and is about to be. HOOK_STOP: it is not. */
+struct hook_room_message {
+	struct room *room;
+	const struct occupant *occupant; /* NULL: by the service */
+	const struct jid *from;          /* the real JID; full for occupants */
+	const struct jid *as;            /* what the occupants see it come from */
+	struct stanza *stanza;
+	struct strbuf *tail; /* serialised elements that it gets, self-contained under jabber:client: may be added to */
+	bool subject;              /* it sets the subject */
+	int64_t id;                /* set by what archives it: its id there; 0: it is not archived */
+	struct stanza_error error; /* HOOK_BOUNCE */
+};
+
+struct hook_room_configured {
+	struct room *room;
+	const struct jid *by; /* NULL: by a command */
+};
+
+struct hook_room_affiliation {
+	struct room *room;
+	const struct jid *jid; /* bare, or a domain */
+	enum room_affiliation before, now;
+	const struct jid *by; /* NULL: by a command */
+	struct str reason;
+};
+
+/* An IQ get or set to the room itself, not answered by mod_muc. HOOK_STOP: verdict says how it is answered. */
+struct hook_room_iq {
+	struct room *room;
+	const struct occupant *occupant; /* the asker; NULL: is none */
+	struct iq *iq;                   /* .user is NULL; iq_later and iq_finish are as for handlers */
+	enum iq_verdict verdict;
+};
+
+/* disco#info of a room: features and forms may be added. */
+struct hook_room_disco {
+	struct room *room;
+	const struct jid *from;
+	struct xml_writer *reply; /* inside <query/> */
+	struct xml_writer *info;  /* inside its form muc#roominfo: fields, form_put */
 };
 
 /* --- joining in ----------------------------------------------------------------------------------------- */

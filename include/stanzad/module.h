@@ -16,7 +16,7 @@
 #include "stanzad/store.h"
 #include "stanzad/user.h"
 
-#define STANZAD_MODULE_ABI 5
+#define STANZAD_MODULE_ABI 6
 
 struct module_iq {
 	const char *ns; /* NULL ends the list */

@@ -65,6 +65,8 @@ void user_route(struct user *user, const struct jid *from, const struct jid *to,
 void session_route(struct session *session, const struct jid *to, struct stanza *stanza);
 /* Its client is away, and the session waits for it to resume (XEP-0198). */
 bool session_hibernates(const struct session *session);
+/* The server stops, and the session waits in storage for its client to resume: nobody is told that it ends. */
+bool session_is_parked(const struct session *session);
 /* How long it waits then; nothing for a session that cannot be resumed. */
 void session_set_resume_timeout(struct session *session, uint64_t ms);
 /* What hook session_save writes of it is not what it was. */

@@ -13,7 +13,7 @@ void command_usage(const struct command *command, struct strbuf *out)
 		strbuf_cstr(out, argument->def ? " [" : " ");
 		for (const char *c = argument->name; *c; c++)
 			strbuf_char(out, (char)toupper((unsigned char)*c));
-		if (argument->type == COMMAND_STRINGS)
+		if (argument->type == COMMAND_STRINGS || argument->type == COMMAND_TUPLES)
 			strbuf_cstr(out, ",...");
 		if (argument->def)
 			strbuf_char(out, ']');
@@ -71,17 +71,77 @@ static json_t *strings_split(struct str text)
 	return list;
 }
 
+/* NULL: it is neither. */
+static json_t *list_from(const json_t *value)
+{
+	if (json_is_string(value))
+		return strings_split(text_of(value));
+	return json_is_array(value) ? json_copy((json_t *)value) : NULL;
+}
+
 static json_t *strings_from(const json_t *value)
 {
 	size_t i;
 	json_t *item;
 
-	if (json_is_string(value))
-		return strings_split(text_of(value));
-	if (!json_is_array(value))
-		return NULL;
 	json_array_foreach(value, i, item) if (!json_is_string(item)) return NULL;
-	return json_copy((json_t *)value);
+	return list_from(value);
+}
+
+/* "a:b:c": the last field is what is left. */
+static json_t *tuple_split(struct str text, const char *const *fields)
+{
+	json_t *tuple = json_object();
+
+	for (; *fields; fields++) {
+		struct str part = text;
+		if (fields[1])
+			part = str_cut(text, ':', &text);
+		json_object_set_new(tuple, *fields, json_stringn(part.ptr ? part.ptr : "", part.len));
+	}
+	return tuple;
+}
+
+/* NULL: a field is missing, or is no string. */
+static json_t *tuple_from(const json_t *value, const char *const *fields)
+{
+	json_t *tuple;
+
+	if (json_is_string(value))
+		return tuple_split(text_of(value), fields);
+	tuple = json_object();
+	for (; *fields; fields++) {
+		json_t *field = json_object_get(value, *fields);
+		if (!json_is_string(field)) {
+			json_decref(tuple);
+			return NULL;
+		}
+		json_object_set(tuple, *fields, field);
+	}
+	return tuple;
+}
+
+static json_t *tuples_from(const json_t *value, const char *const *fields)
+{
+	json_t *given = list_from(value), *list = json_array(), *item;
+	size_t i;
+
+	json_array_foreach(given, i, item)
+	{
+		json_t *tuple = tuple_from(item, fields);
+		if (!tuple) {
+			json_decref(list);
+			list = NULL;
+			break;
+		}
+		json_array_append_new(list, tuple);
+	}
+	if (!given) {
+		json_decref(list);
+		list = NULL;
+	}
+	json_decref(given);
+	return list;
 }
 
 static int take_value(
@@ -91,6 +151,7 @@ static int take_value(
 	    [COMMAND_STRING] = "a string",
 	    [COMMAND_INTEGER] = "an integer",
 	    [COMMAND_STRINGS] = "a list of strings",
+	    [COMMAND_TUPLES] = "a list of objects",
 	};
 	json_t *taken = NULL;
 
@@ -98,6 +159,8 @@ static int take_value(
 		taken = integer_from(value);
 	else if (argument->type == COMMAND_STRINGS)
 		taken = strings_from(value);
+	else if (argument->type == COMMAND_TUPLES)
+		taken = tuples_from(value, argument->fields);
 	else if (json_is_string(value))
 		taken = json_incref((json_t *)value);
 	if (!taken)

@@ -27,6 +27,14 @@ int64_t command_integer(const struct command_call *call, const char *argument)
 	return json_integer_value(value);
 }
 
+const json_t *command_list(const struct command_call *call, const char *argument)
+{
+	const json_t *value = argument_value(call, argument);
+
+	assert(json_is_array(value));
+	return value;
+}
+
 enum command_outcome command_say(
     struct command_call *call, enum command_outcome outcome, const char *format, ...)
 {

@@ -254,6 +254,7 @@ static json_t *describe_argument(const struct command_argument *argument)
 	    [COMMAND_STRING] = "string",
 	    [COMMAND_INTEGER] = "integer",
 	    [COMMAND_STRINGS] = "strings",
+	    [COMMAND_TUPLES] = "tuples",
 	};
 	json_t *object = json_object();
 
@@ -262,6 +263,10 @@ static json_t *describe_argument(const struct command_argument *argument)
 	json_object_set_new(object, "doc", json_string(argument->doc));
 	if (argument->def)
 		json_object_set_new(object, "default", json_string(argument->def));
+	if (argument->fields)
+		json_object_set_new(object, "fields", json_array());
+	for (const char *const *field = argument->fields; field && *field; field++)
+		json_array_append_new(json_object_get(object, "fields"), json_string(*field));
 	return object;
 }
 

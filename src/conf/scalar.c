@@ -105,8 +105,11 @@ bool scalar_duration(struct str s, int64_t *milliseconds_r)
 	};
 	int64_t seconds;
 
-	if (!str_to_i64(s, &seconds))
-		return number_with_unit(s, units, milliseconds_r);
+	struct str word;
+
+	if (!str_to_i64(s, &seconds)) /* a bare number is in seconds, "0.4" too, and thousandths are milliseconds */
+		return (number_cut(str_trim(s), milliseconds_r, &word) && word.len == 0) ||
+		       number_with_unit(s, units, milliseconds_r);
 	return seconds >= 0 && !__builtin_mul_overflow(seconds, 1000, milliseconds_r);
 }
 

@@ -87,14 +87,20 @@ const struct option conf_toplevel_options[] = {
     {"cache_missed", OPTION_BOOL, "true", "Remember that something is not there; see `auth_cache_missed`."},
     {"cache_size", OPTION_INT, "1000", "How many things a cache holds; see `auth_cache_size`.", NULL, 1, 0,
 	OPTION_INFINITY},
-    {"captcha_cmd", OPTION_STRING, NULL, "The program that draws CAPTCHA pictures.",
-	.flags = OPTION_GLOBAL | OPTION_LATER},
-    {"captcha_host", OPTION_STRING, NULL, "Old form of `captcha_url`.",
-	.flags = OPTION_GLOBAL | OPTION_LATER},
-    {"captcha_limit", OPTION_INT, "infinity", "CAPTCHA pictures a minute for one JID.", NULL, 1, 0,
-	OPTION_INFINITY | OPTION_GLOBAL | OPTION_LATER},
-    {"captcha_url", OPTION_STRING, "auto", "Where CAPTCHA pictures are served.",
-	.flags = OPTION_GLOBAL | OPTION_LATER},
+    {"captcha_cmd", OPTION_STRING, NULL,
+	"The program that draws CAPTCHA pictures, with its arguments: the digits come behind them, and it writes a "
+	"PNG, JPEG or GIF to its standard output within 5 seconds. Without it, or with the name of a module of "
+	"ejabberd's, the server draws by itself.",
+	.flags = OPTION_GLOBAL},
+    {"captcha_host", OPTION_STRING, NULL,
+	"Old form of `captcha_url`, which counts when that is `undefined`: a host and a port.", .flags = OPTION_GLOBAL},
+    {"captcha_limit", OPTION_INT, "infinity",
+	"CAPTCHA pictures a minute for one JID, or for one address in registrations.", NULL, 1, 0,
+	OPTION_INFINITY | OPTION_GLOBAL},
+    {"captcha_url", OPTION_STRING, "auto",
+	"Where people find the CAPTCHA page whose clients cannot show the challenge; it is named in the challenge with "
+	"the id behind it. `auto` names nothing as long as no listener serves that page.",
+	.flags = OPTION_GLOBAL},
     {"certfiles", OPTION_PATHS, "[]",
 	"PEM files with certificates and keys, in any order and mix; wildcards are allowed. Each host gets "
 	"the "

@@ -53,6 +53,7 @@ static struct {
 	struct server_options options;
 	struct timer stopping;
 	uint64_t stop_waited_ms;
+	unsigned said; /* on_said */
 	unsigned streams;
 	bool is_stopping, restart;
 } server;
@@ -114,6 +115,23 @@ static void on_streams_closed(void *arg)
 	timer_start(&server.stopping, STOP_CHECK_MS, on_stop_check);
 }
 
+static void pass(void *arg)
+{
+	(void)arg;
+}
+
+/* What modules had to say at the end, on one worker after the other, reaches the streams before they are closed. */
+static void on_said(void *arg)
+{
+	(void)arg;
+	if (++server.said < worker_count()) {
+		workers_each(pass, on_said, NULL);
+		return;
+	}
+	s2s_streams_stop();
+	workers_each(close_streams, on_streams_closed, NULL);
+}
+
 void server_stop(bool restart)
 {
 	if (server.is_stopping)
@@ -124,8 +142,7 @@ void server_stop(bool restart)
 	tell_systemd("STOPPING=1");
 	host_events_stopping();
 	listeners_close();
-	s2s_streams_stop();
-	workers_each(close_streams, on_streams_closed, NULL);
+	workers_each(pass, on_said, NULL);
 }
 
 /* --- configuration -------------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #include "modules/everywhere.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "stanzad/mem.h"
 
@@ -21,7 +22,8 @@ void everywhere_remove(struct everywhere *everywhere, struct module_instance *in
 	while (i < everywhere->count && everywhere->list[i] != instance)
 		i++;
 	if (i < everywhere->count)
-		everywhere->list[i] = everywhere->list[--everywhere->count];
+		memmove(everywhere->list + i, everywhere->list + i + 1,
+		    (--everywhere->count - i) * sizeof(struct module_instance *));
 	if (!everywhere->count) {
 		free(everywhere->list);
 		everywhere->list = NULL;

@@ -70,3 +70,14 @@ bool message_is_encrypted(const struct stanza *message)
 	};
 	return has_any_of(message, envelopes);
 }
+
+const struct xml *message_of_subscription(const struct stanza *message)
+{
+	static const struct xml_step steps[] = {XML_ELEM_NS("event", "http://jabber.org/protocol/pubsub#event"),
+	    XML_ELEM("items"), XML_ELEM("item"), XML_ELEM_NS("message", "jabber:client"), XML_END};
+	const struct xml *event = xml_child(message->root, "event", steps[0].ns);
+	const struct xml *items = event ? xml_child(event, "items", NULL) : NULL;
+	if (!str_starts(xml_attr_s(items, "node"), "urn:xmpp:mucsub:nodes:"))
+		return NULL;
+	return xml_path_steps(message->root, NULL, steps).elem;
+}

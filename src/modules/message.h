@@ -16,3 +16,5 @@ bool message_has_hint(const struct stanza *message, const char *hint);
 bool message_has_receipt(const struct stanza *message);
 /* Its content is in an element that only the recipient can read: OMEMO, OX, OTR, legacy PGP. */
 bool message_is_encrypted(const struct stanza *message);
+/* The <message/> that a room tells a subscriber of (ejabberd's MUC/Sub); NULL: it is no such thing. */
+const struct xml *message_of_subscription(const struct stanza *message);

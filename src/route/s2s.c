@@ -185,6 +185,15 @@ struct s2s_link *s2s_offer(
 	return link;
 }
 
+void s2s_is_back(struct str local, struct str remote)
+{
+	if (s2s_home(local, remote) != worker_self())
+		return;
+	struct s2s_link *link = s2s_link_find(local, remote);
+	if (link && link->state == S2S_LINK_RESTING)
+		s2s_link_free(link);
+}
+
 void s2s_links_each(void (*each)(void *arg, const struct s2s_link_about *about), void *arg)
 {
 	const struct s2s_link *link;

@@ -101,6 +101,10 @@ void s2s_link_got_through(struct s2s_link *link);
 /* The other server begins anew: a link that waits for it to resume does so no longer. On the pair's home. */
 void s2s_not_resumed(struct str local, struct str remote);
 
+/* The other server is there: after attempts to reach it failed, the next one need not wait. On the pair's home;
+ * elsewhere nothing happens. */
+void s2s_is_back(struct str local, struct str remote);
+
 /*
  * A stream that the other server opened and that may carry our stanzas, too (XEP-0288): becomes the stream of
  * the pair when there is none open, on the worker that is the pair's home. NULL: there is one, or one that can be

@@ -145,6 +145,7 @@ void session_unbind(struct session **session_ptr)
 void session_park(struct session **session)
 {
 	stanza_unref(&(*session)->presence);
+	(*session)->parked = true;
 	session_unbind(session);
 }
 
@@ -411,6 +412,11 @@ void session_set_interested(struct session *session)
 		return;
 	session->interested = true;
 	session_state_changed(session);
+}
+
+bool session_is_parked(const struct session *session)
+{
+	return session->parked;
 }
 
 bool session_hibernates(const struct session *session)

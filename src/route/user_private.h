@@ -17,6 +17,7 @@ struct session {
 	int8_t priority;
 	bool interested;
 	bool hibernates;
+	bool parked;
 	bool takes_all; /* session_set_takes_all */
 	uint64_t bound_ms; /* clock_mono_ms */
 	struct session *next;

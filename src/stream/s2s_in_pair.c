@@ -75,6 +75,7 @@ static void settled(struct s2s_pair *pair)
 	if (in->valid_count++ == 0)
 		stream_counts(in, pair);
 	s2s_in_slow_add(pair);
+	s2s_is_back(pair->local, pair->remote);
 	s2s_in_active(in);
 	LOG_INFO("s2s_in.authenticated", LOG_STR("local", pair->local), LOG_STR("remote", pair->remote),
 	    LOG_CSTR("by", authentication_text(pair->authentication)), LOG_BOOL("tls", in->secure),

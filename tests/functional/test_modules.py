@@ -239,7 +239,7 @@ class TestRefused:
     def test_unknown_names(self, server):
         refused(server.ctl("module_load", "localhost", "mod_nobody"), "unknown module 'mod_nobody'")
         refused(server.ctl("module_load", "localhost", "../mod_good"), "unknown module '../mod_good'")
-        refused(server.ctl("module_load", "localhost", "mod_muc"), "module 'mod_muc' is not available yet")
+        refused(server.ctl("module_load", "localhost", "mod_mqtt"), "module 'mod_mqtt' is not available yet")
         assert server.ctl("module_load", "nowhere.example", "mod_good").returncode == NOT_FOUND
         assert server.ctl("module_unload", "localhost", "mod_nobody").returncode == NOT_FOUND
         assert server.ctl("module_reload", "localhost", "mod_nobody").returncode == NOT_FOUND

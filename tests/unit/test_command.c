@@ -188,6 +188,47 @@ static void test_refused(void)
 	is_refused("[\"a\", \"99999999999999999999\"]", "'count' must be an integer");
 }
 
+static const char *const fields[] = {"name", "value", NULL};
+static const struct command_argument tuples[] = {
+    {.name = "options", .type = COMMAND_TUPLES, .doc = "what", .fields = fields},
+    {0},
+};
+static const struct command with_tuples = {
+    .name = "set", .tag = "x", .doc = "x", .arguments = tuples, .run = run_nothing};
+
+/* want NULL: it is refused. */
+static void is_tuples(const char *given, const char *want)
+{
+	struct command_call call = {0};
+	struct err err;
+	json_t *json = json_loads(given, 0, NULL);
+	int rc = command_check(&with_tuples, json, &call, &err);
+	is_int(rc, want ? 0 : -1);
+	if (rc == 0) {
+		char *text = json_dumps(command_list(&call, "options"), JSON_COMPACT);
+		is_cstr(text, want);
+		free(text);
+		command_call_fini(&call);
+	}
+	json_decref(json);
+}
+
+static void test_tuples(void)
+{
+	is_tuples("[[]]", "[]");
+	is_tuples("[\"\"]", "[]");
+	is_tuples("[\"a:b, c:d:e,f\"]",
+	    "[{\"name\":\"a\",\"value\":\"b\"},{\"name\":\"c\",\"value\":\"d:e\"},{\"name\":\"f\",\"value\":\"\"}]");
+	is_tuples("{\"options\":[\"a:b\"]}", "[{\"name\":\"a\",\"value\":\"b\"}]");
+	is_tuples("{\"options\":[{\"value\":\"b,c\",\"name\":\"a\",\"more\":1}]}",
+	    "[{\"name\":\"a\",\"value\":\"b,c\"}]");
+	is_tuples("{\"options\":[{\"name\":\"a\"}]}", NULL);
+	is_tuples("{\"options\":[{\"name\":\"a\",\"value\":true}]}", NULL);
+	is_tuples("{\"options\":[1]}", NULL);
+	is_tuples("{\"options\":{\"name\":\"a\",\"value\":\"b\"}}", NULL);
+	is_tuples("{\"options\":1}", NULL);
+}
+
 static void test_say(void)
 {
 	struct command_call call = {0};
@@ -208,6 +249,7 @@ int main(void)
 	run(test_arguments);
 	run(test_defaults);
 	run(test_refused);
+	run(test_tuples);
 	run(test_say);
 	return tap_done();
 }

@@ -277,6 +277,46 @@ static void push(struct module_instance *self, void *arg)
 	__atomic_store_n(&pushed, true, __ATOMIC_RELEASE);
 }
 
+/* --- work that goes round ------------------------------------------------------------------------------- */
+
+enum { TOURS = 50 };
+
+/* Neither atomic nor locked: one thread after the other. */
+static struct tour {
+	struct asker *asker;
+	unsigned number, visits;
+	struct worker *caller;
+} tours[ASKERS][TOURS];
+static unsigned latest[WORKERS][ASKERS]; /* of an asker on a worker: how many tours were there */
+static bool touring;
+static unsigned toured;
+
+static void visit(struct module_instance *self, void *arg)
+{
+	struct tour *tour = arg;
+	unsigned here = worker_index(worker_self());
+	check(here == tour->visits++);
+	check(latest[here][tour->asker - askers]++ == tour->number);
+}
+
+static void come_back(struct module_instance *self, void *arg)
+{
+	const struct tour *tour = arg;
+	check(tour->visits == WORKERS && tour->caller == worker_self());
+	if (__atomic_add_fetch(&toured, 1, __ATOMIC_RELAXED) == ASKERS * TOURS)
+		workers_stop();
+}
+
+static void begin_touring(struct module_instance *self, void *arg)
+{
+	struct asker *asker = arg;
+	for (unsigned i = 0; i < TOURS; i++) {
+		struct tour *tour = &tours[asker - askers][i];
+		*tour = (struct tour){asker, i, 0, worker_self()};
+		module_post_workers(self, visit, come_back, tour);
+	}
+}
+
 static void take_back(const struct stanza *stanza)
 {
 	check(stanza->type == STANZA_ERROR);
@@ -324,7 +364,9 @@ static int asker_start(struct module_instance *self, struct err *err)
 		return module_add_route(self, STR("asker.example"), take, err);
 	}
 	for (unsigned i = 0; i < ASKERS; i++)
-		module_post(self, jid_bare(&askers[i].jid), begin_asking, &askers[i]);
+		module_post(self, jid_bare(&askers[i].jid), touring ? begin_touring : begin_asking, &askers[i]);
+	if (touring)
+		return 0;
 	module_timer_repeat(module_timer_new(self, on_turn, NULL), 2);
 	return module_add_route(self, STR("asker.example"), take, err);
 }
@@ -420,6 +462,17 @@ static void a_mailbox_is_bounded(void)
 	is_int(faults, 0);
 }
 
+static void work_goes_round(void)
+{
+	pushing = false;
+	touring = true;
+	begin();
+	workers_run();
+	end();
+	is_int(toured, ASKERS * TOURS);
+	is_int(faults, 0);
+}
+
 int main(void)
 {
 	log_set_level(LOG_LEVEL_NONE);
@@ -428,5 +481,6 @@ int main(void)
 	run(each_request_has_one_answer);
 	run(also_while_the_module_comes_and_goes);
 	run(a_mailbox_is_bounded);
+	run(work_goes_round);
 	return tap_done();
 }

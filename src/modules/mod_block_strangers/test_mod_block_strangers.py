@@ -117,6 +117,21 @@ def test_log(server, cast, pair):
     assert f"to={romeo.full}" in line and "dropped=true" in line
 
 
-def test_captcha_is_said_to_be_without_effect(own_server):
-    server = own_server(settings(captcha=True)).start()
-    assert "captcha" in server.log.read_text()
+@pytest.mark.parametrize("options,result", [({"drop": False}, "arrives"), ({"access": "all"}, "arrives"),
+                                            ({"allow_local_users": True}, "arrives")])
+def test_captcha_of_nobody(own_server, cast_for, options, result):
+    """Who gets through anyway is not asked; challenges are in tests/functional/test_captcha.py."""
+    cast = cast_for(own_server(settings(captcha=True, **options)).start())
+    assert arrives(cast, *cast.online("romeo", "tybalt")) == result
+
+
+def test_captcha_is_not_for_rooms(own_server, cast_for):
+    cast = cast_for(own_server(settings(captcha=True)).start())
+    text = "<message to='{}' type='groupchat'><body>x</body></message>"
+    assert arrives(cast, *cast.online("romeo", "tybalt"), text) == "dropped"
+
+
+def test_captcha_is_no_answer_to_another(own_server, cast_for):
+    cast = cast_for(own_server(settings(captcha=True)).start())
+    text = "<message to='{}' id='x'><body>x</body><captcha xmlns='urn:xmpp:captcha'/></message>"
+    assert arrives(cast, *cast.online("romeo", "tybalt"), text) == "policy-violation"

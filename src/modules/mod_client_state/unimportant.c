@@ -97,7 +97,8 @@ static bool event_key(const struct hook_stanza *event, struct strbuf *key_r)
 	    forward_only_child(xml_child(message->root, "event", NS_EVENT));
 	bool personal = event->from->local_len && !event->from->resource_len;
 	if (!items || !personal || !str_is(items->name, "items") || message->type == STANZA_ERROR ||
-	    message->type == MESSAGE_GROUPCHAT || message_has_body(message))
+	    message->type == MESSAGE_GROUPCHAT || message_has_body(message) ||
+	    message_of_subscription(message))
 		return false;
 	struct str node = xml_attr_s(items, "node");
 	strbuf_printf(key_r, "event %.*s %.*s", STR_FMT(jid_full(event->from)), STR_FMT(node));

@@ -41,17 +41,33 @@ static int retract(const struct mam_row *row, struct db *db, struct str retracte
 	return mam_retract(db, &retraction, err);
 }
 
+int mam_insert(struct db *db, const struct mam_new *new, struct err *err)
+{
+	int64_t rows = DB_EXEC(db, err,
+	    "INSERT INTO archive ({host,} username, timestamp, peer, bare_peer, xml, txt, kind, nick, origin_id) "
+	    "VALUES ({?,} ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	    DB_P_TEXT(new->host), DB_P_TEXT(new->username), DB_P_INT(new->id), DB_P_TEXT(jid_full(new->peer)),
+	    DB_P_TEXT(jid_bare(new->peer)), DB_P_TEXT(new->xml), DB_P_TEXT(new->text), DB_P_TEXT(new->kind),
+	    DB_P_TEXT(new->nick), DB_P_TEXT(new->origin_id));
+	return rows < 0 ? -1 : 0;
+}
+
 static int insert(const struct mam_row *row, struct db *db, struct str xml, struct str text,
     struct str origin_id, struct err *err)
 {
-	const struct jid *jid = user_jid(row->user), *peer = row->outgoing ? &row->to : &row->from;
-	int64_t rows = DB_EXEC(db, err,
-	    "INSERT INTO archive ({host,} username, timestamp, peer, bare_peer, xml, txt, kind, nick, origin_id) "
-	    "VALUES ({?,} ?, ?, ?, ?, ?, ?, 'chat', '', ?)",
-	    DB_P_TEXT(jid_domain(jid)), DB_P_TEXT(jid_local(jid)), DB_P_INT(row->id),
-	    DB_P_TEXT(jid_full(peer)), DB_P_TEXT(jid_bare(peer)), DB_P_TEXT(xml), DB_P_TEXT(text),
-	    DB_P_TEXT(origin_id));
-	return rows < 0 ? -1 : 0;
+	const struct jid *jid = user_jid(row->user);
+	struct mam_new new = {
+	    .host = jid_domain(jid),
+	    .username = jid_local(jid),
+	    .id = row->id,
+	    .peer = row->outgoing ? &row->to : &row->from,
+	    .xml = xml,
+	    .text = text,
+	    .kind = STR("chat"),
+	    .nick = STR(""),
+	    .origin_id = origin_id,
+	};
+	return mam_insert(db, &new, err);
 }
 
 static int row_run(struct store_op *op, struct db *db, struct err *err)
@@ -168,11 +184,15 @@ static struct mam_row *row_new(struct user *user, const struct jid *from, const 
 	return row;
 }
 
-/* The clock may have stepped back, and two messages may come within one microsecond. */
-int64_t mam_next_id(struct mam_user *mam)
+int64_t mam_id_after(int64_t last)
 {
 	int64_t now = clock_real_us();
-	mam->last_id = now > mam->last_id ? now : mam->last_id + 1;
+	return now > last ? now : last + 1;
+}
+
+int64_t mam_next_id(struct mam_user *mam)
+{
+	mam->last_id = mam_id_after(mam->last_id);
 	return mam->last_id;
 }
 

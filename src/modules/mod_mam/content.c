@@ -26,6 +26,14 @@ static void look_at_other(struct mam_content *content, const struct xml *child)
 	content->body = true;
 }
 
+/* What was said in a room that the user follows. */
+static bool is_said_in_a_room(const struct stanza *message)
+{
+	const struct xml *said = message_of_subscription(message);
+	const struct xml *body = said ? xml_child(said, "body", NULL) : NULL;
+	return (body && body->inner.len) || (said && xml_child(said, "subject", NULL));
+}
+
 struct mam_content mam_content_of(const struct stanza *message)
 {
 	struct mam_content content = {.origin_id = message->id};
@@ -42,6 +50,7 @@ struct mam_content mam_content_of(const struct stanza *message)
 		else if (child->ns_token == XNS_OTHER)
 			look_at_other(&content, child);
 	}
+	content.body |= is_said_in_a_room(message);
 	return content;
 }
 

@@ -151,6 +151,15 @@ static int64_t host_before(const struct keeper *keeper)
 	return ms == OPTION_INFINITE ? 0 : clock_real_us() - ms * 1000;
 }
 
+/* Of an archive: a user of the host, or a room. */
+static int archive_jid(
+    const struct keeper *keeper, struct str username, struct arena *arena, struct jid *jid_r, struct err *err)
+{
+	if (username.len && memchr(username.ptr, '@', username.len))
+		return jid_parse(username, arena, jid_r, err);
+	return jid_make(username, str_of(keeper->host), STR_NULL, arena, jid_r, err);
+}
+
 /* 0: nothing is too old. */
 static int64_t user_before(const struct keeper *keeper, struct str username)
 {
@@ -158,7 +167,7 @@ static int64_t user_before(const struct keeper *keeper, struct str username)
 	struct jid jid;
 	struct err err;
 	int64_t days = -1;
-	if (jid_make(username, str_of(keeper->host), STR_NULL, &arena, &jid, &err) == 0) {
+	if (archive_jid(keeper, username, &arena, &jid, &err) == 0) {
 		struct access_subject subject = {.jid = &jid};
 		days = module_number(keeper->instance, "retention_rule", &subject, -1);
 	}

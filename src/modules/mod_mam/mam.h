@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The archive of users' messages: XEP-0313, with XEP-0441, XEP-0359 and the tombstones of XEP-0424.
+ * The archive of users' messages: XEP-0313, with XEP-0441, XEP-0359 and the tombstones of XEP-0424. Those of rooms
+ * are in room_archive.h.
  *
  * A row is of one user and one peer; its id is the time when the message came or went, in microseconds since
  * 1970, as in ejabberd's table 'archive'. Ids of one archive are unique and grow, whatever the clock does. What
@@ -14,8 +15,11 @@
 #define NS_MAM "urn:xmpp:mam:2"
 #define NS_SID "urn:xmpp:sid:0"
 #define NS_RETRACT "urn:xmpp:message-retract:1"
+#define NS_MODERATE "urn:xmpp:message-moderate:1"
 
 extern const struct module mod_mam;
+/* What an archive can do besides NS_MAM, of users and of rooms alike; NULL-terminated. */
+extern const char *const mam_features[];
 
 /* The rows of its metrics. */
 enum { MAM_METRIC_ARCHIVED, MAM_METRIC_FAILED, MAM_METRIC_RETRACTED };
@@ -116,6 +120,8 @@ struct mam_user {
 
 /* NULL: nothing is archived for this user, who has no account or was loaded without the module. */
 struct mam_user *mam_user_of(const struct user *user);
+/* The time, or one more than last: the clock may have stepped back, two messages may come within a microsecond. */
+int64_t mam_id_after(int64_t last);
 /* The id of the next message. */
 int64_t mam_next_id(struct mam_user *mam);
 /* Archives a message under that id. live: what is delivered of it; NULL: the user sent it. */
@@ -127,6 +133,16 @@ bool mam_archive_owes(struct mam_user *mam, const struct stanza *live);
 /* A message that the user just sent as the user's other clients may see it, with its <stanza-id/> when it is archived
  * (XEP-0313 3.5): in hook user_send, after mod_mam. The caller unrefs it. */
 struct stanza *mam_sent_copy(const struct user *user, struct stanza *message);
+
+/* A row of the table archive. */
+struct mam_new {
+	struct str host, username;
+	int64_t id;
+	const struct jid *peer;
+	struct str xml, text, kind, nick, origin_id;
+};
+/* On a storage thread. */
+int mam_insert(struct db *db, const struct mam_new *new, struct err *err);
 
 /* On a storage thread: 1 when the archive of the user has a message with that id, 0 when it has none. */
 int mam_has(struct db *db, struct str host, struct str user, int64_t id, struct err *err);
@@ -165,3 +181,14 @@ struct mam_retraction {
 };
 /* On a storage thread: 1 when there was something, and now there is a tombstone. */
 int mam_retract(struct db *db, const struct mam_retraction *retraction, struct err *err);
+
+/* In the archive of a room: by who said it, or by a moderator. */
+struct mam_room_retraction {
+	struct str host, room;  /* whose archive */
+	const struct jid *from; /* who retracts, really */
+	int64_t id;             /* of what is retracted */
+	struct str by;          /* the id of the retraction; ptr NULL: it has none */
+	int64_t at;             /* its id in the archive */
+	const struct xml *moderation; /* XEP-0425: <retract/> of the room, with <moderated/>; NULL: their own message */
+};
+int mam_retract_in_room(struct db *db, const struct mam_room_retraction *retraction, struct err *err);

@@ -3,6 +3,7 @@
 
 #include "modules/mod_mam/mam.h"
 #include "modules/mod_mam/query.h"
+#include "modules/mod_mam/room_archive.h"
 #include "modules/storage_options.h"
 #include "stanzad/mem.h"
 
@@ -243,7 +244,7 @@ static const struct option options[] = {
     {"archive_muc_as_mucsub", OPTION_BOOL, "false", "It comes with MucSub.", .flags = OPTION_LATER},
     {"user_mucsub_from_muc_archive", OPTION_BOOL, "false", "It comes with MucSub.", .flags = OPTION_LATER},
     {"clear_archive_on_room_destroy", OPTION_BOOL, "true",
-	"Whether the archive of a room goes with the room; for the archives of rooms.", .flags = OPTION_LATER},
+	"Whether the archive of a room is deleted when the room is destroyed."},
     MAM_RETENTION_OPTIONS,
     MODULE_STORAGE_OPTIONS,
     {0},
@@ -253,6 +254,12 @@ static int on_start(struct module_instance *instance, struct err *err)
 {
 	mam_keeper_start(instance);
 	return 0;
+}
+
+static void on_leave(struct module_instance *instance)
+{
+	mam_rooms_leave(instance);
+	mam_keeper_end(instance);
 }
 
 static const struct module_iq iqs[] = {
@@ -271,24 +278,32 @@ static const struct hook_entry hooks[] = {
     HOOK_ENTRY(user_unload, on_unload, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_send, on_send, HOOK_LATE, NULL),
     HOOK_ENTRY(user_inbound, on_inbound, HOOK_LATE, NULL),
-    HOOK_ENTRY(message_undelivered, mam_job_on_undelivered, HOOK_EARLY, NULL),
+    HOOK_ENTRY(message_undelivered, mam_session_on_undelivered, HOOK_EARLY, NULL),
     HOOK_ENTRY(message_undelivered, on_undelivered, HOOK_NORMAL, NULL),
-    HOOK_ENTRY(message_offline, mam_job_on_refused, HOOK_FIRST, NULL),
+    HOOK_ENTRY(message_offline, mam_session_on_refused, HOOK_FIRST, NULL),
     {.used = true,
 	.hook = HOOK_message_offline,
 	.stage = HOOK_LAST,
 	.explains = true,
 	.fn.message_offline = on_offline},
-    HOOK_ENTRY(session_drained, mam_job_on_drained, HOOK_NORMAL, NULL),
-    HOOK_ENTRY(session_closed, mam_job_on_closed, HOOK_NORMAL, NULL),
+    HOOK_ENTRY(session_drained, mam_session_on_drained, HOOK_NORMAL, NULL),
+    HOOK_ENTRY(session_closed, mam_session_on_closed, HOOK_NORMAL, NULL),
     HOOK_ENTRY(bind2_features, mam_ends_on_bind_features, HOOK_NORMAL, NULL),
     HOOK_ENTRY(bind2_request, mam_ends_on_bind, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_removed, on_removed, HOOK_NORMAL, NULL),
     HOOK_ENTRY(user_gone, on_gone, HOOK_NORMAL, NULL),
+    HOOK_ENTRY(room_created, mam_room_on_created, HOOK_NORMAL, NULL),
+    HOOK_ENTRY(room_loaded, mam_room_on_loaded, HOOK_NORMAL, NULL),
+    HOOK_ENTRY(room_message, mam_room_on_message, HOOK_LAST, NULL),
+    HOOK_ENTRY(room_iq, mam_room_on_iq, HOOK_NORMAL, NULL),
+    HOOK_ENTRY(room_disco, mam_room_on_disco, HOOK_NORMAL, NULL),
+    HOOK_ENTRY(room_configured, mam_room_on_configured, HOOK_NORMAL, NULL),
+    HOOK_ENTRY(room_destroyed, mam_room_on_destroyed, HOOK_NORMAL, NULL),
+    HOOK_ENTRY(room_unload, mam_room_on_unload, HOOK_LAST, NULL),
     {0},
 };
 
-static const char *const user_features[] = {
+const char *const mam_features[] = {
     NS_MAM_EXTENDED, NS_MAM_GROUPCHAT, NS_FULLTEXT, NS_SID, NS_RETRACT, NS_RETRACT "#tombstone", NULL};
 
 static const struct metric metrics[] = {
@@ -303,16 +318,16 @@ const struct module mod_mam = {
     .abi = STANZAD_MODULE_ABI,
     .size = sizeof(struct module),
     .name = "mod_mam",
-    .doc = "Archives the messages of users (XEP-0313).",
+    .doc = "Archives the messages of users and rooms (XEP-0313).",
     .options = options,
     .iqs = iqs,
     .hooks = hooks,
     .commands = mam_commands,
     .metrics = metrics,
-    .user_features = user_features,
+    .user_features = mam_features,
     .user_slot = true,
     .session_slot = true,
     .start = on_start,
-    .leave = mam_keeper_end,
+    .leave = on_leave,
     .reload = module_reload_nothing,
 };

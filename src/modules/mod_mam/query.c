@@ -87,7 +87,11 @@ static enum iq_verdict on_set(struct iq *iq)
 		arena_fini(&arena);
 		return IQ_REFUSE;
 	}
-	return mam_job_start(iq, &query, &arena);
+	struct mam_asker *asker = mam_session_asker(iq);
+	if (asker)
+		return mam_job_start(asker, iq, &query, &arena);
+	arena_fini(&arena);
+	return iq_refuse(iq, SE_not_allowed, "results go to a session of the user");
 }
 
 enum iq_verdict mam_query_on_iq(struct iq *iq)
@@ -102,16 +106,16 @@ enum iq_verdict mam_query_on_iq(struct iq *iq)
 
 struct ask {
 	struct store_op op;
-	struct user *user; /* held */
 	struct iq *iq;
+	struct arena arena;
+	struct str host, username;
 	struct mam_ends ends;
 };
 
 static int ends_run(struct store_op *op, struct db *db, struct err *err)
 {
 	struct ask *ask = list_entry(op, struct ask, op);
-	const struct jid *jid = user_jid(ask->user);
-	return mam_ends_find(jid_domain(jid), jid_local(jid), db, &ask->ends, err);
+	return mam_ends_find(ask->host, ask->username, db, &ask->ends, err);
 }
 
 static void put_end(struct xml_writer *reply, const char *name, int64_t id)
@@ -139,29 +143,34 @@ static void ends_done(struct store_op *op, int result, const struct err *err)
 {
 	struct ask *ask = list_entry(op, struct ask, op);
 	if (result < 0) {
-		LOG_ERROR("mam.read_failed", LOG_STR("user", jid_bare(user_jid(ask->user))),
-		    LOG_CSTR("reason", err->text));
+		LOG_ERROR("mam.read_failed", LOG_STR("archive", op->key), LOG_CSTR("reason", err->text));
 		iq_finish(&ask->iq, iq_refuse(ask->iq, SE_internal_server_error, NULL));
 	} else {
 		mam_metadata_write(ask->iq->reply, &ask->ends);
 		iq_finish(&ask->iq, IQ_ANSWER);
 	}
-	user_release(ask->user);
+	arena_fini(&ask->arena);
 	free(ask);
 }
 
-enum iq_verdict mam_metadata_on_iq(struct iq *iq)
+enum iq_verdict mam_metadata_ask(struct iq *iq, struct str host, struct str username)
 {
 	if (iq->type != IQ_GET)
 		return iq_refuse(iq, SE_bad_request, NULL);
 	struct ask *ask = mem_zalloc(sizeof(*ask));
-	ask->user = iq->user;
-	user_hold(ask->user);
+	ask->host = arena_str(&ask->arena, host);
+	ask->username = arena_str(&ask->arena, username);
 	ask->iq = iq_later(iq);
 	ask->op.kind = STORE_READ;
-	ask->op.key = jid_bare(user_jid(ask->user));
+	ask->op.key = arena_str(&ask->arena, jid_bare(iq->to));
 	ask->op.run = ends_run;
 	ask->op.done = ends_done;
 	store_submit(&ask->op);
 	return IQ_LATER;
+}
+
+enum iq_verdict mam_metadata_on_iq(struct iq *iq)
+{
+	const struct jid *jid = user_jid(iq->user);
+	return mam_metadata_ask(iq, jid_domain(jid), jid_local(jid));
 }

@@ -3,11 +3,10 @@
  * Reading the archive, XEP-0313 4 and 5, and getting rid of what is in it.
  *
  * A request becomes a struct mam_query (query.c). On a storage thread it becomes a page: the ids of its
- * messages, at most MAM_PAGE_MOST, found by index however large the archive is (page.c). A job of the session
- * that asked reads the messages of the page, some at a time, hands them to the session in order, and answers
- * the request behind them (query_job.c). What is deleted goes in small steps, each a transaction of its own
- * (purge.c); words are found with an index that is made when somebody first looks for words, and then follows
- * the archive (fulltext.c).
+ * messages, at most MAM_PAGE_MOST, found by index however large the archive is (page.c). A job of the asker
+ * reads the messages of the page, hands them over in order, and answers the request behind them (query_job.c).
+ * What is deleted goes in small steps, each a transaction of its own (purge.c); words are found with an index
+ * that is made when somebody first looks for words, and then follows the archive (fulltext.c).
  */
 #pragma once
 
@@ -47,15 +46,20 @@ struct mam_query {
 	uint32_t max;     /* messages of the page; 0: only the count */
 	bool backwards;
 	struct str queryid; /* ptr NULL: none */
+	struct str room;    /* bare JID of the room whose archive it is; ptr NULL: of a user */
+	bool show_jids;     /* room: everybody's; else */
+	struct str viewer;  /* only of this bare JID */
 };
 #define MAM_ID_NONE (-1)
 
 /* XEP-0313 4 and 5: the requests query and metadata. On the user's home worker. */
 enum iq_verdict mam_query_on_iq(struct iq *iq);
 enum iq_verdict mam_metadata_on_iq(struct iq *iq);
+/* The second one for any archive; iq is to its JID. */
+enum iq_verdict mam_metadata_ask(struct iq *iq, struct str host, struct str username);
 void mam_metadata_write(struct xml_writer *out, const struct mam_ends *ends);
-/* Reads <query/> for the archive of that user; what it points to lives in arena and in the element. < 0:
- * refused. */
+/* Reads <query/> for the archive of that user; who has another archive sets host and username. What it points
+ * to lives in arena and in the element. < 0: refused. */
 int mam_query_parse(const struct xml *elem, const struct jid *owner, struct arena *arena,
     struct mam_query *query_r, struct stanza_error *error_r);
 /* An id as it is written and read; MAM_ID_NONE when it is none of ours. */
@@ -106,23 +110,60 @@ int mam_ends_find(
 /* --- query_row.c
  * --------------------------------------------------------------------------------------------------- */
 
-/* Appends the message of a row as XML for inside <forwarded/>. False: it is no message; nothing is appended,
- * the log says so, and the result has none (3.2). Any thread. */
-bool mam_row_stanza(const struct mam_archived *row, struct strbuf *out);
+/* The message of a row, unref it. NULL: it is no message; the log says so, and the result has none (3.2). Any
+ * thread. */
+struct xml_tree *mam_row_parse(const struct mam_archived *row);
 /* 4.2: <message/> with the result, without addresses. Any thread. */
 struct stanza *mam_result(const struct mam_query *query, const struct mam_archived *row);
 
-/* --- query_job.c: on the user's home worker
- * ------------------------------------------------------------------------ */
+/* --- query_job.c: on the home worker of the archive
+ * ----------------------------------------------------------------- */
 
-/* Takes arena over, with all that query points to. */
-enum iq_verdict mam_job_start(struct iq *iq, const struct mam_query *query, struct arena *arena);
+/*
+ * To whom results go, one query after another: to a session of the user whose archive it is (query_session.c),
+ * or from a room to a JID anywhere (room_query.c). The first member of a struct of theirs.
+ */
+struct mam_job;
+struct mam_asker;
+struct mam_asker_kind {
+	unsigned jobs_most; /* under way, or waiting for the one before */
+	/* Where nobody tells when there is room again: what the messages of a page may have together, but for the last
+	 * one. The page is as much shorter, and all of it in memory. 0: any, some at a time. */
+	size_t page_bytes;
+	/* False: it cannot take the result now, and mam_asker_go_on is called when it can. */
+	bool (*hand)(struct mam_asker *asker, const struct iq *iq, struct stanza *result);
+	/* A job came that is the only one, or one has ended: first, if there is one, is the next to be run. The asker
+	 * may be freed. */
+	void (*turn)(struct mam_asker *asker);
+};
+struct mam_asker {
+	const struct mam_asker_kind *kind;
+	struct mam_job *first, **end;
+	unsigned count;
+};
+void mam_asker_init(struct mam_asker *asker, const struct mam_asker_kind *kind);
+/* Runs the first of its jobs. */
+void mam_asker_run(struct mam_asker *asker);
+/* It can take results again, or may be so. */
+void mam_asker_go_on(struct mam_asker *asker);
+/* Ends all of its jobs with an error, and forgets them; turn is not called. */
+void mam_asker_abandon(struct mam_asker *asker, enum stanza_condition condition);
+
+/* iq is to the JID of the archive. Takes arena over, with all that query points to. */
+enum iq_verdict mam_job_start(
+    struct mam_asker *asker, struct iq *iq, const struct mam_query *query, struct arena *arena);
+
+/* --- query_session.c: on the user's home worker
+ * ---------------------------------------------------------------- */
+
+/* The session that asks; NULL: there is none. */
+struct mam_asker *mam_session_asker(const struct iq *iq);
 /* Hooks of the module. */
-enum hook_verdict mam_job_on_refused(struct module_instance *instance, struct hook_message_offline *event);
-enum hook_verdict mam_job_on_undelivered(
+enum hook_verdict mam_session_on_refused(struct module_instance *instance, struct hook_message_offline *event);
+enum hook_verdict mam_session_on_undelivered(
     struct module_instance *instance, struct hook_message_undelivered *event);
-enum hook_verdict mam_job_on_drained(struct module_instance *instance, struct hook_session_drained *event);
-enum hook_verdict mam_job_on_closed(struct module_instance *instance, struct hook_session_closed *event);
+enum hook_verdict mam_session_on_drained(struct module_instance *instance, struct hook_session_drained *event);
+enum hook_verdict mam_session_on_closed(struct module_instance *instance, struct hook_session_closed *event);
 
 /* --- fulltext.c: on a storage thread, unless it says otherwise
  * ------------------------------------------------------ */
@@ -184,8 +225,8 @@ int mam_purge_count(const struct mam_purge *purge, struct db *db, int64_t *count
 	    "How long archived messages are kept. What is older is deleted, some at a time, within an hour or so.", \
 	    .flags = OPTION_INFINITY}, \
 	{"retention_rule", OPTION_SHAPER, NULL, \
-	    "A rule of `shaper_rules` that says for how many days the messages of a user are kept. Who is not in it " \
-	    "has what `retention` says."}
+	    "A rule of `shaper_rules` that says for how many days the messages of a user or a room are kept. Who is " \
+	    "not in it has what `retention` says."}
 /* clang-format on */
 
 /* What goes on in the background of a host: retention, the index of words, delete_old_mam_messages_batch.

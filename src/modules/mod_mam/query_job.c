@@ -10,7 +10,6 @@
 /* What is in memory of a page at one time, however large its messages are; a single one may be larger. */
 #define BATCH_ROWS 64
 #define BATCH_BYTES (128u * 1024)
-#define JOBS_MOST 32     /* of a session, under way or waiting for the one before */
 #define CATCH_UP_MOST 40 /* steps of the index of words that a search waits for */
 #define GIVE_UP_MS (IQ_ANSWER_MS - 5000)
 
@@ -18,31 +17,23 @@ enum { JOB_READ, JOB_BEHIND, JOB_NO_SUCH_ID, JOB_NO_WORDS };
 
 struct mam_job {
 	struct store_op op;
-	struct mam_job *next;    /* of the same session */
-	struct session *session; /* as long as it is among the jobs of the session */
-	struct user *user;       /* held */
+	struct mam_job *next;    /* of the same asker */
+	struct mam_asker *asker; /* NULL: it is gone; the job ends when storage has let go of it */
+	struct str key;          /* bare JID of the archive */
 	struct iq *iq;           /* NULL: it was answered */
 	struct arena arena;
 	struct mam_query query;
 	struct mam_page page;
+	size_t page_bytes;  /* of the kind of asker */
 	bool found;         /* the page */
 	unsigned caught_up; /* steps */
-	size_t next_id;     /* of the page, in the order of sending */
+	size_t next_id;     /* of the page, in the order of reading */
 	struct stanza **batch;
 	size_t batch_count, batch_next, batch_bytes;
 	uint64_t started_ms;
 	bool reading; /* storage has op */
 	bool handing; /* in the loop that delivers */
-	bool orphan;  /* the session is gone; it ends when it is neither */
 };
-
-/* In the slot of a session. */
-struct jobs {
-	struct mam_job *first, **end;
-	unsigned count;
-};
-
-static void job_run_next(struct jobs *jobs);
 
 /* --- on a storage thread -------------------------------------------------------------------------------- */
 
@@ -55,20 +46,57 @@ static bool take_row(void *arg, const struct mam_archived *row)
 	if (stanza) {
 		job->batch = mem_realloc_array(job->batch, job->batch_count + 1, sizeof(struct stanza *));
 		job->batch[job->batch_count++] = stanza;
-		job->batch_bytes += row->xml.len;
+		job->batch_bytes += stanza->root->inner.len;
 	}
 	return true;
+}
+
+static bool batch_is_full(const struct mam_job *job)
+{
+	if (job->page_bytes)
+		return job->batch_bytes >= job->page_bytes;
+	return job->batch_count >= BATCH_ROWS || job->batch_bytes >= BATCH_BYTES;
+}
+
+/* What is cut off a page is at its far end, as the query looks at it; the rest is read as it is sent. */
+static bool from_the_end(const struct mam_job *job)
+{
+	return job->page_bytes ? job->query.backwards : job->query.flip;
+}
+
+static void batch_reverse(struct mam_job *job)
+{
+	for (size_t i = 0; i < job->batch_count / 2; i++) {
+		struct stanza *other = job->batch[job->batch_count - 1 - i];
+		job->batch[job->batch_count - 1 - i] = job->batch[i];
+		job->batch[i] = other;
+	}
+}
+
+/* The page is what was read of it. */
+static void cut_page(struct mam_job *job)
+{
+	struct mam_page *page = &job->page;
+	size_t left = page->count - job->next_id;
+	if (left) {
+		page->complete = false;
+		page->ids += job->query.backwards ? left : 0;
+		page->count = job->next_id;
+	}
+	if (job->query.backwards != job->query.flip)
+		batch_reverse(job);
 }
 
 static int read_batch(struct mam_job *job, struct db *db, struct err *err)
 {
 	const struct mam_page *page = &job->page;
-	for (; job->next_id < page->count && job->batch_count < BATCH_ROWS && job->batch_bytes < BATCH_BYTES;
-	     job->next_id++) {
-		size_t at = job->query.flip ? page->count - 1 - job->next_id : job->next_id;
+	for (; job->next_id < page->count && !batch_is_full(job); job->next_id++) {
+		size_t at = from_the_end(job) ? page->count - 1 - job->next_id : job->next_id;
 		if (mam_rows_each(&job->query, db, page->ids[at], take_row, job, err) < 0)
 			return -1;
 	}
+	if (job->page_bytes)
+		cut_page(job);
 	return JOB_READ;
 }
 
@@ -143,30 +171,28 @@ static void batch_drop(struct mam_job *job)
 
 static void job_free(struct mam_job *job)
 {
-	struct user *user = job->user;
 	batch_drop(job);
 	free(job->batch);
 	arena_fini(&job->arena);
 	free(job);
-	user_release(user);
 }
 
-static void unlink_job(struct jobs *jobs, struct mam_job *job)
+static void unlink_first(struct mam_asker *asker)
 {
-	jobs->first = job->next;
-	if (!jobs->first)
-		jobs->end = &jobs->first;
-	jobs->count--;
+	asker->first = asker->first->next;
+	if (!asker->first)
+		asker->end = &asker->first;
+	asker->count--;
 }
 
-/* It is the first one of its session. */
+/* It is the first one of its asker. */
 static void job_finish(struct mam_job *job, enum iq_verdict answer)
 {
-	struct jobs *jobs = session_slot(job->session, &mod_mam);
-	unlink_job(jobs, job);
+	struct mam_asker *asker = job->asker;
+	unlink_first(asker);
 	iq_finish(&job->iq, answer);
 	job_free(job);
-	job_run_next(jobs);
+	asker->kind->turn(asker);
 }
 
 static void job_done(struct store_op *op, int result, const struct err *err);
@@ -176,54 +202,28 @@ static void job_submit(struct mam_job *job)
 	bool words = job->query.words.len && !job->found && job->caught_up < CATCH_UP_MOST;
 	batch_drop(job);
 	job->op.kind = words ? STORE_WRITE : STORE_READ;
-	job->op.key = words ? STR_NULL : jid_bare(user_jid(job->user));
+	job->op.key = words ? STR_NULL : job->key;
 	job->op.run = words ? catch_up_run : job_run;
 	job->op.done = job_done;
 	job->reading = true;
 	store_submit(&job->op);
 }
 
-static void job_run_next(struct jobs *jobs)
-{
-	if (jobs->first && !jobs->first->reading)
-		job_submit(jobs->first);
-}
-
-/* --- delivering ----------------------------------------------------------------------------------------- */
-
-/* A message that does not fit into the queue of its session is offered to the hook message_offline. */
-static _Thread_local struct {
-	const struct user *user; /* whose archive is being handed over right now */
-	bool refused;
-} handing;
-
-/* False: the session cannot take it now. */
-static bool hand_over(struct mam_job *job, struct stanza *stanza)
-{
-	struct jid from = jid_to_bare(user_jid(job->user));
-	handing.user = job->user;
-	handing.refused = false;
-	session_deliver(job->session, &from, job->iq->from, stanza);
-	handing.user = NULL;
-	return !handing.refused;
-}
-
 /* True: all of the batch went out. */
 static bool hand_batch(struct mam_job *job)
 {
 	job->handing = true;
-	while (
-	    !job->orphan && job->batch_next < job->batch_count && hand_over(job, job->batch[job->batch_next]))
+	while (job->asker && job->batch_next < job->batch_count &&
+	       job->asker->kind->hand(job->asker, job->iq, job->batch[job->batch_next]))
 		stanza_unref(&job->batch[job->batch_next++]);
 	job->handing = false;
 	return job->batch_next == job->batch_count;
 }
 
-/* When the queue was full, session_drained calls this again. */
 static void job_go_on(struct mam_job *job)
 {
 	bool all = hand_batch(job);
-	if (job->orphan)
+	if (!job->asker)
 		job_free(job);
 	else if (!all)
 		return;
@@ -239,9 +239,8 @@ static void job_done(struct store_op *op, int result, const struct err *err)
 	bool words = op->run == catch_up_run;
 	job->reading = false;
 	if (result < 0)
-		LOG_ERROR("mam.read_failed", LOG_STR("user", jid_bare(user_jid(job->user))),
-		    LOG_CSTR("reason", err->text));
-	if (job->orphan) {
+		LOG_ERROR("mam.read_failed", LOG_STR("archive", job->key), LOG_CSTR("reason", err->text));
+	if (!job->asker) {
 		job_free(job);
 	} else if (words && (result == JOB_READ || result == JOB_BEHIND)) {
 		job->caught_up = result == JOB_READ ? CATCH_UP_MOST : job->caught_up + 1;
@@ -253,83 +252,55 @@ static void job_done(struct store_op *op, int result, const struct err *err)
 	}
 }
 
-/* --- hooks ---------------------------------------------------------------------------------------------- */
+/* --- askers --------------------------------------------------------------------------------------------- */
 
-enum hook_verdict mam_job_on_refused(struct module_instance *instance, struct hook_message_offline *event)
+void mam_asker_init(struct mam_asker *asker, const struct mam_asker_kind *kind)
 {
-	if (!handing.user || handing.user != event->user)
-		return HOOK_PASS;
-	handing.refused = true;
-	return hook_drop(event, "it is sent again when there is room");
+	*asker = (struct mam_asker){.kind = kind};
+	asker->end = &asker->first;
 }
 
-/* A result is for the session that asked, and whoever asks again gets it again. */
-enum hook_verdict mam_job_on_undelivered(
-    struct module_instance *instance, struct hook_message_undelivered *event)
+void mam_asker_run(struct mam_asker *asker)
 {
-	bool own = !event->from->resource_len && jid_bare_eq(event->from, user_jid(event->user));
-	return own && xml_child(event->stanza->root, "result", NS_MAM) ? HOOK_STOP : HOOK_PASS;
+	if (asker->first && !asker->first->reading)
+		job_submit(asker->first);
 }
 
-enum hook_verdict mam_job_on_drained(struct module_instance *instance, struct hook_session_drained *event)
+void mam_asker_go_on(struct mam_asker *asker)
 {
-	struct jobs *jobs = session_slot(event->session, &mod_mam);
-	struct mam_job *job = jobs ? jobs->first : NULL;
+	struct mam_job *job = asker->first;
 	if (!job || job->reading || job->handing)
-		return HOOK_PASS;
+		return;
 	if (clock_mono_ms() - job->started_ms < GIVE_UP_MS)
 		job_go_on(job);
 	else
 		job_finish(
 		    job, iq_refuse(job->iq, SE_resource_constraint, "the results were not read in time"));
-	return HOOK_PASS;
 }
 
-static void job_abandon(struct mam_job *job)
+void mam_asker_abandon(struct mam_asker *asker, enum stanza_condition condition)
 {
-	iq_finish(&job->iq, iq_refuse(job->iq, SE_service_unavailable, NULL));
-	job->orphan = true;
-	if (!job->reading && !job->handing)
-		job_free(job);
-}
-
-enum hook_verdict mam_job_on_closed(struct module_instance *instance, struct hook_session_closed *event)
-{
-	struct jobs *jobs = session_slot(event->session, &mod_mam);
-	if (!jobs)
-		return HOOK_PASS;
-	while (jobs->first) {
-		struct mam_job *job = jobs->first;
-		unlink_job(jobs, job);
-		job_abandon(job);
+	while (asker->first) {
+		struct mam_job *job = asker->first;
+		unlink_first(asker);
+		iq_finish(&job->iq, iq_refuse(job->iq, condition, NULL));
+		job->asker = NULL;
+		if (!job->reading && !job->handing)
+			job_free(job);
 	}
-	session_set_slot(event->session, &mod_mam, NULL);
-	free(jobs);
-	return HOOK_PASS;
 }
 
 /* --- starting ------------------------------------------------------------------------------------------- */
 
-static struct jobs *jobs_of(struct session *session)
-{
-	struct jobs *jobs = session_slot(session, &mod_mam);
-	if (!jobs) {
-		jobs = mem_zalloc(sizeof(*jobs));
-		jobs->end = &jobs->first;
-		session_set_slot(session, &mod_mam, jobs);
-	}
-	return jobs;
-}
-
 static struct mam_job *job_new(
-    struct iq *iq, const struct mam_query *query, struct arena *arena, struct session *session)
+    struct iq *iq, const struct mam_query *query, struct arena *arena, struct mam_asker *asker)
 {
 	struct mam_job *job = mem_zalloc(sizeof(*job));
-	job->session = session;
-	job->user = iq->user;
-	user_hold(job->user);
-	job->iq = iq_later(iq);
+	job->asker = asker;
+	job->page_bytes = asker->kind->page_bytes;
 	job->arena = *arena;
+	job->key = arena_str(&job->arena, jid_bare(iq->to));
+	job->iq = iq_later(iq);
 	job->query = *query;
 	if (query->queryid.ptr)
 		job->query.queryid = arena_str(&job->arena, query->queryid);
@@ -337,19 +308,17 @@ static struct mam_job *job_new(
 	return job;
 }
 
-enum iq_verdict mam_job_start(struct iq *iq, const struct mam_query *query, struct arena *arena)
+enum iq_verdict mam_job_start(
+    struct mam_asker *asker, struct iq *iq, const struct mam_query *query, struct arena *arena)
 {
-	struct session *session = user_session(iq->user, jid_resource(iq->from));
-	struct jobs *jobs = session ? jobs_of(session) : NULL;
-	if (!session || jobs->count >= JOBS_MOST) {
+	if (asker->count >= asker->kind->jobs_most) {
 		arena_fini(arena);
-		return session ? iq_refuse(iq, SE_resource_constraint, "too many queries wait already")
-			       : iq_refuse(iq, SE_not_allowed, "results go to a session of the user");
+		return iq_refuse(iq, SE_resource_constraint, "too many queries wait already");
 	}
-	struct mam_job *job = job_new(iq, query, arena, session);
-	*jobs->end = job;
-	jobs->end = &job->next;
-	if (jobs->count++ == 0)
-		job_submit(job);
+	struct mam_job *job = job_new(iq, query, arena, asker);
+	*asker->end = job;
+	asker->end = &job->next;
+	if (asker->count++ == 0)
+		asker->kind->turn(asker);
 	return IQ_LATER;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "modules/mod_mam/query.h"
+#include "modules/mod_mam/room_archive.h"
 #include "stanzad/datetime.h"
 #include "stanzad/log.h"
 
@@ -13,7 +14,7 @@ static const struct xml_limits row_limits = {
     .max_elements = 1024 * 1024,
 };
 
-bool mam_row_stanza(const struct mam_archived *row, struct strbuf *out)
+struct xml_tree *mam_row_parse(const struct mam_archived *row)
 {
 	struct err err = {.text = "it is no message"};
 	struct strbuf buf = {0};
@@ -21,15 +22,21 @@ bool mam_row_stanza(const struct mam_archived *row, struct strbuf *out)
 	struct xml_tree *tree = NULL;
 	if (mam_unpack(row->xml, &buf, &xml, &err) == 0)
 		tree = xml_parse(xml, NS_CLIENT, &row_limits, NULL, &err);
-	bool good = tree && xml_is(tree->root, "message", "jabber:client");
-	if (good)
-		xml_write(out, tree->root, STR(NS_FORWARD));
-	else if (row->xml.len)
+	if (tree && !xml_is(tree->root, "message", "jabber:client"))
+		xml_tree_unref(&tree);
+	if (!tree && row->xml.len)
 		LOG_WARNING("mam.unreadable_row", LOG_STR("peer", row->peer), LOG_INT("id", row->id),
 		    LOG_CSTR("reason", err.text));
-	xml_tree_unref(&tree);
 	strbuf_fini(&buf);
-	return good;
+	return tree;
+}
+
+static void put_row(struct strbuf *out, const struct mam_archived *row)
+{
+	struct xml_tree *tree = mam_row_parse(row);
+	if (tree)
+		xml_write(out, tree->root, STR(NS_FORWARD));
+	xml_tree_unref(&tree);
 }
 
 static void put_result(struct strbuf *out, const struct mam_query *query, const struct mam_archived *row)
@@ -44,7 +51,10 @@ static void put_result(struct strbuf *out, const struct mam_query *query, const 
 	}
 	strbuf_printf(out, " id='%s'><forwarded xmlns='" NS_FORWARD "'>", id);
 	datetime_delay(out, STR(""), row->id, STR(""));
-	mam_row_stanza(row, out);
+	if (query->room.ptr)
+		mam_room_row_write(row, query, out);
+	else
+		put_row(out, row);
 	strbuf_cstr(out, "</forwarded></result></message>");
 }
 

@@ -71,24 +71,38 @@ static void judge_plain(const struct stanza *message, struct str from, const str
 	}
 }
 
+static void judge_inner(const struct xml *inner, const struct push_rules *rules, struct push_news *news)
+{
+	struct strbuf text = {0};
+	struct err err;
+	xml_write(&text, inner, NS_CLIENT);
+	struct stanza *message = stanza_parse(strbuf_view(&text), &xml_limits_default, &err);
+	if (message)
+		judge_plain(message, xml_attr_s(inner, "from"), rules, news);
+	stanza_unref(&message);
+	strbuf_fini(&text);
+}
+
 /* XEP-0280: what another device got. What another one sent is known to the user. */
 static bool judge_carbon(const struct stanza *stanza, const struct push_rules *rules, struct push_news *news)
 {
 	const struct xml *received = xml_child(stanza->root, "received", NS_CARBONS);
 	const struct xml *inner = forward_get(received, "message");
-	struct strbuf text = {0};
-	struct err err;
 	if (!received)
 		return xml_child(stanza->root, "sent", NS_CARBONS) != NULL;
 	if (inner)
-		xml_write(&text, inner, NS_CLIENT);
-	struct stanza *message =
-	    inner ? stanza_parse(strbuf_view(&text), &xml_limits_default, &err) : NULL;
-	if (message)
-		judge_plain(message, xml_attr_s(inner, "from"), rules, news);
-	stanza_unref(&message);
-	strbuf_fini(&text);
+		judge_inner(inner, rules, news);
 	return true;
+}
+
+/* What was said in a room that the user follows is the message. */
+static bool judge_subscription(
+    const struct stanza *stanza, const struct push_rules *rules, struct push_news *news)
+{
+	const struct xml *inner = message_of_subscription(stanza);
+	if (inner)
+		judge_inner(inner, rules, news);
+	return inner != NULL;
 }
 
 void push_judge(const struct stanza *stanza, const struct jid *from, const struct push_rules *rules,
@@ -97,7 +111,7 @@ void push_judge(const struct stanza *stanza, const struct jid *from, const struc
 	*news_r = (struct push_news){PUSH_NOTHING, NULL, NULL};
 	switch (stanza->kind) {
 	case STANZA_MESSAGE:
-		if (!judge_carbon(stanza, rules, news_r))
+		if (!judge_carbon(stanza, rules, news_r) && !judge_subscription(stanza, rules, news_r))
 			judge_plain(stanza, jid_full(from), rules, news_r);
 		break;
 	case STANZA_IQ:

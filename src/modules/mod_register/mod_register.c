@@ -2,8 +2,8 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
+#include "modules/captcha/captcha.h"
 #include "modules/mod_register/register.h"
-#include "stanzad/form.h"
 #include "stanzad/mem.h"
 #include "stanzad/work.h"
 
@@ -41,20 +41,6 @@ static void reply_and_free(struct hook_c2s_unauthenticated_iq *event, struct sta
 	stanza_unref(&answer);
 }
 
-static void put_form(struct xml_writer *reply)
-{
-	static const struct form_field fields[] = {
-	    {"username", "text-single", "Name", true},
-	    {"password", "text-private", "Password", true},
-	};
-	form_open(reply, FORM_FORM, NS_REGISTER);
-	xml_put_element(reply, "title", NULL, STR("New account"));
-	xml_put_element(reply, "instructions", NULL, STR("Choose a name and a password."));
-	for (size_t i = 0; i < 2; i++)
-		form_put(reply, &fields[i], NULL, 0);
-	xml_close(reply);
-}
-
 static void put_redirect(struct xml_writer *reply, struct str url)
 {
 	struct strbuf text = {0};
@@ -66,28 +52,82 @@ static void put_redirect(struct xml_writer *reply, struct str url)
 	strbuf_fini(&text);
 }
 
-static void answer_fields(struct module_instance *instance, struct hook_c2s_unauthenticated_iq *event)
+/* The fields for a stream that waits. */
+struct fields {
+	struct captcha *captcha;
+	struct stanza *request;
+	struct stream_hold *hold;
+	void (*reply)(struct stream_hold *hold, struct stanza *answer);
+	bool drawn;
+};
+
+static struct stanza *fields_answer(const struct stanza *request, const struct captcha *captcha)
 {
 	struct xml_writer reply = {.default_ns = NS_CLIENT};
-	struct str url = module_option(instance, "redirect_url")->string;
-	struct stanza_error error;
-	if (!new_account_possible(instance, event->address, &error)) {
-		reply_and_free(event, refusal(event->stanza, &error));
-		return;
-	}
-	xml_open(&reply, "query", NS_REGISTER);
-	if (url.len) {
-		put_redirect(&reply, url);
-	} else {
-		xml_put_element(&reply, "instructions", NULL, STR("Choose a name and a password."));
-		xml_put_element(&reply, "username", NULL, STR_NULL);
-		xml_put_element(&reply, "password", NULL, STR_NULL);
-		put_form(&reply);
-	}
-	xml_close(&reply);
-	struct stanza *answer = stanza_make_result(event->stanza, &reply);
+	fields_put(&reply, captcha);
+	struct stanza *answer = stanza_make_result(request, &reply);
 	xml_writer_fini(&reply);
-	reply_and_free(event, answer);
+	return answer;
+}
+
+static void fields_run(struct module_instance *instance, void *arg)
+{
+	struct fields *fields = arg;
+	fields->drawn = captcha_form_draw(fields->captcha) == 0;
+}
+
+static void fields_done(struct module_instance *instance, void *arg)
+{
+	struct fields *fields = arg;
+	struct stanza_error error = {
+	    .condition = SE_internal_server_error, .text = "a CAPTCHA cannot be made at the moment"};
+	struct stanza *answer =
+	    fields->drawn ? fields_answer(fields->request, fields->captcha) : refusal(fields->request, &error);
+	if (fields->drawn)
+		captcha_form_ask(&fields->captcha);
+	captcha_form_drop(&fields->captcha);
+	fields->reply(fields->hold, answer);
+	stanza_unref(&answer);
+	stanza_unref(&fields->request);
+	free(fields);
+}
+
+/* The picture is made elsewhere. */
+static void answer_later(
+    struct module_instance *instance, struct hook_c2s_unauthenticated_iq *event, struct captcha *captcha)
+{
+	struct fields *fields = mem_zalloc(sizeof(*fields));
+	*fields = (struct fields){captcha, stanza_ref(event->stanza), event->hold, event->reply, false};
+	module_run(instance, fields_run, fields_done, fields);
+}
+
+static struct stanza *redirect_answer(const struct stanza *request, struct str url)
+{
+	struct xml_writer reply = {.default_ns = NS_CLIENT};
+	xml_open(&reply, "query", NS_REGISTER);
+	put_redirect(&reply, url);
+	xml_close(&reply);
+	struct stanza *answer = stanza_make_result(request, &reply);
+	xml_writer_fini(&reply);
+	return answer;
+}
+
+static void answer_fields(struct module_instance *instance, struct hook_c2s_unauthenticated_iq *event)
+{
+	struct register_source source = {.address = event->address};
+	struct str url = module_option(instance, "redirect_url")->string;
+	struct captcha *captcha;
+	struct stanza_error error;
+	if (!new_account_possible(instance, event->address, &error))
+		reply_and_free(event, refusal(event->stanza, &error));
+	else if (url.len)
+		reply_and_free(event, redirect_answer(event->stanza, url));
+	else if (fields_captcha(instance, &source, event->stanza->id, &captcha, &error) < 0)
+		reply_and_free(event, refusal(event->stanza, &error));
+	else if (captcha)
+		answer_later(instance, event, captcha);
+	else
+		reply_and_free(event, fields_answer(event->stanza, NULL));
 }
 
 static void registration_run(struct module_instance *instance, void *arg)
@@ -186,6 +226,7 @@ static int on_start(struct module_instance *instance, struct err *err)
 
 static void on_stop(struct module_instance *instance)
 {
+	captcha_stop(instance);
 	if (--instances == 0)
 		recent_fini();
 }
@@ -201,7 +242,8 @@ static const struct option options[] = {
     {"ip_access", OPTION_ACCESS, "all", "From which addresses accounts may be made."},
     {"allow_modules", OPTION_STRINGS, "all",
 	"Which modules may make accounts; without `all` and `mod_register` in the list this one makes none."},
-    {"captcha_protected", OPTION_BOOL, "false", "Ask for a CAPTCHA.", .flags = OPTION_LATER},
+    {"captcha_protected", OPTION_BOOL, "false",
+	"Ask for a CAPTCHA before an account is made: see `captcha_cmd` and `captcha_limit`."},
     {"password_strength", OPTION_INT, "0",
 	"The least entropy of a password, in bits; 32 is a sensible value.", NULL, 0, 1000},
     {"redirect_url", OPTION_STRING, NULL,

@@ -4,6 +4,7 @@
 #include <openssl/crypto.h>
 #include <time.h>
 
+#include "modules/captcha/captcha.h"
 #include "modules/mod_register/register.h"
 #include "route/account.h"
 #include "stanzad/access.h"
@@ -98,7 +99,7 @@ static struct str address_text(const struct sockaddr *address, struct arena *are
 	return arena_str(arena, str_of(text));
 }
 
-static struct str source_text(const struct register_source *source, struct arena *arena)
+struct str register_source_text(const struct register_source *source, struct arena *arena)
 {
 	return source->from ? arena_str(arena, jid_bare(source->from)) : address_text(source->address, arena);
 }
@@ -183,10 +184,13 @@ bool new_account_check(struct new_account *account_r, struct module_instance *in
 	if (!is_allowed(instance, "access", &account_r->jid, source->address))
 		return refused(error_r, SE_forbidden, "an account of this name may not be made");
 	account_r->password = arena_str(&account_r->arena, request->password);
-	account_r->source = source_text(source, &account_r->arena);
+	account_r->source = register_source_text(source, &account_r->arena);
 	account_r->host = jid_dup(host_jid(host), &account_r->arena);
 	copy_watchers(account_r, instance);
 	copy_welcome(account_r, instance);
+	if (fields_need_captcha(instance, source) &&
+	    captcha_form_check(instance, request->form, account_r->source, error_r) < 0)
+		return false;
 	return not_too_fast(account_r, instance, error_r);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <openssl/crypto.h>
 
+#include "modules/captcha/captcha.h"
 #include "modules/mod_register/register.h"
 #include "route/account.h"
 #include "stanzad/access.h"
@@ -47,21 +48,35 @@ static bool is_own_user(const struct iq *iq)
 
 /* --- what the account is ---------------------------------------------------------------------- */
 
-static enum iq_verdict tell(struct iq *iq)
+static enum iq_verdict tell_own(struct iq *iq)
 {
-	struct stanza_error error;
-	bool own = is_own_user(iq);
-	if (!own && !new_account_possible(iq->instance, NULL, &error))
-		return refuse_quietly(iq, &error);
 	xml_open(iq->reply, "query", NS_REGISTER);
-	if (own)
-		xml_put_element(iq->reply, "registered", NULL, STR_NULL);
+	xml_put_element(iq->reply, "registered", NULL, STR_NULL);
 	xml_put_element(iq->reply, "instructions", NULL,
-	    own ? STR("Send your name with a new password to change the password.")
-		: STR("Choose a name and a password."));
-	xml_put_element(iq->reply, "username", NULL, own ? jid_local(iq->from) : STR_NULL);
+	    STR("Send your name with a new password to change the password."));
+	xml_put_element(iq->reply, "username", NULL, jid_local(iq->from));
 	xml_put_element(iq->reply, "password", NULL, STR_NULL);
 	xml_close(iq->reply);
+	return IQ_ANSWER;
+}
+
+static enum iq_verdict tell(struct iq *iq)
+{
+	struct register_source source = {.from = iq->from};
+	struct captcha *captcha;
+	struct stanza_error error;
+	if (is_own_user(iq))
+		return tell_own(iq);
+	if (!new_account_possible(iq->instance, NULL, &error) ||
+	    fields_captcha(iq->instance, &source, iq->id, &captcha, &error) < 0)
+		return refuse_quietly(iq, &error);
+	if (captcha && captcha_form_draw(captcha) < 0) {
+		captcha_form_drop(&captcha);
+		return refuse_with(iq, SE_internal_server_error, "a CAPTCHA cannot be made at the moment");
+	}
+	fields_put(iq->reply, captcha);
+	if (captcha)
+		captcha_form_ask(&captcha);
 	return IQ_ANSWER;
 }
 

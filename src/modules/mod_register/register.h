@@ -21,6 +21,7 @@ enum register_wish {
 struct register_request {
 	enum register_wish wish;
 	struct str user, password; /* as the client wrote them; in the arena; empty when left out */
+	const struct xml *form;    /* the submitted one; NULL */
 };
 void register_read(
     enum stanza_type type, const struct xml *query, struct arena *arena, struct register_request *request_r);
@@ -76,8 +77,21 @@ bool new_account_check(struct new_account *account_r, struct module_instance *in
 bool new_account_make(
     struct module_instance *instance, struct new_account *account, struct stanza_error *error_r);
 void new_account_fini(struct new_account *account);
+/* Against whom it counts: the bare JID of who asks, or the address; in the arena. */
+struct str register_source_text(const struct register_source *source, struct arena *arena);
 /* Not acceptable as a password on this host; error_r says why. */
 bool password_refused(struct module_instance *instance, struct str password, struct stanza_error *error_r);
+
+/* --- fields.c: what a new account needs --- */
+struct captcha;
+/* Whether captcha_protected is for whoever asks: users of the host, whom access_from lets, have passed already. */
+bool fields_need_captcha(const struct module_instance *instance, const struct register_source *source);
+/* The caller makes its picture and drops it or asks it. Where options can be read. < 0: error_r says why not. Otherwise
+ * *captcha_r is NULL when none is needed. */
+int fields_captcha(struct module_instance *instance, const struct register_source *source, struct str id,
+    struct captcha **captcha_r, struct stanza_error *error_r);
+/* The <query/>; captcha may be NULL. */
+void fields_put(struct xml_writer *reply, const struct captcha *captcha);
 
 /* --- own_account.c --- */
 /* Executor threads: IQs of those who are logged in, and of other servers. */

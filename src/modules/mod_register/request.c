@@ -21,6 +21,7 @@ static void read_form(const struct xml *x, struct arena *arena, struct register_
 	if (ns.len && !str_is(ns, NS_REGISTER) && !str_is(ns, NS_REGISTER ":changepassword"))
 		return;
 	request->wish = type == FORM_CANCEL ? REGISTER_CANCEL : REGISTER_ACCOUNT;
+	request->form = x;
 	request->user = arena_str(arena, form_value(x, "username"));
 	request->password = arena_str(arena, form_value(x, "password"));
 }

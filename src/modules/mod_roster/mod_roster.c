@@ -184,6 +184,8 @@ static const struct hook_entry hooks[] = {
     HOOK_ENTRY(presence_in, presence_on_in, HOOK_NORMAL, NULL),
     HOOK_ENTRY(subscription_out, subscription_on_out, HOOK_NORMAL, NULL),
     HOOK_ENTRY(subscription_in, subscription_on_in, HOOK_NORMAL, NULL),
+    HOOK_ENTRY(session_save, presence_on_save, HOOK_NORMAL, NULL),
+    HOOK_ENTRY(session_restore, presence_on_restore, HOOK_NORMAL, NULL),
     HOOK_ENTRY(session_closed, presence_on_closed, HOOK_NORMAL, NULL),
     HOOK_ENTRY(roster_subscription, on_subscription, HOOK_EARLY, NULL),
     {0},

@@ -9,6 +9,9 @@
 #include "modules/mod_roster/subscription_flow.h"
 #include "stanzad/mem.h"
 
+#define NS_DIRECTED "urn:stanzad:directed"
+#define SAVED_MOST 65536 /* bytes of addresses */
+
 struct stanza *presence_make(enum stanza_type type)
 {
 	struct xml_writer writer = {.default_ns = NS_CLIENT};
@@ -40,7 +43,8 @@ void presence_of_all(struct user *user, const struct jid *to, bool available)
 
 /* Who else was told that a session is available: a map in its slot, JID text -> itself. */
 
-static void directed_add(struct session *session, const struct jid *to)
+/* False: it is there already. */
+static bool directed_put(struct session *session, const struct jid *to)
 {
 	struct map *directed = session_slot(session, &mod_roster);
 	if (!directed) {
@@ -48,16 +52,57 @@ static void directed_add(struct session *session, const struct jid *to)
 		session_set_slot(session, &mod_roster, directed);
 	}
 	if (map_get(directed, jid_full(to)))
-		return;
+		return false;
 	char *text = str_dup(jid_full(to));
 	map_put(directed, str_of(text), text);
+	return true;
+}
+
+static void directed_add(struct session *session, const struct jid *to)
+{
+	if (directed_put(session, to))
+		session_state_changed(session);
 }
 
 static void directed_remove(struct session *session, const struct jid *to)
 {
 	struct map *directed = session_slot(session, &mod_roster);
-	if (directed)
-		free(map_remove(directed, jid_full(to)));
+	char *text = directed ? map_remove(directed, jid_full(to)) : NULL;
+	if (text)
+		session_state_changed(session);
+	free(text);
+}
+
+enum hook_verdict presence_on_save(struct module_instance *instance, struct hook_session_save *event)
+{
+	const struct map *directed = session_slot(event->session, &mod_roster);
+	uint32_t position = 0;
+	const char *text;
+	size_t bytes = 0;
+	(void)instance;
+	if (!directed || !directed->count)
+		return HOOK_PASS;
+	xml_open(event->state, "directed", NS_DIRECTED);
+	while ((text = map_next(directed, &position, NULL)) && (bytes += strlen(text)) <= SAVED_MOST)
+		xml_put_element(event->state, "to", NULL, str_of(text));
+	xml_close(event->state);
+	return HOOK_PASS;
+}
+
+enum hook_verdict presence_on_restore(struct module_instance *instance, struct hook_session_restore *event)
+{
+	const struct xml *saved = xml_child(event->state, "directed", NS_DIRECTED);
+	(void)instance;
+	for (const struct xml *at = saved ? xml_first_element(saved) : NULL; at; at = xml_next_element(at)) {
+		struct arena arena = {0};
+		struct strbuf text = {0};
+		struct jid to;
+		if (jid_parse(xml_text(at, &text), &arena, &to, NULL) == 0)
+			directed_put(event->session, &to);
+		strbuf_fini(&text);
+		arena_fini(&arena);
+	}
+	return HOOK_PASS;
 }
 
 void roster_each_directed(
@@ -72,8 +117,7 @@ void roster_each_directed(
 	}
 }
 
-/* was_available: those who may see presence were told with everybody else. */
-static void directed_end(struct session *session, bool was_available, struct stanza *unavailable)
+static void directed_free(struct session *session)
 {
 	struct map *directed = session_slot(session, &mod_roster);
 	uint32_t position = 0;
@@ -81,16 +125,24 @@ static void directed_end(struct session *session, bool was_available, struct sta
 	if (!directed)
 		return;
 	session_set_slot(session, &mod_roster, NULL);
-	while ((text = map_next(directed, &position, NULL))) {
-		struct jid to = jid_of_prepared(str_of(text));
-		if (!was_available || !roster_may_see(session_user(session), &to))
-			session_route(session, &to, unavailable);
-	}
-	position = 0;
 	while ((text = map_next(directed, &position, NULL)))
 		free(text);
 	map_fini(directed);
 	free(directed);
+}
+
+/* was_available: those who may see presence were told with everybody else. */
+static void directed_end(struct session *session, bool was_available, struct stanza *unavailable)
+{
+	const struct map *directed = session_slot(session, &mod_roster);
+	uint32_t position = 0;
+	const char *text;
+	while (directed && (text = map_next(directed, &position, NULL))) {
+		struct jid to = jid_of_prepared(str_of(text));
+		if (!was_available || !roster_may_see(session_user(session), &to))
+			session_route(session, &to, unavailable);
+	}
+	directed_free(session);
 }
 
 enum hook_verdict presence_on_directed(struct module_instance *instance, struct hook_presence_directed *event)
@@ -208,6 +260,8 @@ enum hook_verdict presence_on_out(struct module_instance *instance, struct hook_
 
 enum hook_verdict presence_on_closed(struct module_instance *instance, struct hook_session *event)
 {
+	if (session_is_parked(event->session))
+		directed_free(event->session);
 	if (!session_presence(event->session) && !session_slot(event->session, &mod_roster))
 		return HOOK_PASS;
 	struct stanza *unavailable = presence_make(PRESENCE_UNAVAILABLE);

@@ -13,4 +13,7 @@ enum hook_verdict presence_on_out(struct module_instance *instance, struct hook_
 enum hook_verdict presence_on_directed(
     struct module_instance *instance, struct hook_presence_directed *event);
 enum hook_verdict presence_on_in(struct module_instance *instance, struct hook_presence_in *event);
+/* Whom a session told that it is there: for a restart of the server. */
+enum hook_verdict presence_on_save(struct module_instance *instance, struct hook_session_save *event);
+enum hook_verdict presence_on_restore(struct module_instance *instance, struct hook_session_restore *event);
 enum hook_verdict presence_on_closed(struct module_instance *instance, struct hook_session *event);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Accounts and clients for one test: names that nobody else uses, and friends."""
-from . import ns
+from . import ns, rooms
 from .client import Client
 
 
@@ -9,6 +9,7 @@ class Cast:
 
     def __init__(self, server):
         self.server, self.clients, self.names = server, [], {}
+        self.rooms = []         # addresses of chat rooms that the clients write to
 
     def account(self, name, exists=True, **account):
         """The user name that stands for name in this test; the account is made at first use."""
@@ -52,12 +53,22 @@ class Cast:
 
     def settle(self):
         """Every client drops what was sent to it so far."""
-        active = [client for client in self.clients if client.full and not client.ended]
-        for client in active:
-            client.settle(*active)
+        self.fence_rooms()
+        for client in self.active():
+            client.settle(*self.active())
 
     def nothing(self, client):
+        self.fence_rooms()
         client.nothing(*self.clients)
+
+    def active(self):
+        return [client for client in self.clients if client.full and not client.ended]
+
+    def fence_rooms(self):
+        """What the clients sent to their rooms so far is handled: a room answers behind it."""
+        for client in self.active():
+            for room in self.rooms:
+                rooms.fence(client, room)
 
     def end(self):
         for client in self.clients:

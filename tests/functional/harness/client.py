@@ -222,12 +222,12 @@ class Client:
         return self.take(lambda each: each.tag == f"{{{ns.CLIENT}}}iq" and each.get("id") == id
                          and each.get("type") in ("result", "error"))
 
-    def take(self, wanted):
+    def take(self, wanted, timeout=None):
         """The first stanza for which wanted() is true; those before it stay in the queue."""
         kept = []
         try:
             while True:
-                kind, element = self._next_event(wait.DEADLINE)
+                kind, element = self._next_event(timeout or wait.DEADLINE)
                 if kind == "stanza" and wanted(element):
                     return element
                 kept.append((kind, element))

@@ -103,8 +103,8 @@ class LabProsody(Place, Prosody):
         return "\n".join(head) + "\n" + text
 
     def virtual_host(self, cert, host):
-        return (f'VirtualHost "{host}"\n'
-                f'\tssl = {{ key = "{cert.key}"; certificate = "{cert.crt}"; cafile = "{self.authority.crt}" }}')
+        ssl = f'\tssl = {{ key = "{cert.key}"; certificate = "{cert.crt}"; cafile = "{self.authority.crt}" }}'
+        return f'VirtualHost "{host}"\n{ssl}' + (self.rooms(host) + ssl if self.settings.rooms else "")
 
     def store(self, host, kind, user):
         def encode(text):
@@ -131,8 +131,10 @@ def missing_debian_servers():
 
 
 class Lab:
-    def __init__(self, folder, farm):
-        self.folder, self.farm = pathlib.Path(folder), farm
+    """With rooms: each server has one domain, and rooms at conference.DOMAIN."""
+
+    def __init__(self, folder, farm, rooms=False):
+        self.folder, self.farm, self.rooms = pathlib.Path(folder), farm, rooms
         self.net = "127.%d.%d" % (64 + os.getpid() // 250 % 128, 1 + os.getpid() % 250)
         self.addresses = {name: f"{self.net}.{1 + i}" for i, name in enumerate(PLACES)}
         self.missing = missing_debian_servers()
@@ -226,6 +228,7 @@ class Lab:
             else:
                 text += f"_xmpp-server._tcp.{name} SRV 1 0 5269 host-{server}\n"
         text += "_xmpps-server._tcp.b SRV 0 0 5270 host-b\n"
+        text += "".join(f"_xmpp-server._tcp.conference.{name} SRV 1 0 5269 host-{name}\n" for name in "abpe")
         text += "".join(f"_xmpp-server._tcp.unserved-{name} SRV 1 0 5269 host-{name}\n" for name in "abpe")
         for name in ("hole", "gone"):
             text += f"_xmpp-server._tcp.{name} SRV 1 0 5269 host-{name}\n"
@@ -242,7 +245,8 @@ class Lab:
 
     def domains(self, name):
         """{label: (certificate kind, options)} of a server."""
-        return {label: rest for label, (server, *rest) in DOMAINS.items() if server == name}
+        return {label: rest for label, (server, *rest) in DOMAINS.items()
+                if server == name and (not self.rooms or label == name)}
 
     def certificate(self, label, kind):
         domain = ascii_name(full_name(label))
@@ -251,7 +255,8 @@ class Lab:
         signer = self.foreign if kind == "foreign" else self.authority
         named = f"elsewhere.{ZONE}" if kind == "wrong" else domain
         extra = ("-days", "-1") if kind == "old" else ()
-        return signed_by(self.folder, domain, [named], signer, *extra)
+        names = [named, f"conference.{named}"] if self.rooms else [named]
+        return signed_by(self.folder, domain, names, signer, *extra)
 
     def make(self, name):
         kind = {"a": LabStanzad, "b": LabStanzad, "p": LabProsody, "e": LabEjabberd}[name]
@@ -272,7 +277,7 @@ class Lab:
         if name == "a":
             modules["mod_s2s_bidi"] = {}
         gate = {"module": "ejabberd_service", "hosts": {full_name(COMPONENT): {"password": "secret"}}}
-        settings = Settings(hosts=hosts, options=options, modules=modules,
+        settings = Settings(hosts=hosts, options=options, modules=modules, rooms=self.rooms,
                             listeners={"component": gate} if name == "a" else {},
                             negotiation_timeout=8 if name in "ab" else 60)
         server = kind(settings, self.made(f"server-{name}"), self.folder, self.farm.wrapper(kind))
@@ -314,8 +319,8 @@ class Lab:
         """A client with an account of its own, online."""
         return self.login(*self.account(label, name), resource, online)
 
-    def login(self, server, user, domain, resource="lab", online=True):
-        client = Client(server, user, resource, host=domain)
+    def login(self, server, user, domain, resource="lab", online=True, kind=Client):
+        client = kind(server, user, resource, host=domain)
         client.name = f"{user}@{domain}"
         self.clients.append(client)
         return client.online() if online else client

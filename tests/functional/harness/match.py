@@ -7,6 +7,7 @@ in any order. In attribute values and text:
 
     {any}          anything at all          {any:name}     anything, remembered as {name}
     {none}         (attribute) is absent    {name}         what was remembered or given
+    {absent}       (child) nothing of this name and namespace is there
 """
 import re
 
@@ -25,7 +26,7 @@ def fill(text, values):
         name = found.group(1)
         if name in values:
             return str(values[name])
-        if name in ("any", "none", "more", "exact") or name.startswith("any:"):
+        if name in ("any", "none", "more", "exact", "absent") or name.startswith("any:"):
             return found.group(0)
         raise KeyError(f"nothing is known as {{{name}}}")
     return PLACEHOLDER.sub(value, text)
@@ -92,7 +93,7 @@ def _all_text(element):
 
 
 def _marks(pattern):
-    return {mark for mark in ("more", "exact") if "{%s}" % mark in _all_text(pattern)}
+    return {mark for mark in ("more", "exact", "absent") if "{%s}" % mark in _all_text(pattern)}
 
 
 def _text(pattern, element, captured, where):
@@ -105,6 +106,10 @@ def _text(pattern, element, captured, where):
 def _children(pattern, element, captured, where, more):
     left = list(element)
     for wanted in pattern:
+        if "absent" in _marks(wanted):
+            if any(child.tag == wanted.tag for child in left):
+                raise Mismatch(f"{where}: there should be no <{_tag(wanted)}>")
+            continue
         reasons = []
         for child in left:
             attempt = dict(captured)

@@ -253,7 +253,7 @@ class BadScenario:
 
 
 class ScenarioItem(pytest.Item):
-    """All scenarios of a run share one server with the default settings."""
+    """All scenarios of a run share one server with the default settings and chat rooms."""
     shared, play = {}, None
 
     def runtest(self):
@@ -283,7 +283,7 @@ class ScenarioItem(pytest.Item):
 def shared_server(config):
     if config not in ScenarioItem.shared:
         farm = Farm(config)
-        server = farm.make(Settings())
+        server = farm.make(Settings(rooms=True))
         server.start()
         ScenarioItem.shared[config] = (farm, server)
     return ScenarioItem.shared[config][1]

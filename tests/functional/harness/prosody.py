@@ -51,8 +51,15 @@ class Prosody(Server):
     def virtual_host(self, cert, host):
         text = (f'VirtualHost "{host}"\n'
                 f'\tssl = {{ key = "{cert.key}"; certificate = "{cert.crt}" }}')
-        return text + ('\n\tauthentication = "anonymous"' if host == self.settings.anonymous_host
-                       else "")
+        if host == self.settings.anonymous_host:
+            text += '\n\tauthentication = "anonymous"'
+        return text + (self.rooms(host) if self.settings.rooms else "")
+
+    @staticmethod
+    def rooms(host):
+        """Its own defaults are a hidden room, a subject for moderators alone, registration for members alone."""
+        return (f'\nComponent "conference.{host}" "muc"\n\tmuc_room_default_public = true\n'
+                '\tmuc_room_default_change_subject = true\n\tallow_unaffiliated_register = true\n')
 
     def conflict(self):
         return {"closeold": "kick_old", "closenew": "kick_new",

@@ -5,10 +5,12 @@ import textwrap
 
 from . import match, ns
 from .actors import Cast
+from .rooms import Guest, RoomSentences
 from .stream import show
 
 SECTION = re.compile(r"\[(\w+)\]$")
 ACTOR = re.compile(r"(\w+):\s*([^@\s]+)@\{host\}/(\S+)(\s+without account)?$")
+ROOM = re.compile(r"\w+$")
 LICENSE = "SPDX-License-Identifier: Apache-2.0"
 DIFFERS = re.compile(r"(\w+):\s*(.+)$")
 
@@ -18,11 +20,11 @@ class ScenarioError(Exception):
 
 
 class Scenario:
-    """The parsed file: title, actors {name: (user, resource, exists)}, friends, differs, steps."""
+    """The parsed file: title, actors {name: (user, resource, exists)}, friends, rooms, differs, steps."""
 
     def __init__(self, path):
         self.path, self.title = path, ""
-        self.actors, self.friends, self.differs, self.needs = {}, [], {}, None
+        self.actors, self.friends, self.rooms, self.differs, self.needs = {}, [], [], {}, None
         self.steps = []                 # (line number, sentence, block of text)
         self._read(path.read_text().splitlines())
 
@@ -55,6 +57,8 @@ class Scenario:
             self.differs[server] = reason
         elif section == "friends" and [name in self.actors for name in line.split()] == [True, True]:
             self.friends.append(tuple(line.split()))
+        elif section == "rooms" and ROOM.match(line):
+            self.rooms.append(line)
         elif section == "needs":
             self.needs = line
         else:
@@ -62,12 +66,13 @@ class Scenario:
         return True
 
 
-class Play:
+class Play(RoomSentences):
     """One performance of a scenario on one server."""
 
     def __init__(self, scenario, server):
         self.scenario, self.server, self.cast = scenario, server, Cast(server)
         self.values, self.clients = {"host": server.host}, {}
+        self.open_rooms(scenario.rooms)
 
     def run(self):
         for name, (user, resource, exists) in self.scenario.actors.items():
@@ -76,7 +81,7 @@ class Play:
                             f"{name}.bare": f"{account}@{self.server.host}",
                             f"{name}.full": f"{account}@{self.server.host}/{resource}"}
             if exists:
-                client = self.cast.client(user, resource)
+                client = self.cast.client(user, resource, kind=Guest)
                 client.name, client.values = name, self.values
                 self.clients[name] = client
         for one, other in self.scenario.friends:
@@ -142,6 +147,7 @@ class Play:
         if name == "everyone":
             self.cast.settle()
         else:
+            self.cast.fence_rooms()
             self.actor(name).settle(*self.cast.clients)
 
     def closes(self, name):
@@ -158,6 +164,9 @@ class Play:
             client.drop()
         self.server.restart()
 
+    def is_not(self, one, other):
+        assert self.values[one] != self.values.get(other, other), f"both are {self.values[one]}"
+
     SENTENCES = [
         (r"(\w+) connects", connects),
         (r"(\w+) connects without presence", connects_silently),
@@ -172,4 +181,6 @@ class Play:
         (r"(\w+) drops", drops),
         (r"(\w+) is closed with ([\w-]+(?: or [\w-]+)*)", is_closed),
         (r"the server restarts", restarts),
+        (r"(\w+) is not (\w+)", is_not),
+        *RoomSentences.ROOM_SENTENCES,
     ]

@@ -17,6 +17,7 @@ class Settings:
     registration: bool = True           # in-band registration is open
     max_user_sessions: int = 10
     max_offline: int = 100
+    rooms: bool = False                 # chat rooms at conference.HOST
     contact: str = None                 # an address that XEP-0157 announces for abuse
     modules: dict = field(default_factory=dict)   # YAML servers: options of further modules
     options: dict = field(default_factory=dict)   # YAML servers: further top-level options

@@ -35,7 +35,11 @@ class Stanzad(Server):
         return None if program.exists() else f"{program} does not exist"
 
     def configuration(self):
-        return yaml.configuration(self.settings, self.ports, self.certificates, self.authority)
+        config = yaml.configuration(self.settings, self.ports, self.certificates, self.authority)
+        if self.settings.rooms:     # ejabberd's stands still when a room is to be logged
+            log = {"access_log": "all", "outdir": str(self.folder / "muc-log")}
+            config["modules"] = {"mod_muc_log": log, **config["modules"]}
+        return config
 
     def write_config(self, text=None):
         self.config_file.write_text(text or self.config_text or yaml.dump(self.configuration()) + "\n")

@@ -93,4 +93,6 @@ def modules(settings):
         "mod_time": {},
         "mod_version": {},
     }
+    if settings.rooms:
+        known["mod_muc"] = {}
     return {**known, **settings.modules}
