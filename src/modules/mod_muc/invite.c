@@ -54,6 +54,21 @@ static void put_direct(
 	xml_close(writer);
 }
 
+/* For clients that know neither, and for whoever finds it later. */
+static void put_body(struct xml_writer *writer, const struct room *room, const struct room_invitation *invitation)
+{
+	xml_open(writer, "body", NULL);
+	xml_put_text(writer, jid_full(invitation->from));
+	xml_put_text(writer, STR(" invited you to the room "));
+	xml_put_text(writer, jid_full(&room->jid));
+	if (invitation->reason.len) {
+		xml_put_text(writer, STR(" ("));
+		xml_put_text(writer, invitation->reason);
+		xml_put_text(writer, STR(")"));
+	}
+	xml_close(writer);
+}
+
 void room_invite(struct room *room, const struct room_invitation *invitation)
 {
 	struct xml_writer writer = {.default_ns = NS_CLIENT};
@@ -61,6 +76,7 @@ void room_invite(struct room *room, const struct room_invitation *invitation)
 	xml_put_attr(&writer, "id", invitation->id);
 	put_invite(&writer, room, invitation);
 	put_direct(&writer, room, invitation);
+	put_body(&writer, room, invitation);
 	xml_close(&writer);
 	struct stanza *stanza = stanza_from_writer(&writer);
 	if (stanza)

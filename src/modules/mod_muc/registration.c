@@ -75,7 +75,7 @@ static struct str title_of(struct registration *registration)
 
 static void put_requirements(struct registration *registration, struct str nick)
 {
-	static const struct form_field field = {"muc#register_roomnick", "text-single", "Nick", true};
+	static const struct form_field field = {"muc#register_roomnick", "text-single", "Nickname", true};
 	struct xml_writer *reply = registration->iq->reply;
 	xml_open(reply, "query", NS_REGISTER);
 	if (nick.ptr) {

@@ -111,8 +111,8 @@ static void on_presence(const struct jid *from, const struct jid *to, struct sta
 		struct stanza *answer = stanza_with_type(stanza, PRESENCE_UNSUBSCRIBED, stanza->id);
 		route(to, from, answer);
 		stanza_unref(&answer);
-	} else if (stanza->type == PRESENCE_AVAILABLE && xml_child(stanza->root, "x", NS_MUC)) {
-		muc_refuse(from, to, stanza, SE_jid_malformed, "the name of a room is missing");
+	} else if (stanza->type == PRESENCE_AVAILABLE || stanza->type == PRESENCE_UNAVAILABLE) {
+		muc_refuse(from, to, stanza, SE_service_unavailable, "the name of a room is missing");
 	}
 }
 
@@ -122,7 +122,7 @@ void muc_service_deliver(
 	if (!muc_allows(instance, "access", from))
 		muc_refuse(from, to, stanza, SE_forbidden, "you may not use this service");
 	else if (jid_resource(to).len)
-		muc_refuse(from, to, stanza, SE_item_not_found, "the service has no resources");
+		muc_refuse(from, to, stanza, SE_service_unavailable, "the service has no resources");
 	else if (stanza_is_request(stanza))
 		on_request(instance, from, to, stanza);
 	else if (stanza->kind == STANZA_MESSAGE)

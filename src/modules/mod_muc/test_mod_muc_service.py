@@ -110,7 +110,7 @@ def test_refused(cast, kind, payload, condition):
 def test_nobody_there(cast):
     romeo = cast.online("romeo")
     refused(romeo.iq("get", f"<ping xmlns='{ns.PING}'/>", to=f"{rooms.service(romeo.server)}/a"),
-            "cancel", "item-not-found")
+            "cancel", "service-unavailable")
 
 
 def test_unique_name(cast):
@@ -131,11 +131,13 @@ def test_outlaw(cast):
 def test_presence(cast):
     romeo = cast.online("romeo")
     service = rooms.service(romeo.server)
-    romeo.send(f"<presence id='p' to='{service}'><x xmlns='{rooms.MUC}'/></presence>")
-    refused(romeo.recv(), "modify", "jid-malformed")
+    for presence in (f"<presence to='{service}'><x xmlns='{rooms.MUC}'/></presence>",
+                     f"<presence to='{service}'/>", f"<presence to='{service}' type='unavailable'/>"):
+        romeo.send(presence)
+        refused(romeo.recv(), "cancel", "service-unavailable")
     romeo.send(f"<presence to='{service}' type='subscribe'/>")
     assert romeo.recv().get("type") == "unsubscribed"
-    romeo.send(f"<presence to='{service}'/><presence to='{service}' type='unavailable'/>")
+    romeo.send(f"<presence to='{service}' type='error'/>")
     romeo.iq("get", f"<ping xmlns='{ns.PING}'/>", to=service)
     cast.nothing(romeo)
 
