@@ -24,8 +24,8 @@ ROUNDS = int(os.environ.get("STANZAD_TEST_CRASHES", "8"))
 SEED = int(os.environ.get("STANZAD_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
 MANAGED = {"mod_stream_mgmt": {"resume_timeout": "1 hour"}}
 SETTINGS = {
-    "alone": Settings(max_offline=100000, modules=MANAGED),
-    "with archive": Settings(max_offline=100000,
+    "alone": Settings(max_offline=10_000_000, modules=MANAGED),
+    "with archive": Settings(max_offline=10_000_000,
                              modules={**MANAGED, "mod_mam": {"default": "always"}, "mod_carboncopy": {}}),
 }
 PHONES = {"ann": ["phone"], "ben": ["phone"], "eve": ["phone", "desk"]}
