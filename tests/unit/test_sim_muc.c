@@ -105,6 +105,40 @@ static void test_min_presence_interval(void)
 	sim_stop();
 }
 
+/* What is beyond the rate waits with the client: the server reads nothing more of it meanwhile. */
+static void test_message_shaper(const char *option)
+{
+	char modules[300];
+	snprintf(modules, sizeof(modules),
+	    "shaper: {slow: {rate: 100, burst_size: 100}}\nshaper_rules: {talk: {none: [{user: alice}], slow: all}}\n"
+	    "modules: {mod_muc: {%s: talk}}\n", option);
+	begin(modules);
+	fill("");
+	say(bob, "first");
+	say(bob, "second");
+	say(bob, "third");
+	sim_settle();
+	expect(alice, "<body>first</body>");
+	expect(alice, "</message>");
+	nothing(alice);
+	sim_advance(MINUTE_MS);
+	expect(alice, "<body>second</body>");
+	sim_advance(MINUTE_MS);
+	expect(alice, "<body>third</body>");
+	for (int i = 0; i < 5; i++)
+		say(alice, "free");
+	sim_settle();
+	for (int i = 0; i < 5; i++)
+		expect(bob, "<body>free</body>");
+	sim_stop();
+}
+
+static void test_shapers(void)
+{
+	test_message_shaper("user_message_shaper");
+	test_message_shaper("room_shaper");
+}
+
 /* Whoever enters meanwhile sees what the others see; what waits ends with whoever leaves. */
 static void test_presence_that_waits(void)
 {
@@ -368,6 +402,7 @@ static void test_ghost_is_found(void)
 int main(void)
 {
 	run(test_min_presence_interval);
+	run(test_shapers);
 	run(test_presence_that_waits);
 	run(test_min_message_interval);
 	run(test_voice_request_interval);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "conf/access.h"
 #include "modules/mod_muc/room.h"
 #include "route/session.h"
 #include "stanzad/clock.h"
@@ -61,22 +62,22 @@ static size_t size_of(const struct stanza *stanza)
 }
 
 /* At the rate of the shaper: false when somebody who cannot be slowed down is too far ahead of it. */
-static bool shape(const struct room *room, const char *option, const struct jid *from, uint64_t *due_ms, size_t bytes)
+static bool shape(
+    const struct room *room, const char *option, const struct jid *from, uint64_t *due_ms, size_t bytes)
 {
 	struct access_subject subject = {.jid = from};
-	if (module_option(room->instance, option)->integer == -1)
+	struct shaper_rate shaper = access_shaper(conf_current(), host_name(module_host(room->instance)),
+	    module_option(room->instance, option), &subject);
+	if (!shaper.rate)
 		return true;
-	int64_t rate = module_number(room->instance, option, &subject, OPTION_INFINITE);
-	uint64_t now = clock_mono_ms();
-	if (rate == OPTION_INFINITE || rate <= 0)
-		return true;
+	uint64_t now = clock_mono_ms(), at_once = (uint64_t)(shaper.burst * 1000 / shaper.rate);
 	if (*due_ms < now)
 		*due_ms = now;
-	if (*due_ms - now > DEBT_MOST_MS && session_cannot_slow(from))
+	if (*due_ms - now > at_once + DEBT_MOST_MS && session_cannot_slow(from))
 		return false;
-	*due_ms += bytes * 1000 / (uint64_t)rate;
-	if (*due_ms > now)
-		session_slow_sender(from, (unsigned)(*due_ms - now));
+	*due_ms += bytes * 1000 / (uint64_t)shaper.rate;
+	if (*due_ms - now > at_once)
+		session_slow_sender(from, (unsigned)(*due_ms - now - at_once));
 	return true;
 }
 
