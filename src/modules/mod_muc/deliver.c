@@ -178,20 +178,9 @@ static void on_presence(
 	}
 }
 
-/* Sessions end because the server does: some are resumed after it has started again, and find themselves in the room.
- * Who does not come back is found out then (wake.c). */
-static bool is_of_the_end(const struct room *room, const struct stanza *stanza)
-{
-	return __atomic_load_n(&room->muc->stopping, __ATOMIC_ACQUIRE) && room->config.persistent &&
-	       (stanza->type == STANZA_ERROR ||
-		   (stanza->kind == STANZA_PRESENCE && stanza->type == PRESENCE_UNAVAILABLE));
-}
-
 void room_deliver_now(
     struct room *room, const struct jid *from, const struct jid *to, struct stanza *stanza, bool made)
 {
-	if (is_of_the_end(room, stanza))
-		return;
 	room_hold(room);
 	room_walk_begin(room);
 	if (stanza->kind == STANZA_IQ && to->resource_len)
