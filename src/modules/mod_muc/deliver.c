@@ -107,18 +107,12 @@ void room_announce_iqs(void (*each)(void *arg, const char *feature), void *arg)
 
 static void on_message(struct room *room, const struct jid *from, const struct jid *to, struct stanza *stanza)
 {
-	if (to->resource_len) {
+	if (to->resource_len)
 		room_private_message(room, from, to, stanza);
-		return;
-	}
-	if (stanza->type == MESSAGE_GROUPCHAT) {
+	else if (stanza->type == MESSAGE_GROUPCHAT)
 		room_groupchat(room, from, stanza);
-		return;
-	}
-	for (const struct room_feature *const *feature = room_features; *feature; feature++)
-		if ((*feature)->message && (*feature)->message(room, from, stanza) == FEATURE_TAKEN)
-			return;
-	room_request(room, from, to, stanza);
+	else
+		room_request(room, from, to, stanza);
 }
 
 /* --- presence ------------------------------------------------------------------------------------------- */

@@ -228,7 +228,6 @@ void room_let_in(struct room *room, const struct jid *from, struct str nick, str
 	bool first = !room_occupant(room, nick);
 	enum room_role role = room_default_role(room, room_privilege(room, from));
 	struct room_client *client = room_add_client(room, from, nick, role, shown);
-	client->old = !muc_x(presence);
 	room_walk_begin(room);
 	welcome(room, client, presence, first, made);
 	run_entered(room, client, first);

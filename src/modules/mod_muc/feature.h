@@ -14,30 +14,20 @@ struct room_iq {
 	bool announce; /* ns is a feature of the room */
 };
 
-enum feature_verdict { FEATURE_PASS, FEATURE_TAKEN };
-
 struct room_feature {
 	const char *name;
 	const struct room_iq *iqs; /* IQs to the room's bare JID */
 	const char *const *features; /* further disco#info features of rooms, NULL-terminated */
-	/* A message to the room's bare JID that is not of type groupchat or error. */
-	enum feature_verdict (*message)(struct room *room, const struct jid *from, struct stanza *stanza);
-	/* A groupchat message that is about to be sent; occupant NULL: by the service. TAKEN: it is dealt with,
-	 * answered or refused. */
-	enum feature_verdict (*groupchat)(struct room *room, struct occupant *occupant, const struct jid *from,
-	    struct stanza *stanza);
 	/* What was just sent to all, as they see it. */
 	void (*said)(struct room *room, const struct jid *as, struct stanza *sent);
 	/* Elements for the presence of an occupant that others see, serialised under jabber:client. */
 	void (*presence)(const struct room *room, const struct occupant *occupant, struct strbuf *tail);
-	void (*told)(struct room *room, const struct room_telling *telling, struct stanza *presence);
 	/* A client was let in, by that presence: before anything is sent to it. */
 	void (*welcome)(struct room *room, struct room_client *client, const struct stanza *presence);
 	/* Elements for <x/> in its own presence that tells it so, serialised. */
 	void (*own_presence)(const struct room *room, const struct room_client *client, const struct stanza *presence,
 	    struct strbuf *extra);
 	void (*entered)(struct room *room, struct room_client *client);
-	void (*left)(struct room *room, struct occupant *occupant);
 	void (*affiliation)(struct room *room, const struct jid *jid, enum room_affiliation now);
 	void (*configured)(struct room *room, const struct room_config *before);
 	/* disco#info of the room, inside <query/>; and fields in its form muc#roominfo. */

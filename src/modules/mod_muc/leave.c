@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "modules/mod_muc/feature.h"
+#include "modules/mod_muc/room.h"
 
 static void telling_of(
     struct room_telling *telling, struct occupant *occupant, const struct room_leaving *leaving)
@@ -24,9 +24,6 @@ static void run_left(struct occupant *occupant, const struct room_leaving *leavi
 	    .why = leaving->why,
 	    .reason = leaving->reason,
 	    .by = leaving->by};
-	for (const struct room_feature *const *feature = room_features; *feature; feature++)
-		if ((*feature)->left)
-			(*feature)->left(room, occupant);
 	hook_run_room_left(module_host(room->instance), &event);
 }
 

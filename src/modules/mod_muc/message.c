@@ -126,16 +126,6 @@ bool room_say(struct room *room, const struct jid *as, const struct jid *by, str
 
 /* --- by an occupant: 7.4 -------------------------------------------------------------------------------- */
 
-static bool features_take(
-    struct room *room, struct occupant *occupant, const struct jid *from, struct stanza *stanza)
-{
-	for (const struct room_feature *const *feature = room_features; *feature; feature++)
-		if ((*feature)->groupchat &&
-		    (*feature)->groupchat(room, occupant, from, stanza) == FEATURE_TAKEN)
-			return true;
-	return false;
-}
-
 static bool has_voice(const struct room *room, const struct occupant *occupant)
 {
 	return !room->config.moderated || occupant->role > ROOM_VISITOR;
@@ -159,7 +149,7 @@ static void speak(struct room *room, struct occupant *occupant, const struct jid
 		muc_refuse(from, &room->jid, stanza, SE_forbidden, "only those with voice may talk to all");
 	else if ((too_fast = room_pace_message(room, occupant, stanza)))
 		muc_refuse(from, &room->jid, stanza, SE_resource_constraint, too_fast);
-	else if (!features_take(room, occupant, from, stanza))
+	else
 		say(&(struct saying){
 		    .room = room, .occupant = occupant, .from = from, .as = &occupant->jid, .stanza = stanza});
 }
@@ -182,6 +172,6 @@ void room_groupchat(struct room *room, const struct jid *from, struct stanza *st
 		speak(room, client->occupant, from, stanza);
 	else if (subscriber)
 		speak_as_subscriber(room, subscriber, from, stanza);
-	else if (!features_take(room, NULL, from, stanza))
+	else
 		say_as_service(room, from, stanza);
 }

@@ -41,7 +41,7 @@ struct muc {
 	unsigned worker_count;
 	unsigned char key[32]; /* what occupant ids are made with; kept in storage */
 	bool key_known;        /* atomic */
-	bool stopping;         /* atomic: the server stops; who is in a persistent room stays in it */
+	bool stopping;         /* atomic: the server stops */
 };
 
 struct muc *muc_of(const struct module_instance *instance);

@@ -119,7 +119,6 @@ void room_changed(struct room *room)
 void room_is_there(struct room *room, bool made)
 {
 	struct hook_room event = {.room = room};
-	room->just_made = made;
 	list_room(room, true);
 	if (made)
 		hook_run_room_created(module_host(room->instance), &event);

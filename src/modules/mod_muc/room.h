@@ -27,7 +27,6 @@ struct room_client {
 	struct stanza *presence;      /* latest available one, without what is not for others */
 	struct room_client *next;     /* of the same occupant, in the order of coming */
 	struct list in_room;          /* room->clients */
-	bool old;                     /* groupchat 1.0: came without <x/> (7.1) */
 };
 
 struct occupant {
@@ -75,7 +74,6 @@ struct room {
 	struct room_history *history; /* history.c */
 	char *others; /* what storage has that is nobody's here (struct room_saved); NULL: nothing */
 	bool locked;  /* 10.1: its owner has not configured it yet */
-	bool just_made;
 	bool kept;    /* made by a command: though temporary it stays until somebody was in it */
 	bool ending;  /* being destroyed: nobody enters */
 	bool ended;   /* not in memory any more for others; freed when nobody holds it */

@@ -334,8 +334,8 @@ void rooms_stopping(struct muc *muc)
 	workers_each(stop_here, stopped, muc);
 }
 
-/* When the server ends, people in persistent rooms are there again when it is; when the module leaves alone, nobody
- * is. */
+/* When the server ends, those whose sessions wait are still in persistent rooms afterwards; when the module leaves
+ * alone, nobody is. */
 static void leave_one(void *arg, struct room *room)
 {
 	(void)arg;
